@@ -1,1 +1,23 @@
-//! placeholder
+//! Declarative app folders: parse, check, and validate records against them. Pure.
+//!
+//! Text in, plain values or located errors out. It must never read a file, a clock or randomness, and it keeps rules
+//! as source text: what they mean is the business of `stead-rules`.
+
+pub mod diagnostic;
+pub mod diff;
+pub mod encode;
+pub mod export;
+pub mod load;
+pub mod model;
+pub mod slots;
+pub mod validate;
+pub mod value;
+
+pub use diagnostic::{Diagnostic, Position, SourceFile, Sources, Span};
+pub use load::{Rejected, load};
+pub use model::{
+    AppSettings, Collection, CollectionId, Field, FieldType, Function, Index, Kind, OnDelete, RuleSlot,
+    RuleText, Schema, Slot,
+};
+pub use slots::SlotSet;
+pub use value::Value;

@@ -1,1 +1,21 @@
-//! placeholder
+//! The only room that knows a database: typed records, the ordered change log, and the statements of the slices.
+//!
+//! Nothing above this room may tell which database runs. One writer commits in groups; an acknowledged write is on
+//! disk. Operations are given as async closures over [`Tx`] or [`Reader`]; on SQLite they run to their end on the
+//! thread that owns the connection, so they must never wait for anything but the database.
+
+mod db;
+mod error;
+mod log;
+mod query;
+mod reader;
+mod sql;
+mod tx;
+
+pub use db::{Config, Store, Synchronous};
+pub use error::Error;
+pub use log::{Change, ChangeKind, Log};
+pub use query::{Page, Select, Shown};
+pub use reader::Reader;
+pub use sql::{Row, Sql};
+pub use tx::Tx;

@@ -1,0 +1,344 @@
+//! What an app declares, as plain values: collections, fields, rules as text, functions, settings.
+//!
+//! Names are resolved: a reference holds the id of its target. Order is the order of the files.
+
+use crate::{Sources, Span, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A collection's place in [`Schema::collections`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CollectionId(pub u16);
+
+/// A field's place in [`Collection::fields`] and in every row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u16);
+
+impl Slot {
+    /// `id`: text, in every collection.
+    pub const ID: Slot = Slot(0);
+    /// `created_at`: datetime, in every collection.
+    pub const CREATED_AT: Slot = Slot(1);
+    /// `updated_at`: datetime, in every collection.
+    pub const UPDATED_AT: Slot = Slot(2);
+    /// `version`: int, 1 for a new record and one more for each change.
+    pub const VERSION: Slot = Slot(3);
+    /// How many system fields come before the declared ones.
+    pub const SYSTEM: u16 = 4;
+
+    /// As an index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Everything an app's `schema/` folder says.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    /// What is not a collection.
+    pub app: AppSettings,
+    /// Declared collections.
+    pub collections: Vec<Collection>,
+    /// Declared rule functions.
+    pub functions: Vec<Function>,
+    /// The files, for diagnostics.
+    pub sources: Arc<Sources>,
+    /// Names to places, filled by the loader.
+    pub by_name: HashMap<String, CollectionId>,
+}
+
+impl Schema {
+    /// A collection by name.
+    pub fn collection(&self, name: &str) -> Option<&Collection> {
+        self.by_name.get(name).and_then(|id| self.get(*id))
+    }
+
+    /// A collection by id.
+    pub fn get(&self, id: CollectionId) -> Option<&Collection> {
+        self.collections.get(usize::from(id.0))
+    }
+
+    /// The collection whose records are the users: the one of `kind: auth`, if the app has one.
+    pub fn users(&self) -> Option<&Collection> {
+        self.collections.iter().find(|c| c.kind == Kind::Auth)
+    }
+
+    /// To-many relations into `target` by their `inverse` name: the collection that refers, and its field.
+    pub fn inverse(&self, target: CollectionId, name: &str) -> Option<(&Collection, Slot)> {
+        self.collections.iter().find_map(|c| {
+            let slot = c.slots().find(|(_, f)| {
+                matches!(&f.kind, FieldType::Ref { to, inverse: Some(inverse), .. } if *to == target && inverse == name)
+            })?;
+            Some((c, slot.0))
+        })
+    }
+}
+
+/// `schema/app.yaml`: what is not a collection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppSettings {
+    /// Shown to people. Default: the folder's name.
+    pub name: Option<String>,
+    /// Where clients reach the app, for links and token issuers.
+    pub public_url: Option<String>,
+    /// Whether anyone may sign up. Default true.
+    pub sign_up: bool,
+    /// Fewest characters of a password, 8..=64. Default 10.
+    pub password_chars_min: usize,
+    /// Roles that `auth.roles` may hold.
+    pub roles: Vec<String>,
+    /// Origins that browsers may call from, besides the server's own. `*` for any.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for AppSettings {
+    fn default() -> Self {
+        Self {
+            name: None,
+            public_url: None,
+            sign_up: true,
+            password_chars_min: 10,
+            roles: Vec::new(),
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+/// What a collection holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Records of the app.
+    Data,
+    /// The users of the app. At most one collection.
+    Auth,
+}
+
+/// A declared set of records.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    /// Its place.
+    pub id: CollectionId,
+    /// `[a-z][a-z0-9_]{0,62}`; also the table's name.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// System fields first (see [`Slot`]), then the declared ones in order.
+    pub fields: Vec<Field>,
+    /// Sets of fields whose values are unique together, single `unique: true` fields included.
+    pub unique: Vec<Vec<Slot>>,
+    /// Declared indexes.
+    pub indexes: Vec<Index>,
+    /// Rules as text. A slot that is not here is closed (`list` falls back to `read`).
+    pub rules: HashMap<RuleSlot, RuleText>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Field names to places, filled by the loader.
+    pub by_name: HashMap<String, Slot>,
+}
+
+impl Collection {
+    /// A field by name.
+    pub fn field(&self, name: &str) -> Option<(Slot, &Field)> {
+        let slot = *self.by_name.get(name)?;
+        Some((slot, self.get(slot)?))
+    }
+
+    /// A field by place.
+    pub fn get(&self, slot: Slot) -> Option<&Field> {
+        self.fields.get(slot.index())
+    }
+
+    /// Every field with its place, system fields included.
+    pub fn slots(&self) -> impl Iterator<Item = (Slot, &Field)> {
+        (0u16..).map(Slot).zip(&self.fields)
+    }
+}
+
+/// A declared index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Fields in order; `true` for descending.
+    pub fields: Vec<(Slot, bool)>,
+}
+
+/// A typed part of a record.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// `[a-z][a-z0-9_]{0,62}`; also the column's name.
+    pub name: String,
+    /// What it may hold.
+    pub kind: FieldType,
+    /// Whether it may be null.
+    pub optional: bool,
+    /// Value when a create leaves it out.
+    pub default: Option<Default_>,
+    /// Whether it may be set on create only.
+    pub write_once: bool,
+    /// Kept by the server; clients can neither set nor change it.
+    pub system: bool,
+    /// Who may read it, beyond the record's rule.
+    pub read: Option<RuleText>,
+    /// Who may write it, beyond the record's rule.
+    pub write: Option<RuleText>,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+/// What a create puts where the client gave nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Default_ {
+    /// This value.
+    Value(Value),
+    /// The time of the request.
+    Now,
+    /// The caller's id.
+    AuthId,
+}
+
+/// The type of a field.
+#[derive(Debug, Clone)]
+pub enum FieldType {
+    /// A record's own id.
+    Id,
+    /// Unicode text without U+0000.
+    Text {
+        /// Fewest characters.
+        min: Option<u32>,
+        /// Most characters. Default 65,536.
+        max: Option<u32>,
+        /// Linear-time regular expression that must match somewhere.
+        pattern: Option<regex::Regex>,
+    },
+    /// A whole number.
+    Int {
+        /// Smallest.
+        min: Option<i64>,
+        /// Largest.
+        max: Option<i64>,
+    },
+    /// A number, never NaN or infinite.
+    Float {
+        /// Smallest.
+        min: Option<f64>,
+        /// Largest.
+        max: Option<f64>,
+    },
+    /// True or false.
+    Bool,
+    /// A point in time, whole milliseconds.
+    Datetime,
+    /// One of some words.
+    Enum {
+        /// The words.
+        values: Vec<String>,
+    },
+    /// Another record.
+    Ref {
+        /// Its collection.
+        to: CollectionId,
+        /// What happens here when it is deleted.
+        on_delete: OnDelete,
+        /// How rules call the way back.
+        inverse: Option<String>,
+    },
+    /// Some scalars.
+    List {
+        /// Type of each; never `List`, `Json` or `Ref`.
+        of: Box<FieldType>,
+        /// Most elements. Default 100.
+        max: Option<u32>,
+    },
+    /// A JSON document.
+    Json(Arc<JsonField>),
+    /// An e-mail address.
+    Email,
+    /// An absolute http or https URL.
+    Url,
+}
+
+/// Settings of a `json` field.
+pub struct JsonField {
+    /// JSON Schema 2020-12 that documents must satisfy.
+    pub schema: serde_json::Value,
+    /// The same, compiled.
+    pub validator: jsonschema::Validator,
+    /// Largest document as compact JSON, in bytes. Default 65,536.
+    pub bytes_max: usize,
+}
+
+impl std::fmt::Debug for JsonField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JsonField").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+/// What happens to a record when one it refers to is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    /// It is deleted too.
+    Cascade,
+    /// The delete is refused.
+    Restrict,
+    /// The reference becomes null; the field must be optional.
+    SetNull,
+}
+
+/// What a rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleSlot {
+    /// Which records a list may show.
+    List,
+    /// Whether a record may be seen at all.
+    Read,
+    /// Whether a record may be made.
+    Create,
+    /// Whether a stored record may be changed.
+    UpdateBefore,
+    /// Whether a change may lead to this.
+    UpdateAfter,
+    /// Whether a record may be removed.
+    Delete,
+}
+
+/// The source of a rule and where it stands. Byte `i` of `text` is byte `span.start + i` of the file,
+/// unless the rule is a block scalar or quoted with escapes: then `offsets` maps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleText {
+    /// CEL-style source, or a keyword.
+    pub text: String,
+    /// What the client is told on refusal.
+    pub message: Option<String>,
+    /// Where the text stands.
+    pub span: Span,
+    /// For each byte of `text` its offset in the file; empty when contiguous.
+    pub offsets: Vec<u32>,
+    /// For [`RuleSlot::UpdateAfter`]: written once as `update: E`, so `resource` in it means the new record.
+    pub rebind_to_next: bool,
+}
+
+impl RuleText {
+    /// Where bytes `start..end` of `text` stand in the file.
+    pub fn locate(&self, start: usize, end: usize) -> Span {
+        let at = |byte: usize| match self.offsets.get(byte) {
+            Some(offset) => *offset,
+            None if self.offsets.is_empty() => self.span.start + u32::try_from(byte).unwrap_or(0),
+            None => self.span.end,
+        };
+        let first = at(start);
+        let last = if end > start { at(end - 1) + 1 } else { first };
+        Span { file: self.span.file, start: first, end: last.max(first) }
+    }
+}
+
+/// A named, typed, non-recursive piece of rules.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Parameter names and types as written: `rooms`, `id<users>`, `text`, `list<text>`.
+    pub params: Vec<(String, String, Span)>,
+    /// What it is short for.
+    pub is: RuleText,
+    /// Where its name stands.
+    pub span: Span,
+}

@@ -1,0 +1,126 @@
+//! Opening, reading, writing, closing.
+
+use crate::{Error, Log, Reader, Tx};
+use std::path::PathBuf;
+use std::sync::Arc;
+use stead_schema::Schema;
+
+/// How hard a commit is pressed onto the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Synchronous {
+    /// An acknowledged write survives a power cut.
+    #[default]
+    Full,
+    /// It survives a crash of the process, but maybe not a power cut.
+    Normal,
+}
+
+/// Where and how to open.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database file; its folder must exist. `None` for a database in memory that ends with the store.
+    pub path: Option<PathBuf>,
+    /// Connections for inline reads; about the number of threads that read. 1..=64.
+    pub readers: usize,
+    /// Durability.
+    pub synchronous: Synchronous,
+    /// Static statements that make the tables of the slices, run once each in order: `(name, sql script)`.
+    pub migrations: Vec<(&'static str, &'static str)>,
+}
+
+/// A handle to an open database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    #[allow(dead_code)]
+    pub(crate) inner: Arc<()>,
+}
+
+impl Store {
+    /// Opens or creates the database, asserts SQLite ≥ 3.51.3, runs the migrations, starts the writer.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is too new, or is damaged.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        let _ = config;
+        unimplemented!()
+    }
+
+    /// Makes the tables fit the schema with safe steps only, in one transaction, and logs the change.
+    ///
+    /// # Errors
+    /// `Refused` with every unsafe change; nothing is changed then.
+    pub async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        let _ = schema;
+        unimplemented!()
+    }
+
+    /// Runs `job` in a transaction. It is grouped with its neighbours; the answer comes after the group's commit.
+    /// When the job fails, only its own changes are undone.
+    ///
+    /// # Errors
+    /// What the job gave, or what the database said.
+    pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let _ = job;
+        unimplemented!()
+    }
+
+    /// Runs short, bounded reads inline on this thread. Each statement sees the newest commit.
+    ///
+    /// # Errors
+    /// What the job gave, or what the database said.
+    pub async fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let _ = job;
+        unimplemented!()
+    }
+
+    /// The same with all statements seeing one commit; `Reader::head` tells which.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn snapshot<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let _ = job;
+        unimplemented!()
+    }
+
+    /// Runs reads whose cost is not bounded (counts, scans) away from this thread, with a deadline of 2 s.
+    ///
+    /// # Errors
+    /// As [`Store::read`]; `Deadline` when it takes too long, `Busy` when too many wait.
+    pub async fn survey<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let _ = job;
+        unimplemented!()
+    }
+
+    /// The change log.
+    pub fn log(&self) -> Log {
+        unimplemented!()
+    }
+
+    /// Whether writes are taken: the disk has room and the last commit succeeded.
+    pub fn ready(&self) -> bool {
+        unimplemented!()
+    }
+
+    /// Takes no more jobs, finishes those taken, checkpoints and closes.
+    pub async fn close(&self) {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,42 @@
+//! What can go wrong with a database, by what a caller can do about it.
+
+use stead_schema::{CollectionId, Slot};
+
+/// A failed read or write.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique set of fields holds these values already.
+    #[error("unique fields of collection {collection:?} hold these values already")]
+    Unique {
+        /// Where.
+        collection: CollectionId,
+        /// Which fields; `[Slot::ID]` for the id itself.
+        slots: Vec<Slot>,
+    },
+    /// A reference points to no record.
+    #[error("field {slot:?} of collection {collection:?} refers to no record")]
+    MissingReference {
+        /// Where.
+        collection: CollectionId,
+        /// Which field.
+        slot: Slot,
+    },
+    /// The database is locked or the queue before the writer is full.
+    #[error("the database is busy")]
+    Busy,
+    /// A read took longer than its deadline.
+    #[error("the query took too long")]
+    Deadline,
+    /// No room on the disk.
+    #[error("the disk is full")]
+    Full,
+    /// The database cannot be changed to the schema without help.
+    #[error("the schema cannot be applied")]
+    Refused(Vec<stead_schema::diff::Unsafe_>),
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+    /// Anything else. For the log only.
+    #[error("database: {0}")]
+    Database(String),
+}

@@ -1,0 +1,101 @@
+//! What a read may do.
+
+use crate::{Error, Page, Row, Select, Sql};
+use std::sync::Arc;
+use stead_rules::{Expr, Lookup};
+use stead_schema::{Collection, CollectionId, Schema, Value};
+
+/// A connection for the length of one closure.
+pub struct Reader<'c> {
+    #[allow(dead_code)]
+    pub(crate) private: std::marker::PhantomData<&'c ()>,
+}
+
+impl Reader<'_> {
+    /// The schema the tables have.
+    pub fn schema(&self) -> &Arc<Schema> {
+        unimplemented!()
+    }
+
+    /// Rows of a static statement.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn fetch(&mut self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, Error> {
+        let _ = (sql, params);
+        unimplemented!()
+    }
+
+    /// A record by id, whoever asks.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn find(&mut self, collection: &Collection, id: &str) -> Result<Option<Arc<[Value]>>, Error> {
+        let _ = (collection, id);
+        unimplemented!()
+    }
+
+    /// Records that a [`Select`] names.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or the query takes longer than its deadline.
+    pub async fn select(&mut self, select: &Select<'_>) -> Result<Page, Error> {
+        let _ = select;
+        unimplemented!()
+    }
+
+    /// How many records make all predicates true, at most `cap`.
+    ///
+    /// # Errors
+    /// As [`Reader::select`].
+    pub async fn count(
+        &mut self,
+        collection: &Collection,
+        predicates: &[&Expr],
+        cap: u64,
+    ) -> Result<u64, Error> {
+        let _ = (collection, predicates, cap);
+        unimplemented!()
+    }
+
+    /// Whether a lowered expression that names no row is true; with `id`, whether it is true for that record.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn holds(&mut self, expr: &Expr, record: Option<(&Collection, &str)>) -> Result<bool, Error> {
+        let _ = (expr, record);
+        unimplemented!()
+    }
+
+    /// Answers a bound lookup: how many records make its body true, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn lookup(&mut self, lookup: &Lookup, limit: u64) -> Result<u64, Error> {
+        let _ = (lookup, limit);
+        unimplemented!()
+    }
+
+    /// Records of `collection` whose field `slot` is `key`, by id, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn referrers(
+        &mut self,
+        collection: CollectionId,
+        slot: stead_schema::Slot,
+        key: &str,
+        limit: u32,
+    ) -> Result<Vec<Arc<[Value]>>, Error> {
+        let _ = (collection, slot, key, limit);
+        unimplemented!()
+    }
+
+    /// The newest position of the log this read can see.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn head(&mut self) -> Result<u64, Error> {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,91 @@
+//! What a write may do. Every change of a record appends its row to the change log in the same call, so that
+//! nobody can forget it.
+
+use crate::{Error, Reader, Sql};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use stead_schema::{Collection, Value};
+
+/// A transaction for the length of one closure; reads see its own writes.
+pub struct Tx<'c> {
+    pub(crate) reader: Reader<'c>,
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = Reader<'c>;
+    fn deref(&self) -> &Reader<'c> {
+        &self.reader
+    }
+}
+
+impl<'c> DerefMut for Tx<'c> {
+    fn deref_mut(&mut self) -> &mut Reader<'c> {
+        &mut self.reader
+    }
+}
+
+impl Tx<'_> {
+    /// Runs a static statement; how many rows it touched.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn execute(&mut self, sql: &Sql, params: &[Value]) -> Result<u64, Error> {
+        let _ = (sql, params);
+        unimplemented!()
+    }
+
+    /// Inserts a row and logs it. System slots must be filled.
+    ///
+    /// # Errors
+    /// `Unique`, `MissingReference`, or what the database says.
+    pub async fn insert(
+        &mut self,
+        collection: &Collection,
+        row: Arc<[Value]>,
+        actor: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        let _ = (collection, row, actor, at);
+        unimplemented!()
+    }
+
+    /// Replaces a stored row and logs both images.
+    ///
+    /// # Errors
+    /// As [`Tx::insert`].
+    pub async fn update(
+        &mut self,
+        collection: &Collection,
+        before: Arc<[Value]>,
+        after: Arc<[Value]>,
+        actor: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        let _ = (collection, before, after, actor, at);
+        unimplemented!()
+    }
+
+    /// Removes a stored row and logs its last image. References to it must be gone (see `Reader::referrers`).
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn delete(
+        &mut self,
+        collection: &Collection,
+        before: Arc<[Value]>,
+        actor: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        let _ = (collection, before, actor, at);
+        unimplemented!()
+    }
+
+    /// Logs that what was granted to a user must be asked anew: one session ended, or all are concerned.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn log_auth(&mut self, user: &str, session: Option<&str>, at: i64) -> Result<(), Error> {
+        let _ = (user, session, at);
+        unimplemented!()
+    }
+}
