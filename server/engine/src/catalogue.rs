@@ -1,0 +1,29 @@
+//! The app as it is now: schema and compiled rules of one version, swapped whole.
+
+use crate::Error;
+use std::sync::Arc;
+use stead_rules::{CollectionRules, RuleBook};
+use stead_schema::{Collection, Schema};
+use stead_wire::Code;
+
+/// One version of schema and rules. An operation takes it once and never asks again.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    /// The declared app.
+    pub schema: Arc<Schema>,
+    /// Its rules, checked against it.
+    pub rules: Arc<RuleBook>,
+}
+
+impl Catalogue {
+    /// A collection and its rules by name.
+    ///
+    /// # Errors
+    /// `collection_not_found`.
+    pub fn collection(&self, name: &str) -> Result<(&Collection, &CollectionRules), Error> {
+        self.schema
+            .collection(name)
+            .and_then(|collection| Some((collection, self.rules.of(collection.id)?)))
+            .ok_or_else(|| Error::with(Code::CollectionNotFound, format!("There is no collection `{name}`.")))
+    }
+}

@@ -1,0 +1,224 @@
+//! What every operation gets: the project, the time, randomness, who asks and how.
+//!
+//! The only room that reads the clock and randomness; tests set both.
+
+use crate::{Caller, Catalogue, Error, Limits, admin, auth, realtime, records};
+use arc_swap::ArcSwap;
+use ring::rand::{SecureRandom, SystemRandom};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use stead_rules::RuleBook;
+use stead_schema::Schema;
+use stead_store::Store;
+use stead_wire::{Id, Instant};
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Now, cut to whole milliseconds.
+    fn now(&self) -> Instant;
+}
+
+/// Gives unpredictable bytes.
+pub trait Random: Send + Sync {
+    /// Fills `out`.
+    ///
+    /// # Errors
+    /// When the operating system gives none.
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error>;
+}
+
+/// The machine's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Instant::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The operating system's randomness.
+pub struct SystemRandomness(pub SystemRandom);
+
+impl Random for SystemRandomness {
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.0.fill(out).map_err(|_| Error::internal("the operating system gave no randomness"))
+    }
+}
+
+/// What a project is opened with.
+pub struct ProjectConfig {
+    /// The declared app.
+    pub schema: Schema,
+    /// Its rules, checked against it.
+    pub rules: RuleBook,
+    /// The database. `migrations` are filled in by the project.
+    pub store: stead_store::Config,
+    /// Bounds.
+    pub limits: Limits,
+    /// 32 bytes that protect secrets at rest; kept outside the data folder.
+    pub master_key: [u8; 32],
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives randomness.
+    pub random: Arc<dyn Random>,
+}
+
+/// A running app. Clones share it.
+#[derive(Clone)]
+pub struct Project(Arc<Parts>);
+
+struct Parts {
+    catalogue: ArcSwap<Catalogue>,
+    store: Store,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    auth: auth::Auth,
+    hub: realtime::Hub,
+}
+
+impl Project {
+    /// Opens the database, makes the tables fit the schema, loads the keys and starts the hub.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or the schema needs more than safe changes.
+    pub async fn open(config: ProjectConfig) -> Result<Self, OpenError> {
+        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random } = config;
+        store.migrations = [auth::MIGRATIONS, admin::MIGRATIONS, records::MIGRATIONS].concat();
+        let catalogue = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
+        let store = Store::open(store).await?;
+        store.apply(Arc::clone(&catalogue.schema)).await?;
+        let auth = auth::Auth::load(&store, &limits, &master_key, &*clock, &*random).await?;
+        let hub = realtime::Hub::new(limits.clone());
+        let project = Self(Arc::new(Parts {
+            catalogue: ArcSwap::from_pointee(catalogue),
+            store,
+            limits,
+            clock,
+            random,
+            auth,
+            hub,
+        }));
+        Ok(project)
+    }
+
+    /// Swaps schema and rules after the tables were made to fit. Requests in flight keep what they took.
+    ///
+    /// # Errors
+    /// When the schema needs more than safe changes; the old one stays.
+    pub async fn reload(&self, schema: Schema, rules: RuleBook) -> Result<(), OpenError> {
+        let next = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
+        self.0.store.apply(Arc::clone(&next.schema)).await?;
+        self.0.catalogue.store(Arc::new(next));
+        self.0.hub.schema_changed(self);
+        Ok(())
+    }
+
+    /// Schema and rules of this moment. Take it once per operation.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.0.catalogue.load_full()
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Keys, sessions and the hashing service.
+    pub fn auth(&self) -> &auth::Auth {
+        &self.0.auth
+    }
+
+    /// Subscriptions.
+    pub fn hub(&self) -> &realtime::Hub {
+        &self.0.hub
+    }
+
+    /// Now, cut to whole milliseconds.
+    pub fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+
+    /// Unpredictable bytes.
+    ///
+    /// # Errors
+    /// When the operating system gives none.
+    pub fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        self.0.random.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A fresh time-ordered id.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn new_id(&self) -> Result<Id, Error> {
+        Ok(Id::v7(u64::try_from(self.now().ms()).unwrap_or(0), self.random()?))
+    }
+
+    /// Ends subscriptions, finishes writes and closes the database.
+    pub async fn close(&self) {
+        self.0.hub.close();
+        self.0.store.close().await;
+    }
+}
+
+/// Why a project did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database said no.
+    #[error(transparent)]
+    Store(#[from] stead_store::Error),
+    /// Anything else.
+    #[error("{0}")]
+    Other(#[from] Error),
+}
+
+/// What is known of a request besides its caller.
+#[derive(Debug, Clone)]
+pub struct RequestMeta {
+    /// Told to the client and to the log.
+    pub request_id: Id,
+    /// The client's address.
+    pub ip: Option<Arc<str>>,
+    /// The `Origin` header.
+    pub origin: Option<Arc<str>>,
+}
+
+/// One operation's surroundings.
+#[derive(Clone)]
+pub struct Ctx {
+    /// The app.
+    pub project: Project,
+    /// Who asks.
+    pub caller: Caller,
+    /// How.
+    pub meta: RequestMeta,
+    /// When: one instant for the whole operation.
+    pub now: Instant,
+}
+
+impl Ctx {
+    /// An operation that begins now.
+    pub fn new(project: Project, caller: Caller, meta: RequestMeta) -> Self {
+        let now = project.now();
+        Self { project, caller, meta, now }
+    }
+
+    /// What rules see of the request.
+    pub fn request_facts(&self, op: &'static str) -> stead_rules::RequestFacts {
+        stead_rules::RequestFacts {
+            op,
+            ip: self.meta.ip.clone(),
+            origin: self.meta.origin.clone(),
+            ..Default::default()
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Records of collections: create, read, list, change, remove, batch. The one authorisation path of the data.
+
+use crate::{Ctx, Error};
+use serde_json::{Map, Value};
+use stead_wire::records::{Batch, ListParams, ShowParams};
+
+/// Tables of this slice.
+pub const MIGRATIONS: &[(&str, &str)] = &[];
+
+/// A record on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordAnswer {
+    /// Its id.
+    pub id: String,
+    /// Its version, for the ETag.
+    pub version: i64,
+    /// JSON as this caller may see it. Empty after a delete.
+    pub body: Vec<u8>,
+    /// The answer of an earlier request with the same `Idempotency-Key`.
+    pub replayed: bool,
+}
+
+/// An `Idempotency-Key` and a digest of the request it stands for (method, path, body).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// As sent, 1..=255 bytes.
+    pub key: String,
+    /// SHA-256 of what must be the same.
+    pub digest: [u8; 32],
+}
+
+/// How a change treats fields the body leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They stay (PATCH).
+    Merge,
+    /// They go back to their default (PUT).
+    Replace,
+}
+
+/// Makes a record. `body` may name an `id`.
+///
+/// # Errors
+/// `collection_not_found`, `field_invalid`, `rule_denied`, `field_forbidden`, `unique_violation`, `idempotency_mismatch`, store errors.
+pub async fn create(
+    cx: &Ctx,
+    collection: &str,
+    body: Map<String, Value>,
+    key: Option<Idempotency>,
+) -> Result<RecordAnswer, Error> {
+    let _ = (cx, collection, body, key);
+    unimplemented!()
+}
+
+/// One record as the caller may see it.
+///
+/// # Errors
+/// `record_not_found` also when it may not be seen.
+pub async fn get(cx: &Ctx, collection: &str, id: &str, params: &ShowParams) -> Result<RecordAnswer, Error> {
+    let _ = (cx, collection, id, params);
+    unimplemented!()
+}
+
+/// A page of records: `{"items": […], "next_cursor": …, "total": …?}` as JSON bytes.
+///
+/// # Errors
+/// `filter_invalid`, `sort_invalid`, `cursor_invalid`, `fields_invalid`, `expand_invalid`, store errors.
+pub async fn list(cx: &Ctx, collection: &str, params: &ListParams) -> Result<Vec<u8>, Error> {
+    let _ = (cx, collection, params);
+    unimplemented!()
+}
+
+/// Changes a record.
+///
+/// # Errors
+/// As [`create`], and `record_not_found`, `version_conflict` when `if_version` is not its version.
+pub async fn update(
+    cx: &Ctx,
+    collection: &str,
+    id: &str,
+    mode: Mode,
+    body: Map<String, Value>,
+    if_version: Option<i64>,
+    key: Option<Idempotency>,
+) -> Result<RecordAnswer, Error> {
+    let _ = (cx, collection, id, mode, body, if_version, key);
+    unimplemented!()
+}
+
+/// Removes a record and what its references take along.
+///
+/// # Errors
+/// `record_not_found`, `rule_denied`, `version_conflict`, `reference_violation`, store errors.
+pub async fn delete(
+    cx: &Ctx,
+    collection: &str,
+    id: &str,
+    if_version: Option<i64>,
+    key: Option<Idempotency>,
+) -> Result<RecordAnswer, Error> {
+    let _ = (cx, collection, id, if_version, key);
+    unimplemented!()
+}
+
+/// Runs operations in order, all or nothing: `{"results": […]}` as JSON bytes, and whether it was replayed.
+///
+/// # Errors
+/// The first operation's error, its field paths below `/operations/{n}`.
+pub async fn batch(cx: &Ctx, batch: Batch, key: Option<Idempotency>) -> Result<(Vec<u8>, bool), Error> {
+    let _ = (cx, batch, key);
+    unimplemented!()
+}
