@@ -1,0 +1,147 @@
+// Signing up, in and out, and the signed-in user.
+//
+// Tokens are the session keeper's business; this room only makes the calls.
+
+import { isSteadError, SteadError } from "./errors.js";
+import type { Call, Http } from "./http.js";
+import type { Session, SessionKeeper, SessionListener } from "./session.js";
+import type { AnyCollections, CallOptions, Patch, UntypedRecord } from "./types.js";
+
+/** The collection whose records are the users. */
+type UserTypes<Types> = Types extends { users: infer Users } ? Users : unknown;
+
+/** The signed-in user's record, with the address. */
+export type User<Types> = (UserTypes<Types> extends { record: infer Rec } ? Rec : UntypedRecord) & { email: string };
+/** Fields of the user's record to begin with. */
+export type UserDraft<Types> = UserTypes<Types> extends { create: infer Draft } ? Partial<Draft> : Record<string, unknown>;
+/** Changes to the user's record. */
+export type UserPatch<Types> = UserTypes<Types> extends { update: infer Update } ? Patch<Update> : Record<string, unknown>;
+
+/** What a sign-in screen may offer. */
+export interface AuthSettings {
+  /** Whether e-mail and password work. */
+  password: boolean;
+  /** Whether anyone may sign up. */
+  sign_up: boolean;
+  /** Fewest characters of a password. */
+  password_chars_min: number;
+}
+
+export interface Credentials {
+  email: string;
+  password: string;
+}
+
+export interface SignOutOptions extends CallOptions {
+  /** Which of the user's sessions end. Default `"this"`. */
+  scope?: "this" | "others" | "all" | undefined;
+}
+
+export class Auth<Types extends AnyCollections<Types>> {
+  readonly #http: Http;
+  readonly #keeper: SessionKeeper<User<Types>>;
+
+  /** @internal */
+  constructor(http: Http, keeper: SessionKeeper<User<Types>>) {
+    this.#http = http;
+    this.#keeper = keeper;
+  }
+
+  /** Resolves when a kept session has been read; at once, unless the storage is asynchronous. */
+  get ready(): Promise<void> {
+    return this.#keeper.ready;
+  }
+
+  /** The session, or null when nobody is signed in. */
+  get session(): Session<User<Types>> | null {
+    return this.#keeper.session;
+  }
+
+  /** The signed-in user, or null. */
+  get user(): User<Types> | null {
+    return this.#keeper.session?.user ?? null;
+  }
+
+  /** Makes a user and signs in. Throws `unique_violation`, `field_invalid`, `forbidden` when sign-up is closed. */
+  signUp(details: Credentials & { data?: UserDraft<Types> }, options: CallOptions = {}): Promise<Session<User<Types>>> {
+    return this.#begin("/auth/sign-up", details, options);
+  }
+
+  /** Throws `invalid_credentials`, also when there is no such user. */
+  signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
+    return this.#begin("/auth/sign-in/password", credentials, options);
+  }
+
+  /**
+   * Ends sessions on the server, and this one here.
+   *
+   * When the server cannot be told, this still forgets the session, and throws so that the app can say so.
+   */
+  async signOut({ scope = "this", signal }: SignOutOptions = {}): Promise<void> {
+    await this.#keeper.ready;
+    if (this.#keeper.session === null) return;
+    try {
+      await this.#http.send({ method: "POST", path: "/auth/sign-out", body: { scope }, repeatable: true, signal });
+    } catch (thrown) {
+      // A session the server no longer knows has ended, which is what was asked for.
+      if (!isSteadError(thrown) || thrown.status !== 401) throw thrown;
+    } finally {
+      if (scope !== "others") await this.#keeper.end();
+    }
+  }
+
+  /** The signed-in user's record, fresh from the server. Throws `token_required` when nobody is signed in. */
+  me(options: CallOptions = {}): Promise<User<Types>> {
+    return this.#user({ method: "GET", path: "/auth/me", ...options });
+  }
+
+  /** Changes the signed-in user's record. */
+  updateMe(patch: UserPatch<Types>, options: CallOptions = {}): Promise<User<Types>> {
+    return this.#user({ method: "PATCH", path: "/auth/me", body: patch, ...options });
+  }
+
+  /** Trades the refresh token now. Rarely needed: calls and live queries do it when it is time. */
+  async refresh(): Promise<Session<User<Types>>> {
+    await this.#keeper.ready;
+    const held = this.#keeper.session;
+    if (held !== null) await this.#keeper.replace(held.accessToken);
+    if (this.#keeper.session !== null) return this.#keeper.session;
+    throw new SteadError({ code: "token_required", detail: "Nobody is signed in." });
+  }
+
+  /** What a sign-in screen may offer. */
+  settings(options: CallOptions = {}): Promise<AuthSettings> {
+    return this.#http.send({ method: "GET", path: "/auth/settings", anonymous: true, ...options });
+  }
+
+  /**
+   * Calls `listener` with the session as it is (event `initial`), and again whenever it changes, in this tab or another.
+   *
+   * Gives back how to stop.
+   */
+  onChange(listener: SessionListener<User<Types>>): () => void {
+    let stopped = false;
+    let stop = () => {};
+    void this.#keeper.ready.then(() => {
+      if (stopped) return;
+      stop = this.#keeper.listen(listener);
+      listener(this.#keeper.session, "initial");
+    });
+    return () => {
+      stopped = true;
+      stop();
+    };
+  }
+
+  async #begin(path: string, body: object, { signal }: CallOptions): Promise<Session<User<Types>>> {
+    return this.#keeper.begin(await this.#http.send({ method: "POST", path, body, anonymous: true, signal }));
+  }
+
+  async #user(call: Call): Promise<User<Types>> {
+    const sessionId = this.#keeper.session?.sessionId;
+    const user = await this.#http.send<User<Types>>(call);
+    // Somebody else may have signed in meanwhile.
+    if (this.#keeper.session?.sessionId === sessionId) await this.#keeper.update(user);
+    return user;
+  }
+}

@@ -1,0 +1,130 @@
+// The records of one collection: read, write, watch.
+//
+// It only shapes calls; sending and repeating them is the HTTP room's, watching the realtime room's.
+
+import { compileFilter } from "./filter.js";
+import { commaList, randomKey, type Call, type Http, type Query } from "./http.js";
+import type { LiveListener, LiveQuery, Live } from "./realtime/live.js";
+import type { Realtime } from "./realtime/realtime.js";
+import type {
+  ChangeOptions,
+  CollectionTypes,
+  FieldName,
+  ListQuery,
+  Page,
+  Patch,
+  ShowOptions,
+  Shown,
+  WriteOptions,
+} from "./types.js";
+
+export class Collection<Types extends CollectionTypes> {
+  readonly #path: string;
+  readonly #http: Http;
+  readonly #realtime: Realtime;
+
+  /** @internal */
+  constructor(
+    readonly name: string,
+    http: Http,
+    realtime: Realtime,
+  ) {
+    this.#path = `/collections/${encodeURIComponent(name)}/records`;
+    this.#http = http;
+    this.#realtime = realtime;
+  }
+
+  /** One page of the records you may see. 30 unless `limit` says otherwise. */
+  list<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
+    query: ListQuery<Types["record"], Field> = {},
+  ): Promise<Page<Shown<Pick<Types["record"], Field>>>> {
+    return this.#http.send({ method: "GET", path: this.#path, query: listParams(query), signal: query.signal });
+  }
+
+  /** Every record that matches, page after page as you go: `for await (const message of messages.iterate())`. */
+  async *iterate<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
+    query: ListQuery<Types["record"], Field> = {},
+  ): AsyncGenerator<Shown<Pick<Types["record"], Field>>, void, undefined> {
+    let cursor = query.cursor ?? null;
+    do {
+      const page = await this.list<Field>({ ...query, cursor });
+      yield* page.items;
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+  }
+
+  /** The first record that matches, or null. */
+  async first<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
+    query: Omit<ListQuery<Types["record"], Field>, "limit" | "count"> = {},
+  ): Promise<Shown<Pick<Types["record"], Field>> | null> {
+    const page = await this.list<Field>({ ...query, limit: 1 });
+    return page.items[0] ?? null;
+  }
+
+  /** Throws `record_not_found`, also when the record exists but is not for you to see. */
+  get<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
+    id: string,
+    options: ShowOptions<Field> = {},
+  ): Promise<Shown<Pick<Types["record"], Field>>> {
+    const query = { fields: commaList(options.fields), expand: commaList(options.expand) };
+    return this.#http.send({ method: "GET", path: this.#record(id), query, signal: options.signal });
+  }
+
+  /** Throws `rule_denied`, `field_invalid`, `unique_violation`. */
+  create(data: Types["create"], options: WriteOptions = {}): Promise<Types["record"]> {
+    return this.#write({ method: "POST", path: this.#path, body: data }, options);
+  }
+
+  /** Changes the named fields and leaves the others. A number takes `{ $inc: 1 }`, a list `{ $add: [], $remove: [] }`. */
+  update(id: string, patch: Patch<Types["update"]>, options: ChangeOptions = {}): Promise<Types["record"]> {
+    return this.#write({ method: "PATCH", path: this.#record(id), body: patch }, options);
+  }
+
+  /** Replaces all fields. */
+  replace(id: string, data: Types["create"], options: ChangeOptions = {}): Promise<Types["record"]> {
+    return this.#write({ method: "PUT", path: this.#record(id), body: data }, options);
+  }
+
+  delete(id: string, options: ChangeOptions = {}): Promise<void> {
+    return this.#write({ method: "DELETE", path: this.#record(id) }, options);
+  }
+
+  /**
+   * The records that match, now and from now on.
+   *
+   * `onChange` gets the whole current array and what changed in it. Without `onChange`, loop over the result instead:
+   * `for await (const { records } of messages.subscribe(query))`. It ends with `stop()`, or by leaving the loop.
+   */
+  subscribe(
+    query: LiveQuery<Types["record"]> = {},
+    onChange?: LiveListener<Types["record"]>,
+    onError?: (error: Error) => void,
+  ): Live<Types["record"]> {
+    return this.#realtime.watch(this.name, query, onChange, onError);
+  }
+
+  #record(id: string): string {
+    // An empty id would silently address the whole collection.
+    if (id === "") throw new TypeError("a record's id must not be empty");
+    return `${this.#path}/${encodeURIComponent(id)}`;
+  }
+
+  #write<T>(call: Call, { idempotencyKey, ifVersion, signal }: ChangeOptions): Promise<T> {
+    const headers = ifVersion === undefined ? undefined : { "If-Match": `"${ifVersion}"` };
+    return this.#http.send({ ...call, headers, signal, idempotencyKey: idempotencyKey ?? randomKey() });
+  }
+}
+
+function listParams<Rec>(query: ListQuery<Rec, FieldName<Rec>>): Query {
+  const { filter, params } = compileFilter(query.filter, query.params);
+  return {
+    filter,
+    p: params && Object.keys(params).length > 0 ? JSON.stringify(params) : undefined,
+    sort: commaList(query.sort),
+    limit: query.limit,
+    cursor: query.cursor,
+    fields: commaList(query.fields),
+    expand: commaList(query.expand),
+    count: query.count,
+  };
+}

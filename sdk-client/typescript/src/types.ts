@@ -1,0 +1,110 @@
+// The shapes an app's records have, typed by `stead types --lang ts` or left open.
+//
+// Types only: nothing here exists at run time.
+
+import type { Filter, FilterFields } from "./filter.js";
+
+/** What every record has. */
+export interface BaseRecord {
+  id: string;
+  /** RFC 3339, UTC. */
+  created_at: string;
+  updated_at: string;
+  /** Grows by every change; hand it to `ifVersion` to detect that somebody was faster. */
+  version: number;
+}
+
+/** A record of an app whose types were not generated. */
+export interface UntypedRecord extends BaseRecord {
+  [field: string]: unknown;
+}
+
+/** What `stead types --lang ts` writes for one collection. */
+export interface CollectionTypes {
+  record: BaseRecord;
+  create: object;
+  update: object;
+}
+
+/** Stands in for the generated `Collections` of an app. */
+export interface UntypedCollections {
+  [name: string]: {
+    record: UntypedRecord;
+    create: Record<string, unknown>;
+    update: Record<string, unknown>;
+  };
+}
+
+/** Any generated `Collections`. An interface has no index signature, hence the detour over its own keys. */
+export type AnyCollections<Types> = { [Name in keyof Types]: CollectionTypes };
+
+/** Names of the fields of a record. */
+export type FieldName<Rec> = keyof Rec & string;
+
+/** A record as answered: with the references that `expand` asked for. */
+export type Shown<Rec> = Rec & { expand?: Record<string, UntypedRecord> };
+
+/** Changes to a record: new values, or an operator that the server applies to the value it holds. */
+export type Patch<Update> = { [Key in keyof Update]?: Update[Key] | Operator<NonNullable<Update[Key]>> };
+
+/** `$inc` for numbers, `$add` and `$remove` for lists. */
+export type Operator<Value> = Value extends number
+  ? { $inc: number }
+  : Value extends readonly (infer Item)[]
+    ? { $add?: Item[]; $remove?: Item[] }
+    : never;
+
+/** A filter as text (with `params`), as built by `where`, or as the function that builds it. */
+export type FilterInput<Rec> = string | Filter | ((fields: FilterFields<Rec>) => Filter);
+
+/** `"-created_at,title"` or `["-created_at", "title"]`; `-` is descending. */
+export type SortInput<Rec> = string | readonly (FieldName<Rec> | `-${FieldName<Rec>}`)[];
+
+/** What both a list and a live query choose records by. */
+export interface Selection<Rec> {
+  /** An expression a record must satisfy: `"room == p.room"` or `(f) => f.room.eq(room)`. */
+  filter?: FilterInput<Rec> | undefined;
+  /** Values for the `p.` names of a filter written as text. Never glue values into the text itself. */
+  params?: Readonly<Record<string, unknown>> | undefined;
+  sort?: SortInput<Rec> | undefined;
+  /** 1..=500. */
+  limit?: number | undefined;
+}
+
+export interface CallOptions {
+  /** Ends the call early; it then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ShowOptions<Field extends string = string> extends CallOptions {
+  /** Fields to answer: `["id", "title"]`, or `"id,title,author.name"`. */
+  fields?: readonly Field[] | string | undefined;
+  /** References to answer in full: `"author,room.owner"`. */
+  expand?: string | readonly string[] | undefined;
+}
+
+export interface ListQuery<Rec, Field extends string = FieldName<Rec>> extends Selection<Rec>, ShowOptions<Field> {
+  /** `next_cursor` of the page before. */
+  cursor?: string | null | undefined;
+  /** `"exact"` to count what matches; the server stops counting at 10,000. */
+  count?: "exact" | undefined;
+}
+
+/** One page of a list. */
+export interface Page<Rec> {
+  items: Rec[];
+  /** Hand it to `cursor` for the next page; null on the last. */
+  next_cursor: string | null;
+  /** Only with `count: "exact"`. `"10000+"` when there are more. */
+  total?: number | string;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Makes repeating the call harmless across restarts of the app; by default each call has a fresh random one. */
+  idempotencyKey?: string | undefined;
+}
+
+export interface ChangeOptions extends WriteOptions {
+  /** Fails with `version_conflict` unless the record still has this version. */
+  ifVersion?: number | undefined;
+}
