@@ -1,5 +1,6 @@
 //! Opening, reading, writing, closing.
 
+use crate::sqlite::{Database, Typed};
 use crate::{Error, Log, Reader, Tx};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,8 +32,7 @@ pub struct Config {
 /// A handle to an open database; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    #[allow(dead_code)]
-    pub(crate) inner: Arc<()>,
+    pub(crate) database: Arc<Database>,
 }
 
 impl Store {
@@ -41,8 +41,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened, is too new, or is damaged.
     pub async fn open(config: Config) -> Result<Self, Error> {
-        let _ = config;
-        unimplemented!()
+        Ok(Self { database: Arc::new(Database::open(&config).await?) })
     }
 
     /// Makes the tables fit the schema with safe steps only, in one transaction, and logs the change.
@@ -50,8 +49,7 @@ impl Store {
     /// # Errors
     /// `Refused` with every unsafe change; nothing is changed then.
     pub async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
-        let _ = schema;
-        unimplemented!()
+        self.database.apply(schema).await
     }
 
     /// Runs `job` in a transaction. It is grouped with its neighbours; the answer comes after the group's commit.
@@ -65,11 +63,14 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let _ = job;
-        unimplemented!()
+        let (job, outcome) = Typed::new(job);
+        self.database.submit(job)?;
+        outcome.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
     /// Runs short, bounded reads inline on this thread. Each statement sees the newest commit.
+    ///
+    /// `job` must not read from the store again inside: the connection it has may be the only one.
     ///
     /// # Errors
     /// What the job gave, or what the database said.
@@ -78,8 +79,7 @@ impl Store {
         F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        let _ = job;
-        unimplemented!()
+        self.database.read(job)
     }
 
     /// The same with all statements seeing one commit; `Reader::head` tells which.
@@ -91,8 +91,7 @@ impl Store {
         F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        let _ = job;
-        unimplemented!()
+        self.database.snapshot(job)
     }
 
     /// Runs reads whose cost is not bounded (counts, scans) away from this thread, with a deadline of 2 s.
@@ -105,22 +104,23 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let _ = job;
-        unimplemented!()
+        let (job, outcome) = Typed::new(job);
+        self.database.survey(job)?;
+        outcome.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
     /// The change log.
     pub fn log(&self) -> Log {
-        unimplemented!()
+        Log { store: self.clone() }
     }
 
     /// Whether writes are taken: the disk has room and the last commit succeeded.
     pub fn ready(&self) -> bool {
-        unimplemented!()
+        self.database.ready()
     }
 
     /// Takes no more jobs, finishes those taken, checkpoints and closes.
     pub async fn close(&self) {
-        unimplemented!()
+        self.database.close().await;
     }
 }

@@ -9,7 +9,9 @@ mod error;
 mod log;
 mod query;
 mod reader;
+mod ring;
 mod sql;
+mod sqlite;
 mod tx;
 
 pub use db::{Config, Store, Synchronous};

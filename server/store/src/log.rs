@@ -1,5 +1,6 @@
 //! The ordered change log: what happened, in commit order. Every announcement is read from here.
 
+use crate::sqlite::changes;
 use crate::{Error, Store};
 use std::sync::Arc;
 use stead_schema::{CollectionId, Value};
@@ -48,14 +49,13 @@ pub enum ChangeKind {
 /// Reads the log in order.
 #[derive(Clone)]
 pub struct Log {
-    #[allow(dead_code)]
     pub(crate) store: Store,
 }
 
 impl Log {
     /// The newest committed position, and a signal when it moves.
     pub fn head(&self) -> watch::Receiver<u64> {
-        unimplemented!()
+        self.store.database.shared.head.subscribe()
     }
 
     /// The oldest position a reader may resume from: everything after it is still there.
@@ -63,7 +63,7 @@ impl Log {
     /// # Errors
     /// When the database cannot be read.
     pub async fn tail(&self) -> Result<u64, Error> {
-        unimplemented!()
+        self.store.read(async |reader| changes::tail(reader.connection)).await
     }
 
     /// At most `limit` changes after `seq`, in order; recent ones come from memory.
@@ -71,7 +71,14 @@ impl Log {
     /// # Errors
     /// When the database cannot be read.
     pub async fn after(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        let _ = (seq, limit);
-        unimplemented!()
+        let recent = self.store.database.shared.ring.read().after(seq, limit);
+        match recent {
+            Some(changes) => Ok(changes),
+            None => self.older(seq, limit).await,
+        }
+    }
+
+    async fn older(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+        self.store.read(async |reader| changes::after(reader.connection, reader.schema(), seq, limit)).await
     }
 }

@@ -1,0 +1,95 @@
+//! Making the tables fit a schema: safe steps only, all in one transaction, remembered and logged.
+
+use crate::Error;
+use crate::sqlite::Shared;
+use crate::sqlite::changes::Pending;
+use crate::sqlite::ddl;
+use crate::sqlite::errors::from_sqlite;
+use crate::sqlite::handle::Handle;
+use crate::sqlite::migrations::transaction;
+use crate::sqlite::texts::Shape;
+use rusqlite::{Connection, OptionalExtension};
+use std::sync::Arc;
+use stead_schema::{Field, RuleText, Schema, diff};
+
+/// The tables' shape, see `stead_schema::diff::canonical`.
+const SHAPE: &str = "schema";
+
+/// The rules as text: a change of them concerns subscribers too, though no table changes.
+const RULES: &str = "rules";
+
+/// Applies `schema` and makes it the current one.
+///
+/// # Errors
+/// `Refused` with every unsafe change; nothing is changed then.
+pub(crate) fn run(
+    handle: &Handle,
+    shared: &Shared,
+    pending: &mut Pending,
+    schema: Arc<Schema>,
+) -> Result<(), Error> {
+    let shape = diff::canonical(&schema).to_string();
+    let rules = rules(&schema).to_string();
+    let mut changed = false;
+    transaction(handle, |connection| {
+        let before = recall(connection, SHAPE)?;
+        let remembered = before.as_deref().map(serde_json::from_str).transpose();
+        let remembered = remembered
+            .map_err(|error| Error::Database(format!("the remembered schema is damaged: {error}")))?;
+        let steps = diff::steps(remembered.as_ref(), &schema).map_err(Error::Refused)?;
+        for statement in steps.iter().flat_map(|step| ddl::step(&schema, step)) {
+            connection.execute_batch(&statement).map_err(from_sqlite)?;
+        }
+        changed = before.as_deref() != Some(&shape) || recall(connection, RULES)?.as_deref() != Some(&rules);
+        if changed {
+            remember(connection, SHAPE, &shape)?;
+            remember(connection, RULES, &rules)?;
+            pending.schema(connection, now(connection)?)?;
+        }
+        Ok(())
+    })?;
+    if changed {
+        // Places of collections and fields may have moved: older changes are decoded anew from the table.
+        shared.ring.write().restart(pending.newest().saturating_sub(1));
+    }
+    shared.shape.store(Arc::new(Shape::new(schema)));
+    Ok(())
+}
+
+fn rules(schema: &Schema) -> serde_json::Value {
+    let of_fields = |fields: &[Field]| -> Vec<serde_json::Value> {
+        let text = |rule: &Option<RuleText>| rule.as_ref().map(|rule| rule.text.clone());
+        fields
+            .iter()
+            .map(|field| serde_json::json!([field.name, text(&field.read), text(&field.write)]))
+            .collect()
+    };
+    let of_collections = schema.collections.iter().map(|collection| {
+        let mut rules: Vec<String> =
+            collection.rules.iter().map(|(slot, rule)| format!("{slot:?} {}", rule.text)).collect();
+        rules.sort_unstable();
+        serde_json::json!([collection.name, rules, of_fields(&collection.fields)])
+    });
+    let functions = schema.functions.iter().map(|function| {
+        let params: Vec<_> = function.params.iter().map(|(name, kind, _)| [name, kind]).collect();
+        serde_json::json!([function.name, params, function.is.text])
+    });
+    serde_json::json!([of_collections.collect::<Vec<_>>(), functions.collect::<Vec<_>>()])
+}
+
+fn recall(connection: &Connection, key: &str) -> Result<Option<String>, Error> {
+    let text = "SELECT value FROM _meta WHERE key=?1";
+    connection.query_row(text, [key], |row| row.get(0)).optional().map_err(from_sqlite)
+}
+
+fn remember(connection: &Connection, key: &str, value: &str) -> Result<(), Error> {
+    let text =
+        "INSERT INTO _meta(key,value) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value";
+    connection.execute(text, [key, value]).map(|_| ()).map_err(from_sqlite)
+}
+
+/// The database's clock, in microseconds: no operation and so no caller's time stands behind a schema change.
+fn now(connection: &Connection) -> Result<i64, Error> {
+    let text = "SELECT CAST(unixepoch('now','subsec')*1000 AS INTEGER)*1000";
+    connection.query_row(text, [], |row| row.get(0)).map_err(from_sqlite)
+}

@@ -1,0 +1,322 @@
+//! The change log as a table: appending in the transaction that changes, reading in order, forgetting the oldest.
+//!
+//! Positions are given from memory by the one writer, so their order is the order of commits. A position that a
+//! failed job took is never given again: a reader may have seen nothing of it, and gaps are harmless.
+
+use crate::sqlite::errors::from_sqlite;
+use crate::sqlite::statement;
+use crate::{Change, ChangeKind, Error};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, params};
+use std::sync::Arc;
+use stead_schema::{Collection, Schema, SlotSet, Value, encode};
+
+/// The table. `before` and `after` are records as JSON objects by field name, so that they outlive schema changes.
+pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS _changes(
+  seq INTEGER PRIMARY KEY, collection TEXT, record_id TEXT, kind INTEGER NOT NULL, version INTEGER,
+  before TEXT, after TEXT, actor TEXT, at INTEGER NOT NULL) STRICT";
+
+const APPEND: &str = "INSERT INTO _changes(seq,collection,record_id,kind,version,before,after,actor,at)
+  VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
+const AFTER: &str = "SELECT seq,collection,record_id,kind,version,before,after,actor,at FROM _changes
+  WHERE seq>?1 ORDER BY seq LIMIT ?2";
+const NEWEST: &str = "SELECT max(seq) FROM _changes";
+const NEWEST_AT: &str = "SELECT at FROM _changes ORDER BY seq DESC LIMIT 1";
+const OLDEST: &str = "SELECT min(seq) FROM _changes";
+const OLDEST_AT: &str = "SELECT at FROM _changes ORDER BY seq LIMIT 1";
+const LAST_STALE: &str = "SELECT max(seq) FROM (SELECT seq,at FROM _changes ORDER BY seq LIMIT ?3)
+  WHERE (at<?1 OR seq<=?2) AND seq<?4";
+const FORGET: &str = "DELETE FROM _changes WHERE seq<=?1";
+
+const INSERT: i64 = 1;
+const UPDATE: i64 = 2;
+const DELETE: i64 = 3;
+const AUTH: i64 = 5;
+const SCHEMA: i64 = 6;
+
+/// What may be forgotten.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retention {
+    /// Age past which changes may go, in microseconds, by the time of the newest change.
+    pub(crate) age_us_max: i64,
+    /// Most positions kept.
+    pub(crate) rows_max: i64,
+    /// Most rows removed at once.
+    pub(crate) chunk: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age_us_max: 24 * 3_600 * 1_000_000, rows_max: 2_000_000, chunk: 1_000 }
+    }
+}
+
+/// Changes of a transaction that is not committed yet.
+pub(crate) struct Pending {
+    newest: u64,
+    newest_at: i64,
+    changes: Vec<(Arc<Change>, usize)>,
+}
+
+impl Pending {
+    /// Continues where the table ends.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) fn resume(connection: &Connection) -> Result<Self, Error> {
+        let newest_at = statement::integer(connection, NEWEST_AT, [])?.unwrap_or(0);
+        Ok(Self { newest: newest(connection)?, newest_at, changes: Vec::new() })
+    }
+
+    /// The last position given.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// How many changes wait for the commit.
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Drops the changes of a job that was undone; their positions stay used.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.changes.truncate(len);
+    }
+
+    /// Hands over what was committed.
+    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, (Arc<Change>, usize)> {
+        self.changes.drain(..)
+    }
+
+    /// Logs a change of a record.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub(crate) fn record(
+        &mut self,
+        connection: &Connection,
+        collection: &Collection,
+        images: Images,
+        actor: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        let Images { id, version, before, after } = images;
+        let before_json = before.as_deref().map(|row| image(collection, row));
+        let after_json = after.as_deref().map(|row| image(collection, row));
+        let kind = match (&before, &after) {
+            (None, _) => INSERT,
+            (Some(_), Some(_)) => UPDATE,
+            (Some(_), None) => DELETE,
+        };
+        let line = Line {
+            collection: Some(&collection.name),
+            record_id: Some(&id),
+            kind,
+            version: Some(version),
+            before: before_json.as_deref(),
+            after: after_json.as_deref(),
+        };
+        let change =
+            ChangeKind::Record { collection: collection.id, id: Arc::clone(&id), version, before, after };
+        self.append(connection, &line, change, actor, at)
+    }
+
+    /// Logs a change of a user's grants.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub(crate) fn auth(
+        &mut self,
+        connection: &Connection,
+        user: &str,
+        session: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        let line =
+            Line { record_id: Some(user), kind: AUTH, after: session.map(str::as_bytes), ..Line::default() };
+        let change = ChangeKind::Auth { user: Arc::from(user), session: session.map(Arc::from) };
+        self.append(connection, &line, change, None, at)
+    }
+
+    /// Logs a change of the schema.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub(crate) fn schema(&mut self, connection: &Connection, at: i64) -> Result<(), Error> {
+        let line = Line { kind: SCHEMA, ..Line::default() };
+        self.append(connection, &line, ChangeKind::Schema, None, at)
+    }
+
+    fn append(
+        &mut self,
+        connection: &Connection,
+        line: &Line<'_>,
+        kind: ChangeKind,
+        actor: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        let seq = self.newest + 1;
+        let mut append = connection.prepare_cached(APPEND).map_err(from_sqlite)?;
+        let Line { collection, record_id, kind: number, version, before, after } = *line;
+        append
+            .execute(params![
+                stored(seq),
+                collection,
+                record_id,
+                number,
+                version,
+                Json(before),
+                Json(after),
+                actor,
+                at
+            ])
+            .map_err(from_sqlite)?;
+        self.newest = seq;
+        self.newest_at = self.newest_at.max(at);
+        let bytes = before.map_or(0, <[u8]>::len) + after.map_or(0, <[u8]>::len);
+        self.changes.push((Arc::new(Change { seq, kind, actor: actor.map(Arc::from), at }), bytes));
+        Ok(())
+    }
+}
+
+/// A record before and after a change.
+pub(crate) struct Images {
+    /// Which.
+    pub(crate) id: Arc<str>,
+    /// Its version after the change.
+    pub(crate) version: i64,
+    /// None for a new record.
+    pub(crate) before: Option<Arc<[Value]>>,
+    /// None for a removal.
+    pub(crate) after: Option<Arc<[Value]>>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Line<'a> {
+    collection: Option<&'a str>,
+    record_id: Option<&'a str>,
+    kind: i64,
+    version: Option<i64>,
+    before: Option<&'a [u8]>,
+    after: Option<&'a [u8]>,
+}
+
+/// UTF-8 bytes as TEXT.
+struct Json<'a>(Option<&'a [u8]>);
+
+impl ToSql for Json<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.0.map_or(ValueRef::Null, ValueRef::Text)))
+    }
+}
+
+fn image(collection: &Collection, row: &[Value]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    encode::open_record(collection, row, SlotSet::ALL, &mut out);
+    encode::close(&mut out);
+    out
+}
+
+/// The newest position of the table; 0 when it is empty.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(crate) fn newest(connection: &Connection) -> Result<u64, Error> {
+    Ok(statement::integer(connection, NEWEST, [])?.map_or(0, position))
+}
+
+/// The oldest position a reader may resume from. An empty table has lost nothing.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(crate) fn tail(connection: &Connection) -> Result<u64, Error> {
+    Ok(statement::integer(connection, OLDEST, [])?.map_or(0, |seq| position(seq).saturating_sub(1)))
+}
+
+/// At most `limit` changes after `seq`. Records of collections that are gone are left out.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(crate) fn after(
+    connection: &Connection,
+    schema: &Schema,
+    seq: u64,
+    limit: usize,
+) -> Result<Vec<Arc<Change>>, Error> {
+    let mut found = Vec::new();
+    let mut from = seq;
+    loop {
+        let mut lines = 0;
+        let params = [Value::Int(stored(from)), Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))];
+        statement::each(connection, AFTER, &params, |row| {
+            lines += 1;
+            from = position(row.get(0).map_err(from_sqlite)?);
+            found.extend(change(schema, row)?.map(Arc::new));
+            Ok(())
+        })?;
+        // A page of nothing but forgotten collections is not the end of the log.
+        if !found.is_empty() || lines < limit || limit == 0 {
+            return Ok(found);
+        }
+    }
+}
+
+fn change(schema: &Schema, row: &rusqlite::Row<'_>) -> Result<Option<Change>, Error> {
+    let text = |at: usize| row.get::<_, Option<String>>(at).map_err(from_sqlite);
+    let number =
+        |at: usize| row.get::<_, Option<i64>>(at).map(Option::unwrap_or_default).map_err(from_sqlite);
+    let id: Arc<str> = text(2)?.unwrap_or_default().into();
+    let kind = match number(3)? {
+        INSERT | UPDATE | DELETE => {
+            let name = text(1)?.unwrap_or_default();
+            let Some(collection) = schema.collection(&name) else { return Ok(None) };
+            let (before, after) = (row_of(collection, text(5)?)?, row_of(collection, text(6)?)?);
+            ChangeKind::Record { collection: collection.id, id, version: number(4)?, before, after }
+        }
+        AUTH => ChangeKind::Auth { user: id, session: text(6)?.map(Arc::from) },
+        SCHEMA => ChangeKind::Schema,
+        other => return Err(Error::Database(format!("the log holds a change of unknown kind {other}"))),
+    };
+    let actor = text(7)?.map(Arc::from);
+    Ok(Some(Change { seq: position(number(0)?), kind, actor, at: number(8)? }))
+}
+
+fn row_of(collection: &Collection, json: Option<String>) -> Result<Option<Arc<[Value]>>, Error> {
+    let Some(json) = json else { return Ok(None) };
+    let json = serde_json::from_str(&json)
+        .map_err(|error| Error::Database(format!("the log is damaged: {error}")))?;
+    Ok(Some(encode::decode_row(collection, &json).into()))
+}
+
+/// Removes one chunk of what may be forgotten; how many rows. The newest row stays, as it keeps positions growing
+/// over a restart.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) fn forget(
+    connection: &Connection,
+    pending: &Pending,
+    retention: Retention,
+) -> Result<usize, Error> {
+    let oldest_at_kept = pending.newest_at.saturating_sub(retention.age_us_max);
+    let newest = stored(pending.newest);
+    let last_by_count = newest.saturating_sub(retention.rows_max);
+    let Some(oldest) = statement::integer(connection, OLDEST, [])? else { return Ok(0) };
+    let oldest_at = statement::integer(connection, OLDEST_AT, [])?.unwrap_or(i64::MAX);
+    if oldest_at >= oldest_at_kept && oldest > last_by_count {
+        return Ok(0);
+    }
+    let newest_row = stored(self::newest(connection)?);
+    let params = [oldest_at_kept, last_by_count, retention.chunk, newest_row].map(Value::Int);
+    let Some(last) = statement::integer(connection, LAST_STALE, &params)? else { return Ok(0) };
+    statement::run(connection, FORGET, &[Value::Int(last)]).map_err(from_sqlite)
+}
+
+/// Positions are far below 2^63: one for each change ever made.
+fn stored(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn position(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}

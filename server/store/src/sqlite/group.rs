@@ -1,0 +1,83 @@
+//! One transaction for the jobs that wait together. Each has a savepoint, so that a failing job undoes itself alone.
+
+use crate::sqlite::Shared;
+use crate::sqlite::changes::Pending;
+use crate::sqlite::errors::from_sqlite;
+use crate::sqlite::handle::Handle;
+use crate::sqlite::job::Job;
+use crate::sqlite::statement::command;
+use crate::{Error, Reader, Tx};
+
+/// Why a group was not committed.
+pub(crate) enum Failure {
+    /// It was undone; later groups may succeed.
+    Undone(Error),
+    /// The disk may or may not hold it.
+    Unknown(Error),
+}
+
+impl Failure {
+    /// What the jobs are told.
+    pub(crate) fn error(&self) -> &Error {
+        match self {
+            Self::Undone(error) | Self::Unknown(error) => error,
+        }
+    }
+}
+
+/// Runs and commits the jobs; `pending` then holds the committed changes, or none.
+///
+/// # Errors
+/// When there is no commit.
+pub(crate) fn run(
+    handle: &Handle,
+    shared: &Shared,
+    pending: &mut Pending,
+    jobs: &mut [Box<dyn Job>],
+) -> Result<(), Failure> {
+    let outcome = transaction(handle, shared, pending, jobs);
+    if outcome.is_err() {
+        pending.truncate(0);
+        if !handle.is_autocommit() {
+            // A rollback cannot fail in a way that leaves the transaction open.
+            let _ = command(handle, "ROLLBACK");
+        }
+    }
+    outcome
+}
+
+fn transaction(
+    handle: &Handle,
+    shared: &Shared,
+    pending: &mut Pending,
+    jobs: &mut [Box<dyn Job>],
+) -> Result<(), Failure> {
+    let undone = |error| Failure::Undone(from_sqlite(error));
+    let shape = shared.shape.load();
+    command(handle, "BEGIN IMMEDIATE").map_err(undone)?;
+    for job in jobs {
+        let mark = pending.len();
+        command(handle, "SAVEPOINT job").map_err(undone)?;
+        let mut tx = Tx { reader: Reader { connection: handle, shape: &shape }, pending };
+        let keep = job.run(&mut tx);
+        if handle.is_autocommit() {
+            // SQLite ends the whole transaction on a full disk and some I/O errors.
+            return Err(Failure::Undone(Error::Full));
+        }
+        if !keep {
+            pending.truncate(mark);
+            command(handle, "ROLLBACK TO job").map_err(undone)?;
+        }
+        command(handle, "RELEASE job").map_err(undone)?;
+    }
+    command(handle, "COMMIT").map_err(commit_failure)
+}
+
+/// A commit that met a full disk or a lock is undone as a whole. After any other failure the file system may have
+/// lost what it was told to keep, and asking again would be answered as if all were well.
+fn commit_failure(error: rusqlite::Error) -> Failure {
+    match from_sqlite(error) {
+        error @ (Error::Full | Error::Busy) => Failure::Undone(error),
+        error => Failure::Unknown(error),
+    }
+}

@@ -1,0 +1,167 @@
+//! SQLite: one writer that commits in groups, inline readers, surveys with a deadline, a bounded write-ahead log.
+//!
+//! Nothing outside this room may name a SQLite type. Threads: the writer's, two for surveys, and one idle thread of
+//! sqlx for each connection.
+
+mod apply;
+pub(crate) mod cells;
+pub(crate) mod changes;
+mod checkpoint;
+mod ddl;
+pub(crate) mod errors;
+mod group;
+mod handle;
+mod job;
+mod migrations;
+mod open;
+mod readers;
+pub(crate) mod statement;
+mod survey;
+pub(crate) mod texts;
+mod writer;
+
+pub(crate) use job::Typed;
+
+use crate::ring::Ring;
+use crate::{Config, Error, Reader};
+use arc_swap::ArcSwap;
+use changes::Pending;
+use job::{Job, Survey, drive};
+use parking_lot::RwLock;
+use readers::{Slots, Snapshot};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use stead_schema::Schema;
+use texts::Shape;
+use tokio::sync::{oneshot, watch};
+
+/// An open database.
+pub(crate) struct Database {
+    pub(crate) shared: Arc<Shared>,
+    writer: writer::Queue,
+    surveys: survey::Queue,
+}
+
+/// What the threads share. It must not hold a queue: the threads end when the last queue's sender is gone.
+pub(crate) struct Shared {
+    pub(crate) readers: Slots,
+    surveyors: Slots,
+    pub(crate) shape: ArcSwap<Shape>,
+    pub(crate) ring: RwLock<Ring>,
+    pub(crate) head: watch::Sender<u64>,
+    health: Health,
+    // Last, so that a temporary folder goes after the connections.
+    place: open::Place,
+}
+
+/// Whether writes are taken.
+#[derive(Default)]
+struct Health {
+    /// The disk had no room at the last write; cleared by the next that succeeds.
+    full: AtomicBool,
+    /// A commit failed to reach the disk. What the file system kept of it is unknown until the process starts anew,
+    /// so nothing is acknowledged from then on.
+    broken: AtomicBool,
+}
+
+impl Database {
+    /// Opens or creates the file, runs the migrations, starts the threads.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is too new, or is damaged.
+    pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
+        open::assert_version()?;
+        let place = open::Place::of(config)?;
+        let handle = open::writer(&place, config).await?;
+        migrations::run(&handle, &config.migrations)?;
+        let pending = Pending::resume(&handle)?;
+        let readers = Slots::open(&place, config.readers.clamp(1, 64)).await?;
+        let surveyors = Slots::open(&place, survey::THREADS).await?;
+        let shared = Arc::new(Shared {
+            readers,
+            surveyors,
+            shape: ArcSwap::from_pointee(Shape::new(Arc::new(Schema::default()))),
+            ring: RwLock::new(Ring::new(pending.newest())),
+            head: watch::Sender::new(pending.newest()),
+            health: Health::default(),
+            place,
+        });
+        let surveys = survey::start(&shared)?;
+        let writer = writer::start(handle, pending, Arc::clone(&shared))?;
+        Ok(Self { shared, writer, surveys })
+    }
+
+    /// Hands a job to the writer.
+    ///
+    /// # Errors
+    /// `Busy` when too many wait, `Closed` after the end.
+    pub(crate) fn submit(&self, job: Box<dyn Job>) -> Result<(), Error> {
+        self.writer.send(writer::Message::Job(job))
+    }
+
+    /// Runs a read inline.
+    ///
+    /// # Errors
+    /// What the job gave; `Closed` after the end.
+    pub(crate) fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        self.shared.readers.with(|handle| {
+            let shape = self.shared.shape.load();
+            drive(job(&mut Reader { connection: handle, shape: &shape }))
+        })
+    }
+
+    /// Runs a read inline in one read transaction.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub(crate) fn snapshot<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        self.shared.readers.with(|handle| {
+            let _snapshot = Snapshot::begin(handle)?;
+            let shape = self.shared.shape.load();
+            drive(job(&mut Reader { connection: handle, shape: &shape }))
+        })
+    }
+
+    /// Hands a job to the survey threads.
+    ///
+    /// # Errors
+    /// `Busy` when too many wait, `Closed` after the end.
+    pub(crate) fn survey(&self, job: Box<dyn Survey>) -> Result<(), Error> {
+        self.surveys.send(job)
+    }
+
+    /// Makes the tables fit a schema.
+    ///
+    /// # Errors
+    /// `Refused`, or what the database says.
+    pub(crate) async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        let (answer, outcome) = oneshot::channel();
+        self.writer.send(writer::Message::Apply(schema, answer))?;
+        outcome.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Whether writes are taken.
+    pub(crate) fn ready(&self) -> bool {
+        let health = &self.shared.health;
+        !self.writer.closed()
+            && !health.full.load(Ordering::Relaxed)
+            && !health.broken.load(Ordering::Relaxed)
+    }
+
+    /// Finishes what was taken, checkpoints, closes every connection.
+    pub(crate) async fn close(&self) {
+        self.surveys.close();
+        let Some(handle) = self.writer.close().await else { return };
+        self.shared.surveyors.close().await;
+        self.shared.readers.close().await;
+        handle.close().await;
+    }
+}

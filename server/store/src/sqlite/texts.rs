@@ -1,0 +1,105 @@
+//! The SQL texts of each collection, written once per schema.
+//!
+//! Identifiers come from the schema (`[a-z][a-z0-9_]*`) and are quoted all the same; values are parameters.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::Arc;
+use stead_schema::{Collection, Schema, Slot};
+
+/// The schema that the tables have, with its texts.
+pub(crate) struct Shape {
+    /// Kept for readers and for decoding the log.
+    pub(crate) schema: Arc<Schema>,
+    texts: Vec<Texts>,
+}
+
+/// Statements on one table. Parameters are the row in slot order, then what is named.
+#[derive(Clone)]
+pub(crate) struct Texts {
+    /// The row.
+    pub(crate) insert: String,
+    /// `?1` the id.
+    pub(crate) delete: String,
+    /// `?1` the id; gives the row.
+    pub(crate) find: String,
+}
+
+impl Shape {
+    /// Writes all texts.
+    pub(crate) fn new(schema: Arc<Schema>) -> Self {
+        let texts = schema.collections.iter().map(Texts::new).collect();
+        Self { schema, texts }
+    }
+
+    /// The texts of a collection: the ready ones when it is of this schema. An operation that began before a change
+    /// of the schema still holds the old collection and gets texts with the columns it knows.
+    pub(crate) fn texts(&self, collection: &Collection) -> Cow<'_, Texts> {
+        let same = self.schema.get(collection.id).is_some_and(|own| std::ptr::eq(own, collection));
+        match self.texts.get(usize::from(collection.id.0)) {
+            Some(texts) if same => Cow::Borrowed(texts),
+            _ => Cow::Owned(Texts::new(collection)),
+        }
+    }
+}
+
+impl Texts {
+    fn new(collection: &Collection) -> Self {
+        let table = quoted(&collection.name);
+        let columns = columns(collection);
+        let numbers = list(collection, |out, slot, _| write!(out, "?{}", slot.0 + 1));
+        Self {
+            insert: format!("INSERT INTO {table}({columns}) VALUES({numbers})"),
+            delete: format!("DELETE FROM {table} WHERE \"id\"=?1"),
+            find: format!("SELECT {columns} FROM {table} WHERE \"id\"=?1"),
+        }
+    }
+}
+
+/// Sets fields to `?2`, `?3`… in the record `?1`; `None` without fields.
+///
+/// Only what differs is set: an assignment to an indexed or referred column costs even when the value stays.
+pub(crate) fn update(collection: &Collection, slots: impl Iterator<Item = Slot>) -> Option<String> {
+    let mut out = format!("UPDATE {} SET ", quoted(&collection.name));
+    let mut number = 1u32;
+    for field in slots.filter_map(|slot| collection.get(slot)) {
+        let comma = if number > 1 { "," } else { "" };
+        number += 1;
+        let _ = write!(out, "{comma}{}=?{number}", quoted(&field.name));
+    }
+    out.push_str(" WHERE \"id\"=?1");
+    (number > 1).then_some(out)
+}
+
+/// Records whose field is `?1`, by id, at most `?2`.
+pub(crate) fn referrers(collection: &Collection, slot: Slot) -> Option<String> {
+    let field = collection.get(slot)?;
+    let (columns, table, name) = (columns(collection), quoted(&collection.name), quoted(&field.name));
+    Some(format!("SELECT {columns} FROM {table} WHERE {name}=?1 ORDER BY \"id\" LIMIT ?2"))
+}
+
+/// One row when the record `?1` exists.
+pub(crate) fn exists(collection: &Collection) -> String {
+    format!("SELECT 1 FROM {} WHERE \"id\"=?1", quoted(&collection.name))
+}
+
+/// An identifier in SQL.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn columns(collection: &Collection) -> String {
+    list(collection, |out, _, name| out.write_str(name))
+}
+
+fn list(collection: &Collection, item: impl Fn(&mut String, Slot, &str) -> std::fmt::Result) -> String {
+    let mut out = String::new();
+    for (slot, field) in collection.slots() {
+        if slot != Slot::ID {
+            out.push(',');
+        }
+        // Writing to a string cannot fail.
+        let _ = item(&mut out, slot, &quoted(&field.name));
+    }
+    out
+}
