@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(seqs(ring.after(12, 10).unwrap()), [15]);
         assert_eq!(seqs(ring.after(13, 10).unwrap()), [15]);
         assert_eq!(seqs(ring.after(10, 2).unwrap()), [11, 12]);
-        assert_eq!(seqs(ring.after(99, 2).unwrap()), []);
+        assert!(ring.after(99, 2).unwrap().is_empty());
     }
 
     #[test]
