@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs all of them, cheapest first. The README's second command.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_INCREMENTAL=0
+passed=0
+
+step() {
+  local name=$1
+  shift
+  local start=$SECONDS
+  printf '\n=== %s\n' "$name"
+  "$@"
+  passed=$((passed + 1))
+  printf '=== %s: ok (%s s)\n' "$name" "$((SECONDS - start))"
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Debian and its children; elsewhere the tools must be there already.
+install_tools() {
+  local missing=()
+  command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  command -v chromium >/dev/null || missing+=(chromium)
+  command -v node >/dev/null || missing+=(nodejs npm)
+  if [ ${#missing[@]} -gt 0 ]; then
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+  fi
+  (cd sdk-client/typescript && npm ci --no-audit --no-fund --silent)
+  (cd tests/browser && npm ci --no-audit --no-fund --silent)
+}
+
+target_dir() { cargo metadata --no-deps --format-version 1 | node -e 'process.stdin.resume();let s="";process.stdin.on("data",d=>s+=d).on("end",()=>console.log(JSON.parse(s).target_directory))'; }
+
+sdk() {
+  cd sdk-client/typescript
+  npm run --silent check
+  npm test --silent
+  npm run --silent build
+  npm run --silent size
+  cmp dist/stead.js ../../server/http/assets/stead.js || {
+    echo 'server/http/assets/stead.js is not the bundle of this SDK: run `npm run bundle` in sdk-client/typescript'
+    return 1
+  }
+}
+
+examples() {
+  "$STEAD_BIN" check examples/team-chat
+  "$STEAD_BIN" test examples/team-chat --fail-under 100
+  "$STEAD_BIN" types examples/team-chat --lang ts | cmp - examples/team-chat/types.ts
+}
+
+contracts() {
+  "$STEAD_BIN" contract schemas --check schemas
+}
+
+step 'tools'                    install_tools
+step 'format'                   cargo fmt --all --check
+step 'lints'                    cargo clippy --workspace --all-targets --locked -- -D warnings
+step 'build'                    cargo build --locked -p stead
+STEAD_BIN="$(target_dir)/debug/stead"
+export STEAD_BIN
+step 'rooms: unit and property tests' cargo test --workspace --locked --exclude stead-e2e
+step 'examples'                 examples
+step 'contracts'                contracts
+step 'TypeScript SDK'           bash -c "$(declare -f sdk); sdk"
+step 'end to end'               cargo test --locked -p stead-e2e
+step 'browser journey'          node tests/browser/journey.mjs
+step 'documentation'            node tests/docs.mjs
+
+printf '\n%s passed, 0 failed\n' "$passed"
