@@ -1,0 +1,12 @@
+//! A running server and clients of it, for tests. Shares no code with the server.
+
+mod client;
+mod server;
+mod socket;
+
+pub use client::{Answer, Client};
+pub use server::{Server, binary, examples};
+pub use socket::Socket;
+
+/// Longest a test waits for something that should happen at once.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -1,0 +1,140 @@
+//! The real binary on a port of its own and a folder that goes with the test.
+
+use crate::{Client, PATIENCE};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// Where the tests find the binary: `STEAD_BIN`, or beside the test's own build.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("STEAD_BIN") {
+        return path.into();
+    }
+    let mut folder = std::env::current_exe().unwrap();
+    while !folder.join("stead").is_file() {
+        assert!(folder.pop(), "build the binary first: cargo build -p stead");
+    }
+    folder.join("stead")
+}
+
+/// The folder of example apps.
+pub fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").canonicalize().unwrap()
+}
+
+/// A running server. It ends with the value.
+pub struct Server {
+    child: Child,
+    app: PathBuf,
+    folder: TempDir,
+    flags: Vec<String>,
+    /// `http://127.0.0.1:port`
+    pub url: String,
+}
+
+impl Server {
+    /// Serves an example app.
+    pub async fn example(name: &str) -> Self {
+        Self::serve(&examples().join(name), &[]).await
+    }
+
+    /// Serves the app that has a field of every kind.
+    pub async fn probe() -> Self {
+        Self::serve(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps/probe"), &[]).await
+    }
+
+    /// Serves any app folder.
+    pub async fn serve(app: &Path, flags: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+        let (child, url) = start(app, folder.path(), &flags).await;
+        Self { child, app: app.to_owned(), folder, flags, url }
+    }
+
+    /// A client that is nobody yet.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// A client that signed in with an e-mail address and password.
+    pub async fn signed_in(&self, email: &str, password: &str) -> Client {
+        let mut client = self.client();
+        client.sign_in(email, password).await;
+        client
+    }
+
+    /// A client of a fresh user.
+    pub async fn fresh_user(&self, name: &str) -> Client {
+        let mut client = self.client();
+        client
+            .sign_up(
+                &format!("{name}@example.test"),
+                "a-long-enough-secret",
+                serde_json::json!({ "name": name }),
+            )
+            .await;
+        client
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Ends the process without a chance to tidy up, as `kill -9` does.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks the process to end and waits; whether it ended well.
+    pub async fn terminate(&mut self) -> bool {
+        let pid = self.pid().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        tokio::time::timeout(PATIENCE * 2, self.child.wait())
+            .await
+            .expect("the server ends when asked")
+            .unwrap()
+            .success()
+    }
+
+    /// Starts again on the same data, after [`Server::kill`] or [`Server::terminate`].
+    pub async fn restart(&mut self) {
+        (self.child, self.url) = start(&self.app, self.folder.path(), &self.flags).await;
+    }
+}
+
+async fn start(app: &Path, folder: &Path, flags: &[String]) -> (Child, String) {
+    let mut child = Command::new(binary())
+        .arg("serve")
+        .arg(app)
+        .args(["--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.join("data"))
+        // The tests of the limits set their own.
+        .args(["--rate-per-address", "1000000", "--rate-per-user", "1000000", "--rate-sign-in", "1000000"])
+        .args(flags)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = tokio::time::timeout(PATIENCE * 3, async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some(url) = line.trim().strip_prefix("listening on ") {
+                return url.to_owned();
+            }
+        }
+        panic!("the server ended before it listened")
+    })
+    .await
+    .expect("the server listens soon");
+    // Keep reading, or the server would block once the pipe is full.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, url)
+}

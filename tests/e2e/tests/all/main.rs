@@ -1,0 +1,10 @@
+//! Every black-box suite in one binary: each further binary would be one more link.
+
+mod auth;
+mod broken_input;
+mod chat;
+mod crash;
+mod realtime;
+mod records;
+mod schema_files;
+mod serving;
