@@ -3,6 +3,7 @@
 //! Text in, plain values or located errors out. It must never read a file, a clock or randomness, and it keeps rules
 //! as source text: what they mean is the business of `stead-rules`.
 
+pub mod codes;
 pub mod diagnostic;
 pub mod diff;
 pub mod encode;
@@ -16,8 +17,8 @@ pub mod value;
 pub use diagnostic::{Diagnostic, Position, SourceFile, Sources, Span};
 pub use load::{Rejected, load};
 pub use model::{
-    AppSettings, Collection, CollectionId, Field, FieldType, Function, Index, Kind, OnDelete, RuleSlot,
-    RuleText, Schema, Slot,
+    AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, OnDelete,
+    RuleSlot, RuleText, Schema, Slot,
 };
 pub use slots::SlotSet;
 pub use value::Value;

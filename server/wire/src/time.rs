@@ -2,7 +2,7 @@
 //!
 //! Nothing here reads the clock. Calendar arithmetic follows the proleptic Gregorian calendar.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// A point in time: microseconds since the Unix epoch, UTC. Stored values are whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -65,13 +65,28 @@ impl Instant {
 
     /// Appends `2026-11-21T10:43:00.000Z` to `out`.
     pub fn write_to(self, out: &mut String) {
+        out.extend(self.rfc3339().map(char::from));
+    }
+
+    /// `2026-11-21T10:43:00.000Z` as ASCII bytes, without an allocation.
+    pub fn rfc3339(self) -> [u8; 24] {
         let clamped = self.0.clamp(MIN_US, MAX_US);
         let (year, month, day) = civil_from_days(clamped.div_euclid(DAY_US));
         let ms = clamped.rem_euclid(DAY_US) / 1000;
-        let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-        // Writing to a String cannot fail.
-        let _ =
-            write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000);
+        let digit = |number: i64, unit: i64| b'0' + (number / unit % 10) as u8;
+        let two = |number: i64| [digit(number, 10), digit(number, 1)];
+        let [y0, y1] = two(year / 100);
+        let [y2, y3] = two(year);
+        let [mo0, mo1] = two(month);
+        let [d0, d1] = two(day);
+        let [h0, h1] = two(ms / 3_600_000);
+        let [mi0, mi1] = two(ms / 60_000 % 60);
+        let [s0, s1] = two(ms / 1000 % 60);
+        let [f0, f1, f2] = [digit(ms, 100), digit(ms, 10), digit(ms, 1)];
+        [
+            y0, y1, y2, y3, b'-', mo0, mo1, b'-', d0, d1, b'T', h0, h1, b':', mi0, mi1, b':', s0, s1, b'.',
+            f0, f1, f2, b'Z',
+        ]
     }
 }
 

@@ -1,0 +1,40 @@
+//! The codes of mistakes in schema files, each with one line of meaning. A code is never reused for something else.
+//!
+//! Mistakes inside rule expressions have codes of their own; they live with the language.
+
+/// Code and meaning, in order.
+pub const CODES: &[(&str, &str)] = &[
+    ("E0101", "the file is not valid YAML"),
+    ("E0102", "the file is larger than 1 MiB"),
+    ("E0103", "the file holds more than one document"),
+    ("E0104", "anchors, aliases and merge keys are not allowed"),
+    ("E0105", "tags are not allowed"),
+    ("E0106", "a key stands twice in the same mapping"),
+    ("E0107", "a key is not plain text"),
+    ("E0108", "the file is nested more than 16 levels deep"),
+    ("E0109", "a number is not finite or too large"),
+    ("E0110", "a value has the wrong shape"),
+    ("E0111", "a key is unknown"),
+    ("E0112", "a key or type is not supported yet"),
+    ("E0113", "a setting stands outside app.yaml"),
+    ("E0114", "a key is missing"),
+    ("E0115", "a value is not allowed here"),
+    ("E0118", "YAML reads a rule as something else; quote it or use a | block"),
+    ("E0119", "a rule over several lines must be a | block"),
+    ("E0201", "a rule is empty"),
+    ("E0202", "a rule has the wrong shape"),
+    ("E0351", "a name is not well formed"),
+    ("E0352", "a name is declared twice"),
+    ("E0353", "a name is reserved"),
+    ("E0354", "a collection does not exist"),
+    ("E0355", "a field does not exist"),
+    ("E0356", "a default does not fit its field"),
+    ("E0357", "options of a field contradict each other"),
+    ("E0358", "an inverse name is taken"),
+    ("E0359", "more than one collection holds users"),
+    ("E0360", "a pattern is not a valid linear-time regular expression"),
+    ("E0361", "there are too many collections or fields"),
+    ("E0362", "a list names the same thing twice"),
+    ("E0601", "a JSON Schema is too large"),
+    ("E0602", "a JSON Schema does not compile or refers outside itself"),
+];

@@ -1,0 +1,96 @@
+//! Whether every value that a field could hold before fits what it may hold now.
+//!
+//! Tables check only booleans and null, so a wider field needs no step and a narrower one would lie about older records.
+
+use serde_json::Value;
+
+/// A way in which a field allows less than before.
+pub(super) struct Narrowing {
+    pub(super) what: String,
+    pub(super) help: &'static str,
+}
+
+/// How the shape `now` is narrower than `before`, or needs another column; empty if it only widened.
+pub(super) fn narrowings(before: &Value, now: &Value) -> Vec<Narrowing> {
+    if before == now {
+        return Vec::new();
+    }
+    let text =
+        |shape: &Value, key: &str| shape.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (old, new) = (text(before, "type"), text(now, "type"));
+    if old != new {
+        let what = format!("changed its type from {old} to {new}");
+        return vec![Narrowing { what, help: "add a new field under another name" }];
+    }
+    let mut found = Vec::new();
+    let mut narrowed = |what: &str, help| found.push(Narrowing { what: what.to_owned(), help });
+    match (is_optional(before), is_optional(now)) {
+        (true, false) => {
+            narrowed("became required, and older records may have no value", "keep `optional: true`")
+        }
+        (false, true) => narrowed("became optional, which its column does not allow", "keep it required"),
+        _ => {}
+    }
+    for key in ["to", "on_delete"].into_iter().filter(|key| before.get(key) != now.get(key)) {
+        let what = if key == "to" { "refers to another collection" } else { "changed `on_delete`" };
+        narrowed(what, "change it back");
+    }
+    if !allows_as_low(before.get("min"), now.get("min"), &old) {
+        narrowed("raised its `min`, and older values may be lower", "keep the old `min`");
+    }
+    for key in ["max", "max_bytes"]
+        .into_iter()
+        .filter(|key| !allows_as_high(before.get(key), now.get(key), &old, key))
+    {
+        narrowed(&format!("lowered its `{key}`, and older values may be beyond it"), "keep the old one");
+    }
+    if now.get("pattern").is_some_and(|pattern| before.get("pattern") != Some(pattern)) {
+        narrowed("changed its `pattern`, and older values may not match", "keep the old pattern");
+    }
+    let values = |shape: &Value| shape.get("values").and_then(Value::as_array).cloned().unwrap_or_default();
+    for gone in values(before).iter().filter(|value| !values(now).contains(value)) {
+        narrowed(&format!("no longer has the value {gone}, which older records may hold"), "keep the value");
+    }
+    if before.get("schema") != now.get("schema") && now.get("schema") != Some(&Value::Bool(true)) {
+        narrowed("changed its JSON Schema, and older documents may not fit", "keep the old schema");
+    }
+    if let (Some(before), Some(now)) = (before.get("of"), now.get("of")) {
+        found.extend(
+            narrowings(before, now)
+                .into_iter()
+                .map(|n| Narrowing { what: format!("(its elements) {}", n.what), ..n }),
+        );
+    }
+    found
+}
+
+fn is_optional(shape: &Value) -> bool {
+    shape.get("optional") == Some(&Value::Bool(true))
+}
+
+/// Bounds are compared as floats: exact up to 2^53, which is as far as they go.
+fn number(value: Option<&Value>) -> Option<f64> {
+    value.and_then(Value::as_f64)
+}
+
+fn allows_as_low(before: Option<&Value>, now: Option<&Value>, kind: &str) -> bool {
+    let default = (kind == "text").then_some(0.0);
+    match (number(before).or(default), number(now).or(default)) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(before), Some(now)) => now <= before,
+    }
+}
+
+fn allows_as_high(before: Option<&Value>, now: Option<&Value>, kind: &str, key: &str) -> bool {
+    let default = match (kind, key) {
+        ("text", "max") => Some(65_536.0),
+        ("list", "max") => Some(100.0),
+        _ => None,
+    };
+    match (number(before).or(default), number(now).or(default)) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(before), Some(now)) => now >= before,
+    }
+}

@@ -1,0 +1,124 @@
+//! JSON Schemas (2020-12) of records and of the bodies that make and change them, as OpenAPI 3.1 embeds them.
+//!
+//! They say at most what the validator checks, never more.
+
+use crate::{Collection, Default_, Field, FieldType, Schema, Value, encode};
+use serde_json::{Map, Value as Json, json};
+
+/// JSON Schema of a record as the API answers it. A field with a rule of its own may be absent.
+pub fn record_schema(schema: &Schema, collection: &Collection) -> Json {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for field in &collection.fields {
+        let mut property = nullable(kind(schema, &field.kind), field.optional);
+        if field.system {
+            insert(&mut property, "readOnly", json!(true));
+        }
+        properties.insert(field.name.clone(), property);
+        if field.read.is_none() {
+            required.push(field.name.as_str());
+        }
+    }
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// JSON Schema of the body of a create. `id` may be chosen by the client.
+pub fn create_schema(schema: &Schema, collection: &Collection) -> Json {
+    let mut properties = Map::new();
+    properties.insert("id".to_owned(), kind(schema, &FieldType::Id));
+    let mut required = Vec::new();
+    for field in writable(collection) {
+        let mut property = nullable(kind(schema, &field.kind), field.optional);
+        if let Some(Default_::Value(default)) = &field.default {
+            insert(&mut property, "default", as_json(default));
+        }
+        properties.insert(field.name.clone(), property);
+        if !field.optional && field.default.is_none() {
+            required.push(field.name.as_str());
+        }
+    }
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+/// JSON Schema of the body of a PATCH.
+pub fn patch_schema(schema: &Schema, collection: &Collection) -> Json {
+    let properties: Map<String, Json> = writable(collection)
+        .filter(|field| !field.write_once)
+        .map(|field| (field.name.clone(), nullable(kind(schema, &field.kind), field.optional)))
+        .collect();
+    // A field that is set once may be repeated, so other members are not ruled out here.
+    json!({"type": "object", "properties": properties})
+}
+
+fn writable(collection: &Collection) -> impl Iterator<Item = &Field> {
+    collection.fields.iter().filter(|field| !field.system)
+}
+
+fn insert(property: &mut Json, key: &str, value: Json) {
+    if let Json::Object(members) = property {
+        members.insert(key.to_owned(), value);
+    }
+}
+
+fn as_json(value: &Value) -> Json {
+    let mut bytes = Vec::new();
+    encode::value(value, &mut bytes);
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+fn nullable(mut property: Json, optional: bool) -> Json {
+    if !optional {
+        return property;
+    }
+    let simple = property.get("type").and_then(Json::as_str).map(str::to_owned);
+    match simple {
+        Some(simple) if property.get("enum").is_none() => {
+            insert(&mut property, "type", json!([simple, "null"]));
+            property
+        }
+        _ => json!({"anyOf": [property, {"type": "null"}]}),
+    }
+}
+
+fn kind(schema: &Schema, kind: &FieldType) -> Json {
+    let whole = match kind {
+        FieldType::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+        FieldType::Text { min, max, pattern } => json!({
+            "type": "string", "minLength": min, "maxLength": max.unwrap_or(65_536),
+            "pattern": pattern.as_ref().map(regex::Regex::as_str),
+        }),
+        FieldType::Int { min, max } => json!({
+            "type": "integer", "format": "int64",
+            "minimum": min.unwrap_or(-crate::validate::value::INT_MAX),
+            "maximum": max.unwrap_or(crate::validate::value::INT_MAX),
+        }),
+        FieldType::Float { min, max } => {
+            json!({"type": "number", "format": "double", "minimum": min, "maximum": max})
+        }
+        FieldType::Bool => json!({"type": "boolean"}),
+        FieldType::Datetime => json!({"type": "string", "format": "date-time"}),
+        FieldType::Enum { values } => json!({"type": "string", "enum": values}),
+        FieldType::Ref { to, .. } => json!({
+            "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$",
+            "description": schema.get(*to).map(|target| format!("id of a record of `{}`", target.name)),
+        }),
+        FieldType::List { of, max } => {
+            json!({"type": "array", "items": self::kind(schema, of), "maxItems": max.unwrap_or(100)})
+        }
+        FieldType::Json(field) => return embedded(&field.schema),
+        FieldType::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
+        FieldType::Url => json!({"type": "string", "format": "uri", "maxLength": 2048}),
+    };
+    match whole {
+        Json::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        other => other,
+    }
+}
+
+/// A schema with references into itself cannot move into another document as it is.
+fn embedded(schema: &Json) -> Json {
+    match schema {
+        Json::Object(_) if !schema.to_string().contains("\"$ref\"") => schema.clone(),
+        _ => json!({}),
+    }
+}

@@ -1,0 +1,73 @@
+//! From the texts of `schema/*.yaml` to a [`Schema`], or every mistake in them at once.
+//!
+//! Three passes, each tolerant of what an earlier one reported: YAML to a tree with places ([`yaml`]), the published shape
+//! ([`structure`]), then names and types ([`build`]). None of them reads a file or understands a rule.
+
+mod app;
+mod build;
+mod columns;
+mod field;
+pub(crate) mod names;
+mod node;
+mod rescue;
+mod rule_text;
+mod rules;
+pub(crate) mod structure;
+mod yaml;
+
+use crate::{Diagnostic, Schema, SourceFile, Sources};
+use std::sync::Arc;
+
+/// Most files of an app.
+const FILES_MAX: usize = 500;
+
+/// Why an app's files were refused.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The files the diagnostics point into.
+    pub sources: Sources,
+    /// At least one, in order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the files of an app's `schema/` folder. Names are merged over files; duplicates are errors.
+///
+/// # Errors
+/// Every mistake found: YAML, structure, names, types. Rules stay text; `stead-rules` checks them.
+pub fn load(files: Vec<SourceFile>) -> Result<Schema, Rejected> {
+    let sources = Sources { files: files.into_iter().map(without_byte_order_mark).collect() };
+    let mut mistakes = Vec::new();
+    if sources.files.len() > FILES_MAX {
+        let whole = crate::Span::default();
+        mistakes.push(Diagnostic::new(
+            "E0361",
+            whole,
+            format!("an app has at most {FILES_MAX} schema files"),
+        ));
+        return Err(Rejected { sources, diagnostics: mistakes });
+    }
+    let roots: Vec<node::Node> =
+        (0u16..).zip(&sources.files).map(|(file, source)| tree(file, source, &mut mistakes)).collect();
+    let schema = build::schema(&sources, &roots, &mut mistakes);
+    if mistakes.is_empty() {
+        return Ok(Schema { sources: Arc::new(sources), ..schema });
+    }
+    mistakes.sort_by_key(|m| (m.span.file, m.span.start, m.span.end, m.code));
+    mistakes.dedup();
+    Err(Rejected { sources, diagnostics: mistakes })
+}
+
+fn tree(file: u16, source: &SourceFile, mistakes: &mut Vec<Diagnostic>) -> node::Node {
+    let root = yaml::read(file, &source.text, mistakes);
+    if !root.is_broken() {
+        structure::check(&root, mistakes);
+    }
+    root
+}
+
+fn without_byte_order_mark(file: SourceFile) -> SourceFile {
+    match file.text.strip_prefix('\u{feff}') {
+        Some(text) => SourceFile { text: text.to_owned(), path: file.path },
+        None => file,
+    }
+}

@@ -1,0 +1,196 @@
+//! From a JSON body to a typed row, or every field error at once.
+//!
+//! It must not know who asks or what is stored elsewhere: rules, uniqueness and targets of references are checked above.
+
+mod document;
+mod syntax;
+pub(crate) mod value;
+
+use crate::load::names::closest;
+use crate::{Collection, Default_, Field, Slot, SlotSet, Value};
+use serde_json::Map;
+use stead_wire::FieldProblem;
+
+/// A row that passed, and which fields the client gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// One value per slot. System slots are `Null` on create and the stored values on change.
+    pub row: Vec<Value>,
+    /// Fields that the body named.
+    pub given: SlotSet,
+    /// Fields whose value differs from the stored one (on create: same as `given`).
+    pub changed: SlotSet,
+}
+
+/// What defaults need to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults<'a> {
+    /// Time of the request, microseconds since the epoch.
+    pub now: i64,
+    /// The caller's id, if signed in.
+    pub auth_id: Option<&'a str>,
+}
+
+impl Defaults<'_> {
+    /// The value for a field that the client left out; null without a default.
+    fn of(self, field: &Field) -> Value {
+        match &field.default {
+            None => Value::Null,
+            Some(Default_::Value(value)) => value.clone(),
+            Some(Default_::Now) => Value::Datetime(stead_wire::Instant(self.now).whole_ms().us()),
+            Some(Default_::AuthId) => self.auth_id.map_or(Value::Null, Value::text),
+        }
+    }
+}
+
+/// A new record: unknown and system fields refused (`id` is handled by the caller and must not be in `body`),
+/// defaults filled in, everything required present. A system field with a default (`verified`) gets it.
+///
+/// # Errors
+/// Every field error, in order of the body, then missing fields in order of the schema.
+pub fn create(
+    collection: &Collection,
+    body: &Map<String, serde_json::Value>,
+    defaults: Defaults<'_>,
+) -> Result<Draft, Vec<FieldProblem>> {
+    let row = vec![Value::Null; collection.fields.len()];
+    let mut reading = Reading::new(collection, row, None);
+    reading.body(body);
+    reading.fill(defaults);
+    reading.done()
+}
+
+/// A change of some fields of a stored row (PATCH). `write_once` fields may only repeat their stored value.
+///
+/// # Errors
+/// Every field error.
+pub fn patch(
+    collection: &Collection,
+    stored: &[Value],
+    body: &Map<String, serde_json::Value>,
+) -> Result<Draft, Vec<FieldProblem>> {
+    let mut reading = Reading::new(collection, stored.to_vec(), Some(stored));
+    reading.body(body);
+    reading.done()
+}
+
+/// A full replacement of a stored row (PUT): fields left out get their default or null. System and `write_once` fields
+/// keep what is stored.
+///
+/// # Errors
+/// Every field error.
+pub fn replace(
+    collection: &Collection,
+    stored: &[Value],
+    body: &Map<String, serde_json::Value>,
+    defaults: Defaults<'_>,
+) -> Result<Draft, Vec<FieldProblem>> {
+    let mut reading = Reading::new(collection, stored.to_vec(), Some(stored));
+    for ((_, field), cell) in collection.slots().zip(&mut reading.draft.row) {
+        if !field.system && !field.write_once {
+            *cell = Value::Null;
+        }
+    }
+    reading.body(body);
+    reading.fill(defaults);
+    reading.done()
+}
+
+/// A draft in the making.
+struct Reading<'a> {
+    collection: &'a Collection,
+    stored: Option<&'a [Value]>,
+    draft: Draft,
+    problems: Vec<FieldProblem>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(collection: &'a Collection, row: Vec<Value>, stored: Option<&'a [Value]>) -> Self {
+        let draft = Draft { row, given: SlotSet::EMPTY, changed: SlotSet::EMPTY };
+        Self { collection, stored, draft, problems: Vec::new() }
+    }
+
+    fn body(&mut self, body: &Map<String, serde_json::Value>) {
+        for (name, json) in body {
+            match self.collection.field(name) {
+                None => self.unknown(name),
+                Some((_, field)) if field.system => {
+                    self.wrong(name, "read_only", format!("`{name}` is kept by the server"));
+                }
+                Some((slot, field)) => self.given(slot, field, json),
+            }
+        }
+    }
+
+    fn given(&mut self, slot: Slot, field: &Field, json: &serde_json::Value) {
+        self.draft.given.insert(slot);
+        let value = match json {
+            serde_json::Value::Null if field.optional => Value::Null,
+            serde_json::Value::Null => {
+                return self.wrong(&field.name, "required", format!("`{}` cannot be null", field.name));
+            }
+            _ => match value::read(&field.name, &field.kind, json, &mut self.problems) {
+                Some(value) => value,
+                None => return,
+            },
+        };
+        let stored = self.stored.and_then(|row| row.get(slot.index()));
+        let same = stored == Some(&value);
+        if field.write_once && stored.is_some() && !same {
+            return self.wrong(
+                &field.name,
+                "write_once",
+                format!("`{}` cannot change once it is set", field.name),
+            );
+        }
+        if let Some(cell) = self.draft.row.get_mut(slot.index()) {
+            *cell = value;
+        }
+    }
+
+    /// Defaults for what the body left out, and complaints about what has none.
+    fn fill(&mut self, defaults: Defaults<'_>) {
+        let given = self.draft.given;
+        for ((slot, field), cell) in self.collection.slots().zip(&mut self.draft.row) {
+            let keeps = self.stored.is_some() && (field.system || field.write_once);
+            if keeps || given.contains(slot) {
+                continue;
+            }
+            *cell = defaults.of(field);
+            if cell.is_null() && !field.optional && !field.system {
+                let text = format!("`{}` is required", field.name);
+                self.problems.push(FieldProblem::of_field(&field.name, "required", text));
+            }
+        }
+    }
+
+    fn unknown(&mut self, name: &str) {
+        let shown: String = name.chars().take(64).collect();
+        let writable = self.collection.fields.iter().filter(|f| !f.system).map(|f| f.name.as_str());
+        let text = match closest(&shown, writable) {
+            Some(meant) => format!("there is no field `{shown}`; did you mean `{meant}`?"),
+            None => format!("there is no field `{shown}`"),
+        };
+        self.wrong(&shown, "unknown_field", text);
+    }
+
+    fn wrong(&mut self, name: &str, code: &str, message: String) {
+        self.problems.push(FieldProblem::of_field(name, code, message));
+    }
+
+    fn done(mut self) -> Result<Draft, Vec<FieldProblem>> {
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        self.draft.changed = match self.stored {
+            None => self.draft.given,
+            Some(stored) => (0u16..)
+                .map(Slot)
+                .zip(stored.iter().zip(&self.draft.row))
+                .filter(|(_, (before, after))| before != after)
+                .map(|(slot, _)| slot)
+                .collect(),
+        };
+        Ok(self.draft)
+    }
+}

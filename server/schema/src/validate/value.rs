@@ -1,0 +1,177 @@
+//! One JSON value against one type.
+//!
+//! It allocates nothing but the value itself unless something is wrong.
+
+use super::{document, syntax};
+use crate::{FieldType, Value};
+use serde_json::Value as Json;
+use std::fmt::Display;
+use stead_wire::{FieldProblem, Instant, id};
+
+/// Most characters of a text that names no `max`.
+const TEXT_CHARS_DEFAULT: u32 = 65_536;
+/// Most elements of a list that names no `max`.
+const LIST_ITEMS_DEFAULT: u32 = 100;
+/// Largest whole number that every JSON reader keeps exactly (RFC 8259 §6).
+pub(crate) const INT_MAX: i64 = (1 << 53) - 1;
+
+/// The value of a field, or nothing after adding at least one problem.
+pub(crate) fn read(
+    name: &str,
+    kind: &FieldType,
+    json: &Json,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<Value> {
+    Reader { name, element: None, problems }.value(kind, json)
+}
+
+/// A float that stands for a whole number of [`INT_MAX`] or less.
+pub(crate) fn whole(number: f64) -> Option<i64> {
+    // Both bounds are exact in f64, so the cast below is too.
+    let fits = number.fract() == 0.0 && number.abs() <= INT_MAX as f64;
+    fits.then_some(number as i64)
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) name: &'a str,
+    element: Option<usize>,
+    problems: &'a mut Vec<FieldProblem>,
+}
+
+impl Reader<'_> {
+    fn value(&mut self, kind: &FieldType, json: &Json) -> Option<Value> {
+        match kind {
+            FieldType::Text { min, max, pattern } => self.text(json, *min, *max, pattern.as_ref()),
+            FieldType::Int { min, max } => self.int(json, *min, *max),
+            FieldType::Float { min, max } => self.float(json, *min, *max),
+            FieldType::Bool => match json {
+                Json::Bool(value) => Some(Value::Bool(*value)),
+                _ => self.not_a("true or false"),
+            },
+            FieldType::Datetime => match json {
+                Json::String(text) => match Instant::parse(text) {
+                    Some(instant) => Some(Value::Datetime(instant.whole_ms().us())),
+                    None => self.wrong(
+                        "not_a_datetime",
+                        "is not an RFC 3339 date-time like 2026-11-21T10:43:00.000Z",
+                    ),
+                },
+                _ => self.not_a("a date-time as text"),
+            },
+            FieldType::Enum { values } => match json {
+                Json::String(text) if values.iter().any(|v| v == text) => Some(Value::text(text)),
+                Json::String(_) => {
+                    self.wrong("not_in_values", format_args!("is not one of {}", values.join(", ")))
+                }
+                _ => self.not_a("one of its words"),
+            },
+            FieldType::Id | FieldType::Ref { .. } => {
+                self.checked(json, "bad_id", "is not an id", id::is_valid)
+            }
+            FieldType::Email => {
+                self.checked(json, "not_an_email", "is not an e-mail address", syntax::is_email)
+            }
+            FieldType::Url => {
+                self.checked(json, "not_a_url", "is not an absolute http or https URL", syntax::is_url)
+            }
+            FieldType::List { of, max } => self.list(json, of, max.unwrap_or(LIST_ITEMS_DEFAULT)),
+            FieldType::Json(field) => document::check(self, field, json),
+        }
+    }
+
+    fn text(
+        &mut self,
+        json: &Json,
+        min: Option<u32>,
+        max: Option<u32>,
+        pattern: Option<&regex::Regex>,
+    ) -> Option<Value> {
+        let Json::String(text) = json else { return self.not_a("text") };
+        if text.contains('\0') {
+            return self.wrong("nul_character", "holds the character U+0000");
+        }
+        let max = max.unwrap_or(TEXT_CHARS_DEFAULT);
+        // A text has at most as many characters as bytes, so short texts are not counted.
+        if text.len() > max as usize && text.chars().count() > max as usize {
+            return self.wrong("too_long", format_args!("is longer than {max} characters"));
+        }
+        if min.is_some_and(|min| text.chars().count() < min as usize) {
+            return self.wrong("too_short", format_args!("is shorter than {} characters", min.unwrap_or(0)));
+        }
+        match pattern {
+            Some(pattern) if !pattern.is_match(text) => {
+                self.wrong("pattern", format_args!("does not match {}", pattern.as_str()))
+            }
+            _ => Some(Value::text(text)),
+        }
+    }
+
+    fn int(&mut self, json: &Json, min: Option<i64>, max: Option<i64>) -> Option<Value> {
+        let Json::Number(number) = json else { return self.not_a("a whole number") };
+        let (min, max) = (min.unwrap_or(-INT_MAX), max.unwrap_or(INT_MAX));
+        let value = match (number.as_i64(), number.as_f64()) {
+            (Some(value), _) => value,
+            (None, Some(float)) if float.fract() != 0.0 => return self.not_a("a whole number"),
+            (None, Some(float)) => whole(float).unwrap_or(if float < 0.0 { i64::MIN } else { i64::MAX }),
+            (None, None) => return self.not_a("a whole number"),
+        };
+        match value {
+            _ if value < min => self.wrong("too_small", format_args!("is less than {min}")),
+            _ if value > max => self.wrong("too_large", format_args!("is greater than {max}")),
+            _ => Some(Value::Int(value)),
+        }
+    }
+
+    fn float(&mut self, json: &Json, min: Option<f64>, max: Option<f64>) -> Option<Value> {
+        let Some(value) = json.as_f64().filter(|value| value.is_finite()) else {
+            return self.not_a("a number");
+        };
+        match (min, max) {
+            (Some(min), _) if value < min => self.wrong("too_small", format_args!("is less than {min}")),
+            (_, Some(max)) if value > max => self.wrong("too_large", format_args!("is greater than {max}")),
+            _ => Some(Value::Float(value)),
+        }
+    }
+
+    fn checked(&mut self, json: &Json, code: &str, what: &str, is_valid: fn(&str) -> bool) -> Option<Value> {
+        match json {
+            Json::String(text) if is_valid(text) => Some(Value::text(text)),
+            Json::String(_) => self.wrong(code, what),
+            _ => self.not_a("text"),
+        }
+    }
+
+    fn list(&mut self, json: &Json, of: &FieldType, max: u32) -> Option<Value> {
+        let Json::Array(items) = json else { return self.not_a("a list") };
+        if items.len() > max as usize {
+            return self.wrong("too_many", format_args!("has more than {max} elements"));
+        }
+        let mut values = Vec::with_capacity(items.len());
+        for (position, item) in items.iter().enumerate() {
+            self.element = Some(position);
+            values.extend(self.value(of, item));
+        }
+        self.element = None;
+        (values.len() == items.len()).then(|| Value::List(values.into()))
+    }
+
+    fn not_a(&mut self, what: &str) -> Option<Value> {
+        self.wrong("type", format_args!("must be {what}"))
+    }
+
+    /// Adds a problem with this value.
+    pub(super) fn wrong(&mut self, code: &str, what: impl Display) -> Option<Value> {
+        self.wrong_within("", code, what)
+    }
+
+    /// Adds a problem with a part of this value, which a JSON Pointer leads to.
+    pub(super) fn wrong_within(&mut self, pointer: &str, code: &str, what: impl Display) -> Option<Value> {
+        let element = self.element.map(|position| format!("/{position}")).unwrap_or_default();
+        self.problems.push(FieldProblem {
+            path: format!("/{}{element}{pointer}", self.name),
+            code: code.to_owned(),
+            message: format!("`{}{element}{pointer}` {what}", self.name),
+        });
+        None
+    }
+}
