@@ -2,6 +2,7 @@
 
 use crate::{Ctx, Error, Project};
 use serde_json::Value;
+use stead_store::Tx;
 use stead_wire::auth::PasswordSignIn;
 
 /// Tables of this slice.
@@ -40,5 +41,20 @@ pub async fn reset_operator(project: &Project, email: &str, password: &str) -> R
 /// `invalid_credentials`, `hash_busy`.
 pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<Value, Error> {
     let _ = (cx, body);
+    unimplemented!()
+}
+
+/// Notes what an operator did, in the transaction that did it.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn audit(
+    tx: &mut Tx<'_>,
+    actor: &str,
+    action: &str,
+    target: &str,
+    at: i64,
+) -> Result<(), Error> {
+    let _ = (tx, actor, action, target, at);
     unimplemented!()
 }

@@ -2,7 +2,7 @@
 
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random};
 use serde_json::{Map, Value};
-use stead_store::Store;
+use stead_store::{Store, Tx};
 use stead_wire::Instant;
 use stead_wire::auth::{AuthSettings, PasswordSignIn, Refresh, SessionAnswer, SignOutScope, SignUp};
 
@@ -119,5 +119,32 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
 /// Public keys as a JWK Set (RFC 7517 §5).
 pub fn jwks(project: &Project) -> Value {
     let _ = project;
+    unimplemented!()
+}
+
+/// Ends the sessions of a user that goes, and removes the credentials.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<(), Error> {
+    let _ = (tx, user, at);
+    unimplemented!()
+}
+
+/// A password as a PHC string.
+///
+/// # Errors
+/// `hash_busy`.
+pub(crate) async fn hash_password(project: &Project, password: &str) -> Result<String, Error> {
+    let _ = (project, password);
+    unimplemented!()
+}
+
+/// Sets a user's password.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn set_password(tx: &mut Tx<'_>, user: &str, phc: &str, at: i64) -> Result<(), Error> {
+    let _ = (tx, user, phc, at);
     unimplemented!()
 }

@@ -1,11 +1,28 @@
 //! Records of collections: create, read, list, change, remove, batch. The one authorisation path of the data.
+//!
+//! Every question to a rule goes through `access`; every write checks its rules inside the transaction that writes,
+//! on the state before its own row. Nothing here may write a record without its row in the change log.
+
+pub(crate) mod access;
+mod batch;
+mod bounded;
+pub(crate) mod change;
+pub(crate) mod create;
+mod cursor;
+mod delete;
+pub(crate) mod expand;
+mod get;
+mod idempotency;
+mod list;
+mod refusal;
+pub(crate) mod show;
+mod sql;
 
 use crate::{Ctx, Error};
 use serde_json::{Map, Value};
 use stead_wire::records::{Batch, ListParams, ShowParams};
 
-/// Tables of this slice.
-pub const MIGRATIONS: &[(&str, &str)] = &[];
+pub use sql::MIGRATIONS;
 
 /// A record on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +31,7 @@ pub struct RecordAnswer {
     pub id: String,
     /// Its version, for the ETag.
     pub version: i64,
-    /// JSON as this caller may see it. Empty after a delete.
+    /// JSON as this caller may see it: only its `id` when the caller may write but not read it. Empty after a delete.
     pub body: Vec<u8>,
     /// The answer of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
@@ -38,7 +55,7 @@ pub enum Mode {
     Replace,
 }
 
-/// Makes a record. `body` may name an `id`.
+/// Makes a record. `body` may name an `id`. Users are made by signing up, not here.
 ///
 /// # Errors
 /// `collection_not_found`, `field_invalid`, `rule_denied`, `field_forbidden`, `unique_violation`, `idempotency_mismatch`, store errors.
@@ -48,29 +65,29 @@ pub async fn create(
     body: Map<String, Value>,
     key: Option<Idempotency>,
 ) -> Result<RecordAnswer, Error> {
-    let _ = (cx, collection, body, key);
-    unimplemented!()
+    create::create(cx, collection, body, key).await
 }
 
 /// One record as the caller may see it.
 ///
 /// # Errors
-/// `record_not_found` also when it may not be seen.
+/// `record_not_found` also when it may not be seen; `fields_invalid`, `expand_invalid`, store errors.
 pub async fn get(cx: &Ctx, collection: &str, id: &str, params: &ShowParams) -> Result<RecordAnswer, Error> {
-    let _ = (cx, collection, id, params);
-    unimplemented!()
+    get::get(cx, collection, id, params).await
 }
 
 /// A page of records: `{"items": […], "next_cursor": …, "total": …?}` as JSON bytes.
 ///
+/// Without `sort` the order is `id` ascending: ids made by the server grow with time, so that is the order of creation,
+/// and the table can be walked in it without sorting.
+///
 /// # Errors
 /// `filter_invalid`, `sort_invalid`, `cursor_invalid`, `fields_invalid`, `expand_invalid`, store errors.
 pub async fn list(cx: &Ctx, collection: &str, params: &ListParams) -> Result<Vec<u8>, Error> {
-    let _ = (cx, collection, params);
-    unimplemented!()
+    list::list(cx, collection, params).await
 }
 
-/// Changes a record.
+/// Changes a record. A change that changes nothing answers the stored record and leaves no trace in the log.
 ///
 /// # Errors
 /// As [`create`], and `record_not_found`, `version_conflict` when `if_version` is not its version.
@@ -83,8 +100,8 @@ pub async fn update(
     if_version: Option<i64>,
     key: Option<Idempotency>,
 ) -> Result<RecordAnswer, Error> {
-    let _ = (cx, collection, id, mode, body, if_version, key);
-    unimplemented!()
+    let change = change::Change { id: id.to_owned(), mode, body, if_version };
+    change::update(cx, collection, change, key).await
 }
 
 /// Removes a record and what its references take along.
@@ -98,15 +115,14 @@ pub async fn delete(
     if_version: Option<i64>,
     key: Option<Idempotency>,
 ) -> Result<RecordAnswer, Error> {
-    let _ = (cx, collection, id, if_version, key);
-    unimplemented!()
+    delete::delete(cx, collection, id, if_version, key).await
 }
 
 /// Runs operations in order, all or nothing: `{"results": […]}` as JSON bytes, and whether it was replayed.
+/// Each operation sees what the earlier ones did, and its rules are asked then.
 ///
 /// # Errors
 /// The first operation's error, its field paths below `/operations/{n}`.
 pub async fn batch(cx: &Ctx, batch: Batch, key: Option<Idempotency>) -> Result<(Vec<u8>, bool), Error> {
-    let _ = (cx, batch, key);
-    unimplemented!()
+    batch::batch(cx, batch, key).await
 }

@@ -1,0 +1,128 @@
+//! What a lowered condition says about cost: the fields it fixes, and whether an index serves a page without a scan.
+//!
+//! A page that is not certainly bounded must never run on a thread that serves other requests.
+
+use std::sync::Arc;
+use stead_rules::{CmpOp, Expr, Lookup, SortKey};
+use stead_schema::{Collection, Slot, SlotSet, Value};
+
+/// Fields that `expr` fixes to one constant by top-level `field == constant`.
+pub(crate) fn pins(expr: &Expr) -> Vec<(Slot, Value)> {
+    conjuncts(expr).into_iter().filter_map(pin).map(|(slot, value)| (slot, value.clone())).collect()
+}
+
+/// Whether the page is read off an index: every condition fixes a field or does not look at the row at all, and an index
+/// holds the fixed fields first and then the order. Every row touched is then a row answered.
+pub(crate) fn served_by_index(collection: &Collection, conditions: &[&Expr], sort: &[SortKey]) -> bool {
+    let mut fixed = SlotSet::EMPTY;
+    for part in conditions.iter().flat_map(|expr| conjuncts(expr)) {
+        match pin(part) {
+            Some((slot, _)) => fixed.insert(slot),
+            None if names_row(part) => return false,
+            None => {}
+        }
+    }
+    let unique = |slots: &Vec<Slot>| slots.iter().all(|slot| fixed.contains(*slot));
+    if fixed.contains(Slot::ID) || collection.unique.iter().any(unique) {
+        return true;
+    }
+    let by_id: &[(Slot, bool)] = &[(Slot::ID, false)];
+    let sets = collection.unique.iter().map(|slots| slots.iter().map(|slot| (*slot, false)).collect());
+    let declared = collection.indexes.iter().map(|index| index.fields.clone());
+    serves(by_id, fixed, sort) || sets.chain(declared).any(|columns: Vec<_>| serves(&columns, fixed, sort))
+}
+
+/// Whether the index has all of `fixed` first (in any order), and then the keys of `sort` up to `id`, all in its
+/// direction or all against it.
+fn serves(columns: &[(Slot, bool)], fixed: SlotSet, sort: &[SortKey]) -> bool {
+    let lead = columns.iter().take_while(|(slot, _)| fixed.contains(*slot)).count();
+    let rest = columns.get(lead..).unwrap_or_default();
+    let covered: SlotSet = columns.iter().take(lead).map(|(slot, _)| *slot).collect();
+    if !fixed.without(covered).is_empty() {
+        return false;
+    }
+    let keys: Vec<&SortKey> = sort.iter().filter(|key| !fixed.contains(key.slot)).collect();
+    // `id` at the end only breaks ties between rows that the index gives together.
+    let ordered = match keys.split_last() {
+        Some((last, before)) if last.slot == Slot::ID && !before.is_empty() => before,
+        _ => &keys,
+    };
+    let same = |reversed: bool| {
+        let mut columns = rest.iter();
+        ordered.iter().all(|key| {
+            columns
+                .next()
+                .is_some_and(|(slot, down)| *slot == key.slot && (*down != key.descending) == reversed)
+        })
+    };
+    same(false) || same(true)
+}
+
+fn conjuncts(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::And(parts) => parts.iter().flat_map(conjuncts).collect(),
+        other => vec![other],
+    }
+}
+
+fn pin(expr: &Expr) -> Option<(Slot, &Value)> {
+    let Expr::Compare(CmpOp::Eq, left, right) = expr else { return None };
+    match (&**left, &**right) {
+        (Expr::Row(slot), Expr::Literal(value)) | (Expr::Literal(value), Expr::Row(slot)) => {
+            let exact = matches!(value, Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::Datetime(_));
+            exact.then_some((*slot, value))
+        }
+        _ => None,
+    }
+}
+
+fn names_row(expr: &Expr) -> bool {
+    match expr {
+        Expr::Row(_) => true,
+        Expr::Literal(_) | Expr::Next(_) | Expr::Var(..) | Expr::Auth(_) | Expr::Request(_) | Expr::Now => {
+            false
+        }
+        Expr::Path { id, .. } => names_row(id),
+        Expr::IsNull(inner) | Expr::Not(inner) => names_row(inner),
+        Expr::Compare(_, left, right) | Expr::In(left, right) => names_row(left) || names_row(right),
+        Expr::ListOf(parts) | Expr::And(parts) | Expr::Or(parts) | Expr::Call(_, parts) => {
+            parts.iter().any(names_row)
+        }
+        Expr::If(condition, then, otherwise) => {
+            names_row(condition) || names_row(then) || names_row(otherwise)
+        }
+        Expr::Lookup(lookup) => names_row(&lookup.body),
+    }
+}
+
+/// `expr` with each field of `masks` replaced by null where its mask is not true.
+pub(crate) fn masked(expr: Expr, masks: &[(Slot, Expr)]) -> Expr {
+    let each = |parts: Vec<Expr>| parts.into_iter().map(|part| masked(part, masks)).collect();
+    let boxed = |part: Box<Expr>| Box::new(masked(*part, masks));
+    match expr {
+        Expr::Row(slot) => match masks.iter().find(|(masked, _)| *masked == slot) {
+            Some((_, mask)) => {
+                Expr::If(Box::new(mask.clone()), Box::new(expr), Box::new(Expr::Literal(Value::Null)))
+            }
+            None => expr,
+        },
+        Expr::Literal(_) | Expr::Next(_) | Expr::Var(..) | Expr::Auth(_) | Expr::Request(_) | Expr::Now => {
+            expr
+        }
+        Expr::Path { collection, id, slot } => Expr::Path { collection, id: boxed(id), slot },
+        Expr::IsNull(inner) => Expr::IsNull(boxed(inner)),
+        Expr::Not(inner) => Expr::Not(boxed(inner)),
+        Expr::Compare(op, left, right) => Expr::Compare(op, boxed(left), boxed(right)),
+        Expr::In(left, right) => Expr::In(boxed(left), boxed(right)),
+        Expr::ListOf(parts) => Expr::ListOf(each(parts)),
+        Expr::And(parts) => Expr::And(each(parts)),
+        Expr::Or(parts) => Expr::Or(each(parts)),
+        Expr::Call(func, parts) => Expr::Call(func, each(parts)),
+        Expr::If(condition, then, otherwise) => Expr::If(boxed(condition), boxed(then), boxed(otherwise)),
+        Expr::Lookup(lookup) => {
+            let Lookup { collection, var, kind, body, sealed } = Arc::unwrap_or_clone(lookup);
+            let body = masked(body, masks);
+            Expr::Lookup(Arc::new(Lookup { collection, var, kind, body, sealed }))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Changes of stored records: rules on the record as it is, then on the record as it would become.
+//!
+//! Nothing may be learned of a field that the caller cannot read: writing it is judged and recorded the same whether
+//! or not it holds the given value already.
+
+use super::access::{self, Gate};
+use super::{Idempotency, Mode, RecordAnswer, idempotency, show};
+use crate::{Catalogue, Ctx, Error};
+use serde_json::Map;
+use std::sync::Arc;
+use stead_schema::validate::{self, Defaults, Draft};
+use stead_schema::{Slot, SlotSet, Value};
+use stead_store::Tx;
+use stead_wire::Code;
+
+/// A change of one record.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    /// Which.
+    pub(super) id: String,
+    /// What becomes of fields that `body` leaves out.
+    pub(super) mode: Mode,
+    /// Fields to change.
+    pub(super) body: Map<String, serde_json::Value>,
+    /// The version that the caller knows.
+    pub(super) if_version: Option<i64>,
+}
+
+/// See [`super::update`].
+pub(super) async fn update(
+    cx: &Ctx,
+    name: &str,
+    change: Change,
+    key: Option<Idempotency>,
+) -> Result<RecordAnswer, Error> {
+    let catalogue = cx.project.catalogue();
+    catalogue.collection(name)?;
+    let (inner, name) = (cx.clone(), name.to_owned());
+    let job = async move |tx: &mut Tx<'_>| update_in(tx, &inner, &catalogue, &name, change).await;
+    idempotency::once(cx, key, job).await
+}
+
+/// Changes a record under the caller's rules and answers it.
+pub(super) async fn update_in(
+    tx: &mut Tx<'_>,
+    cx: &Ctx,
+    catalogue: &Catalogue,
+    name: &str,
+    change: Change,
+) -> Result<RecordAnswer, Error> {
+    let gate = Gate::new(cx, catalogue, name)?;
+    let (stored, seen) = found(tx, gate, &change.id).await?;
+    gate.update_before(tx, &stored).await?;
+    same_version(&stored, change.if_version)?;
+
+    let unseen = SlotSet::ALL.without(seen);
+    gate.forbid(unseen_write_once(gate, &change.body, unseen))?;
+    let draft = draft(gate, &stored, &change)?;
+    let blind = draft.given.intersect(unseen);
+    let checked: SlotSet = draft.changed.iter().chain(blind.iter()).collect();
+    if checked.is_empty() {
+        return show::shown(tx, gate, &stored).await;
+    }
+    gate.write_fields(tx, Some(&stored), &draft.row, draft.given, checked).await?;
+    gate.update_after(tx, &stored, &draft.row, draft.given, draft.changed).await?;
+
+    let next = touched(draft.row, &stored, cx.now.us());
+    let actor = cx.caller.actor();
+    tx.update(gate.collection, stored, Arc::clone(&next), actor.as_deref(), cx.now.us())
+        .await
+        .map_err(|error| gate.refused(error))?;
+    gate.audit(tx, "records.update", &change.id).await?;
+    show::shown(tx, gate, &next).await
+}
+
+/// The stored row and the fields of it that the caller may see.
+pub(super) async fn found(
+    tx: &mut Tx<'_>,
+    gate: Gate<'_>,
+    id: &str,
+) -> Result<(Arc<[Value]>, SlotSet), Error> {
+    let not_found = || Error::new(Code::RecordNotFound);
+    let stored = tx.find(gate.collection, id).await?.ok_or_else(not_found)?;
+    let seen = gate.seen(tx, &stored).await?.ok_or_else(not_found)?;
+    Ok((stored, seen))
+}
+
+/// Refuses when the caller knows another version.
+pub(super) fn same_version(stored: &[Value], if_version: Option<i64>) -> Result<(), Error> {
+    let version = access::version(stored);
+    match if_version {
+        Some(known) if known != version => {
+            Err(Error::with(Code::VersionConflict, format!("The record has version {version}, not {known}.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fields set once that the body names and the caller may not see. Whether they repeat the stored value must not show.
+fn unseen_write_once(gate: Gate<'_>, body: &Map<String, serde_json::Value>, unseen: SlotSet) -> SlotSet {
+    body.keys()
+        .filter_map(|name| gate.collection.field(name))
+        .filter(|(slot, field)| field.write_once && unseen.contains(*slot))
+        .map(|(slot, _)| slot)
+        .collect()
+}
+
+fn draft(gate: Gate<'_>, stored: &[Value], change: &Change) -> Result<Draft, Error> {
+    let auth_id = gate.cx.caller.facts().map(|facts| facts.id.as_ref());
+    let defaults = Defaults { now: gate.cx.now.us(), auth_id };
+    let draft = match change.mode {
+        Mode::Merge => validate::patch(gate.collection, stored, &change.body),
+        Mode::Replace => validate::replace(gate.collection, stored, &change.body, defaults),
+    };
+    draft.map_err(Error::fields)
+}
+
+/// The row as its next version.
+pub(super) fn touched(mut row: Vec<Value>, stored: &[Value], now: i64) -> Arc<[Value]> {
+    put(&mut row, Slot::VERSION, Value::Int(access::version(stored).saturating_add(1)));
+    put(&mut row, Slot::UPDATED_AT, Value::Datetime(now));
+    row.into()
+}
+
+/// Sets one cell.
+pub(crate) fn put(row: &mut [Value], slot: Slot, value: Value) {
+    if let Some(cell) = row.get_mut(slot.index()) {
+        *cell = value;
+    }
+}

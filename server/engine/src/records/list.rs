@@ -1,0 +1,207 @@
+//! Pages of records: list rule, filter and position in one statement.
+//!
+//! A page that an index serves runs inline; any other, and every count, goes where a deadline holds.
+
+use super::access;
+use super::bounded::{pins, served_by_index};
+use super::show::{self, Shape};
+use super::{cursor, expand};
+use crate::limits::{COUNT_MAX, FILTER_BYTES_MAX, PAGE_RECORDS, PAGE_RECORDS_MAX};
+use crate::{Catalogue, Ctx, Error};
+use std::sync::Arc;
+use stead_rules::filter::{self, FilterError, FilterScope};
+use stead_rules::{Expr, Facts, Lowered, SortKey, lower::lower_expr};
+use stead_schema::{Collection, CollectionId, Slot, SlotSet, Value};
+use stead_store::{Page, Reader, Select};
+use stead_wire::records::ListParams;
+use stead_wire::{Code, FieldProblem};
+
+/// A checked list, ready to run.
+struct Plan {
+    catalogue: Arc<Catalogue>,
+    collection: CollectionId,
+    /// What a record must make true; none when no record can.
+    conditions: Option<Vec<Expr>>,
+    masks: Vec<(Slot, Expr)>,
+    shape: Shape,
+    sort: Vec<SortKey>,
+    after: Option<Vec<Value>>,
+    limit: u32,
+    count: bool,
+}
+
+/// See [`super::list`].
+pub(super) async fn list(cx: &Ctx, name: &str, params: &ListParams) -> Result<Vec<u8>, Error> {
+    let plan = plan(cx, name, params)?;
+    let collection = plan.collection()?;
+    let Some(conditions) = &plan.conditions else { return plan.encode(&Page::new(), Vec::new(), Some(0)) };
+    let conditions: Vec<&Expr> = conditions.iter().collect();
+    let store = cx.project.store();
+    if !plan.count && served_by_index(collection, &conditions, &plan.sort) {
+        store.read(async |reader: &mut Reader<'_>| plan.run(reader).await).await
+    } else {
+        store.survey(async move |reader: &mut Reader<'_>| plan.run(reader).await).await
+    }
+}
+
+fn plan(cx: &Ctx, name: &str, params: &ListParams) -> Result<Plan, Error> {
+    let catalogue = cx.project.catalogue();
+    let (collection, rules) = catalogue.collection(name)?;
+    let request = cx.request_facts("list");
+    let rights = access::fields(rules, &cx.caller, &request, cx.now);
+    let (fields, expand) = (params.fields.as_deref(), params.expand.as_deref());
+    let shape = show::shape(cx, &catalogue, collection, &rights, fields, expand)?;
+    let sort = sort(collection, rights.never, params.sort.as_deref())?;
+    let after = params.cursor.as_deref().map(|text| cursor::decode(collection, &sort, text)).transpose()?;
+    let filter = match wanted(cx, &catalogue, collection, rights.never, params)? {
+        Lowered::Ask(predicate) => Lowered::Ask(stead_rules::Predicate { expr: rights.mask(predicate.expr) }),
+        folded => folded,
+    };
+    let pinned = match &filter {
+        Lowered::Ask(predicate) => pins(&predicate.expr),
+        Lowered::Allow | Lowered::Deny => Vec::new(),
+    };
+    let visible = access::rows(rules, &cx.caller, &request, cx.now, &pinned);
+    Ok(Plan {
+        conditions: conditions([visible, filter]),
+        collection: collection.id,
+        masks: rights.masks,
+        shape,
+        sort,
+        after,
+        limit: limit(params)?,
+        count: count(params)?,
+        catalogue: Arc::clone(&catalogue),
+    })
+}
+
+fn conditions(parts: [Lowered; 2]) -> Option<Vec<Expr>> {
+    let mut all = Vec::with_capacity(2);
+    for part in parts {
+        match part {
+            Lowered::Allow => {}
+            Lowered::Deny => return None,
+            Lowered::Ask(predicate) => all.push(predicate.expr),
+        }
+    }
+    Some(all)
+}
+
+/// The filter, with what it knows of the caller and the time filled in.
+fn wanted(
+    cx: &Ctx,
+    catalogue: &Catalogue,
+    collection: &Collection,
+    hidden: SlotSet,
+    params: &ListParams,
+) -> Result<Lowered, Error> {
+    let values = match params.p.as_deref() {
+        Some(text) => serde_json::from_str(text)
+            .map_err(|_| Error::with(Code::FilterInvalid, "`p` must be a JSON object."))?,
+        None => serde_json::Map::new(),
+    };
+    let Some(source) = params.filter.as_deref().filter(|source| !source.trim().is_empty()) else {
+        return Ok(Lowered::Allow);
+    };
+    if source.len() > FILTER_BYTES_MAX {
+        return Err(Error::with(
+            Code::FilterInvalid,
+            format!("A filter has at most {FILTER_BYTES_MAX} bytes."),
+        ));
+    }
+    let scope = FilterScope { schema: &catalogue.schema, rules: &catalogue.rules, collection, hidden };
+    let filter = filter::parse(source, &values, &scope).map_err(filter_invalid)?;
+    let request = cx.request_facts("list");
+    let (auth, now) = (cx.caller.facts(), cx.now.us());
+    Ok(lower_expr(&filter.expr, &Facts { auth, request: &request, now, next: None, row: None, pinned: &[] }))
+}
+
+fn filter_invalid(errors: Vec<FilterError>) -> Error {
+    let text = |error: &FilterError| format!("column {}: {}", error.column, error.message);
+    let detail = errors.first().map(text);
+    let hint = errors.iter().find_map(|error| error.help.clone());
+    let fields = errors.iter().map(|error| FieldProblem::of_field("filter", "filter_invalid", text(error)));
+    Error { detail, hint, fields: fields.collect(), ..Error::new(Code::FilterInvalid) }
+}
+
+fn sort(collection: &Collection, hidden: SlotSet, source: Option<&str>) -> Result<Vec<SortKey>, Error> {
+    match source.map(str::trim).filter(|source| !source.is_empty()) {
+        Some(source) => filter::parse_sort(source, collection, hidden)
+            .map_err(|message| Error::with(Code::SortInvalid, message)),
+        None => Ok(vec![SortKey { slot: Slot::ID, descending: false }]),
+    }
+}
+
+fn limit(params: &ListParams) -> Result<u32, Error> {
+    let limit = params.limit.unwrap_or(PAGE_RECORDS);
+    if !(1..=PAGE_RECORDS_MAX).contains(&limit) {
+        return Err(Error::with(Code::BadRequest, format!("`limit` must be 1 to {PAGE_RECORDS_MAX}.")));
+    }
+    Ok(limit)
+}
+
+fn count(params: &ListParams) -> Result<bool, Error> {
+    match params.count.as_deref() {
+        None => Ok(false),
+        Some("exact") => Ok(true),
+        Some(_) => Err(Error::with(Code::BadRequest, "`count` can only be `exact`.")),
+    }
+}
+
+impl Plan {
+    fn collection(&self) -> Result<&Collection, Error> {
+        let found = self.catalogue.schema.get(self.collection);
+        found.ok_or_else(|| Error::internal("a planned collection is gone"))
+    }
+
+    async fn run(&self, reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
+        let collection = self.collection()?;
+        let predicates: Vec<&Expr> = self.conditions.iter().flatten().collect();
+        let select = Select {
+            collection,
+            predicates: &predicates,
+            masks: &self.masks,
+            sort: &self.sort,
+            after: self.after.as_deref(),
+            // One more than asked tells whether there is a next page.
+            limit: self.limit + 1,
+        };
+        let page = reader.select(&select).await?;
+        let shown = page.iter().take(self.limit as usize).collect();
+        let grown = expand::grow(reader, &self.catalogue, &self.shape.branches, shown).await?;
+        let total = match self.count {
+            true => Some(reader.count(collection, &predicates, COUNT_MAX + 1).await?),
+            false => None,
+        };
+        self.encode(&page, grown, total)
+    }
+
+    fn encode(&self, page: &Page, grown: Vec<expand::Grown>, total: Option<u64>) -> Result<Vec<u8>, Error> {
+        let collection = self.collection()?;
+        let limit = self.limit as usize;
+        let mut out = Vec::with_capacity(64 + 256 * page.len());
+        out.extend_from_slice(b"{\"items\":[");
+        for (position, shown) in page.iter().take(limit).enumerate() {
+            if position > 0 {
+                out.push(b',');
+            }
+            show::record(&mut out, &self.catalogue, collection, shown, &self.shape, &grown);
+        }
+        out.extend_from_slice(b"],\"next_cursor\":");
+        match page.get(limit.saturating_sub(1)).filter(|_| page.len() > limit) {
+            Some(last) => {
+                out.push(b'"');
+                out.extend_from_slice(cursor::encode(collection, &self.sort, &last.row).as_bytes());
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b"null"),
+        }
+        if let Some(total) = total.filter(|_| self.count) {
+            let text = if total > COUNT_MAX { format!("\"{COUNT_MAX}+\"") } else { total.to_string() };
+            out.extend_from_slice(b",\"total\":");
+            out.extend_from_slice(text.as_bytes());
+        }
+        out.push(b'}');
+        Ok(out)
+    }
+}

@@ -1,0 +1,36 @@
+//! Static statements of this slice.
+
+use stead_store::Sql;
+
+/// Tables of this slice.
+pub const MIGRATIONS: &[(&str, &str)] = &[(
+    "records_0001_add_idempotency",
+    "CREATE TABLE _idempotency (
+       scope TEXT NOT NULL,
+       key TEXT NOT NULL,
+       digest TEXT NOT NULL,
+       record_id TEXT NOT NULL,
+       version INTEGER NOT NULL,
+       body TEXT NOT NULL,
+       created_at INTEGER NOT NULL,
+       UNIQUE (scope, key)
+     ) STRICT;
+     CREATE INDEX _idempotency__created_at ON _idempotency (created_at);",
+)];
+
+/// The answer kept for a key: digest, record, version, body.
+pub(super) const RECALL: Sql = Sql::new(
+    "SELECT digest, record_id, version, body FROM _idempotency WHERE scope = ?1 AND key = ?2 AND created_at > ?3",
+);
+
+/// Keeps an answer; an expired one under the same key gives way.
+pub(super) const KEEP: Sql = Sql::new(
+    "INSERT OR REPLACE INTO _idempotency (scope, key, digest, record_id, version, body, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+);
+
+/// Forgets a few expired answers, so that the table stays small without ever holding up the writer.
+pub(super) const FORGET: Sql = Sql::new(
+    "DELETE FROM _idempotency WHERE rowid IN
+       (SELECT rowid FROM _idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 20)",
+);
