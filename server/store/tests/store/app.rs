@@ -1,0 +1,187 @@
+//! A small chat app, built by hand: rooms, users, messages that refer to both.
+
+use std::path::Path;
+use std::sync::Arc;
+use stead_schema::{
+    AppSettings, Collection, CollectionId, Field, FieldType, Index, Kind, OnDelete, Schema, Slot, Span, Value,
+};
+use stead_store::{Config, Error, Store, Synchronous};
+
+pub const ROOMS: CollectionId = CollectionId(0);
+pub const USERS: CollectionId = CollectionId(1);
+pub const MESSAGES: CollectionId = CollectionId(2);
+
+/// Slots of `messages`.
+pub const ROOM: Slot = Slot(4);
+pub const AUTHOR: Slot = Slot(5);
+pub const BODY: Slot = Slot(6);
+
+/// A whole millisecond, so that JSON images of rows are exact.
+pub const NOW: i64 = 1_700_000_000_123_000;
+
+pub fn text() -> FieldType {
+    FieldType::Text { min: None, max: None, pattern: None }
+}
+
+pub fn reference(to: CollectionId) -> FieldType {
+    FieldType::Ref { to, on_delete: OnDelete::Cascade, inverse: None }
+}
+
+pub fn required(name: &str, kind: FieldType) -> Field {
+    Field {
+        name: name.into(),
+        kind,
+        optional: false,
+        default: None,
+        write_once: false,
+        system: false,
+        read: None,
+        write: None,
+        span: Span::default(),
+    }
+}
+
+pub fn optional(name: &str, kind: FieldType) -> Field {
+    Field { optional: true, ..required(name, kind) }
+}
+
+pub fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec<Field>) -> Collection {
+    let system = |name, kind| Field { system: true, ..required(name, kind) };
+    let mut fields = vec![
+        system("id", FieldType::Id),
+        system("created_at", FieldType::Datetime),
+        system("updated_at", FieldType::Datetime),
+        system("version", FieldType::Int { min: None, max: None }),
+    ];
+    fields.extend(declared);
+    let mut collection = Collection {
+        id,
+        name: name.into(),
+        kind,
+        fields,
+        unique: Vec::new(),
+        indexes: Vec::new(),
+        rules: Default::default(),
+        span: Span::default(),
+        by_name: Default::default(),
+    };
+    name_fields(&mut collection);
+    collection
+}
+
+pub fn name_fields(collection: &mut Collection) {
+    collection.by_name = collection.slots().map(|(slot, field)| (field.name.clone(), slot)).collect();
+}
+
+pub fn schema(collections: Vec<Collection>) -> Schema {
+    let by_name = collections.iter().map(|c| (c.name.clone(), c.id)).collect();
+    Schema { app: AppSettings::default(), collections, by_name, ..Schema::default() }
+}
+
+pub fn chat() -> Schema {
+    let mut rooms = collection(ROOMS, "rooms", Kind::Data, vec![required("name", text())]);
+    rooms.unique = vec![vec![Slot(4)]];
+    let mut users = collection(USERS, "users", Kind::Auth, vec![required("email", FieldType::Email)]);
+    users.unique = vec![vec![Slot(4)]];
+    let mut messages = collection(
+        MESSAGES,
+        "messages",
+        Kind::Data,
+        vec![
+            required("room", reference(ROOMS)),
+            required("author", reference(USERS)),
+            required("body", text()),
+            optional("pinned", FieldType::Bool),
+            optional("score", FieldType::Float { min: None, max: None }),
+            optional("sent_at", FieldType::Datetime),
+            optional("tags", FieldType::List { of: Box::new(text()), max: None }),
+        ],
+    );
+    messages.unique = vec![vec![AUTHOR, BODY]];
+    messages.indexes = vec![Index { fields: vec![(ROOM, false), (Slot::CREATED_AT, true)] }];
+    schema(vec![rooms, users, messages])
+}
+
+pub fn config(path: Option<&Path>) -> Config {
+    Config {
+        path: path.map(Path::to_path_buf),
+        readers: 2,
+        synchronous: Synchronous::Full,
+        migrations: vec![(
+            "0001_notes",
+            "CREATE TABLE _notes(name TEXT PRIMARY KEY NOT NULL, number INTEGER) STRICT;",
+        )],
+    }
+}
+
+/// A store with the chat's tables, one room `r1` and one user `u1`.
+pub async fn store(path: Option<&Path>) -> (Store, Arc<Schema>) {
+    let store = Store::open(config(path)).await.unwrap();
+    let schema = Arc::new(chat());
+    store.apply(Arc::clone(&schema)).await.unwrap();
+    let chat = Arc::clone(&schema);
+    store
+        .write(async move |tx| {
+            tx.insert(&chat.collections[0], room("r1"), None, NOW).await?;
+            tx.insert(&chat.collections[1], user("u1"), None, NOW).await
+        })
+        .await
+        .unwrap();
+    (store, schema)
+}
+
+pub fn row(id: &str, declared: impl IntoIterator<Item = Value>) -> Arc<[Value]> {
+    let system = [Value::text(id), Value::Datetime(NOW), Value::Datetime(NOW), Value::Int(1)];
+    system.into_iter().chain(declared).collect()
+}
+
+pub fn room(id: &str) -> Arc<[Value]> {
+    row(id, [Value::text(format!("room {id}"))])
+}
+
+pub fn user(id: &str) -> Arc<[Value]> {
+    row(id, [Value::text(format!("{id}@example.test"))])
+}
+
+pub fn message(id: &str) -> Arc<[Value]> {
+    message_in(id, "r1", "u1")
+}
+
+pub fn message_in(id: &str, room: &str, author: &str) -> Arc<[Value]> {
+    row(
+        id,
+        [
+            Value::text(room),
+            Value::text(author),
+            Value::text(format!("body of {id}: it's \"quoted\" and ünïcode")),
+            Value::Bool(true),
+            Value::Float(1.0),
+            Value::Datetime(NOW),
+            Value::List(vec![Value::text("a"), Value::text("b")].into()),
+        ],
+    )
+}
+
+/// The same row, one version on, with another body.
+pub fn edited(before: &[Value], body: &str) -> Arc<[Value]> {
+    let mut after = before.to_vec();
+    let Value::Int(version) = after[3] else { panic!("no version") };
+    after[3] = Value::Int(version + 1);
+    after[BODY.index()] = Value::text(body);
+    after.into()
+}
+
+pub async fn insert(store: &Store, schema: &Arc<Schema>, row: Arc<[Value]>) -> Result<(), Error> {
+    let schema = Arc::clone(schema);
+    store.write(async move |tx| tx.insert(&schema.collections[2], row, Some("u1"), NOW).await).await
+}
+
+pub async fn find(store: &Store, id: &str) -> Option<Arc<[Value]>> {
+    store
+        .read(async |reader| {
+            let schema = Arc::clone(reader.schema());
+            reader.find(&schema.collections[2], id).await
+        })
+        .await
+        .unwrap_or_else(|error: Error| panic!("{error}"))
+}

@@ -1,0 +1,10 @@
+//! The store through its public door, on real files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod app;
+mod bounds;
+mod log;
+mod measure;
+mod reads;
+mod schema;
+mod writes;

@@ -1,0 +1,74 @@
+//! Figures for people: `cargo test --release -p stead-store --test store measure -- --ignored --nocapture`.
+#![expect(clippy::print_stdout, reason = "figures are printed")]
+
+use crate::app::*;
+use std::sync::Arc;
+use std::time::Instant;
+use stead_store::{Config, Error, Store, Synchronous};
+
+const TASKS: usize = 64;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures, and asserts nothing"]
+async fn measure() {
+    for synchronous in [Synchronous::Full, Synchronous::Normal] {
+        let folder =
+            tempfile::tempdir_in(std::env::var("STEAD_MEASURE_DIR").unwrap_or_else(|_| ".".into())).unwrap();
+        let path = folder.path().join("app.db");
+        let store = Store::open(Config { synchronous, ..config(Some(&path)) }).await.unwrap();
+        let schema = Arc::new(chat());
+        store.apply(Arc::clone(&schema)).await.unwrap();
+        let chat = Arc::clone(&schema);
+        store
+            .write(async move |tx| {
+                tx.insert(&chat.collections[0], room("r1"), None, NOW).await?;
+                tx.insert(&chat.collections[1], user("u1"), None, NOW).await
+            })
+            .await
+            .unwrap_or_else(|e: Error| panic!("{e}"));
+        for (name, tasks, each) in [("64 tasks", TASKS, 600), ("1 task", 1, 300)] {
+            let rate = inserts(&store, &schema, name, tasks, each).await;
+            println!("insert, {synchronous:?}, {name}: {rate:.0}/s");
+        }
+        for name in ["find"] {
+            println!("{name}: {:.2} µs", finds(&store, &schema).await);
+        }
+        store.close().await;
+    }
+}
+
+async fn inserts(
+    store: &Store,
+    schema: &Arc<stead_schema::Schema>,
+    name: &str,
+    tasks: usize,
+    each: usize,
+) -> f64 {
+    let start = Instant::now();
+    let writers: Vec<_> = (0..tasks)
+        .map(|task| {
+            let (store, schema, name) = (store.clone(), Arc::clone(schema), name.to_owned());
+            tokio::spawn(async move {
+                for n in 0..each {
+                    insert(&store, &schema, message(&format!("{name}-{n:06}-{task}"))).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let count = u32::try_from(tasks * each).unwrap();
+    f64::from(count) / start.elapsed().as_secs_f64()
+}
+
+async fn finds(store: &Store, schema: &Arc<stead_schema::Schema>) -> f64 {
+    let start = Instant::now();
+    let count = 200_000u32;
+    for n in 0..count {
+        let id = format!("64 tasks-{:06}-{}", n % 600, n % 64);
+        let found = store.read(async |reader| reader.find(&schema.collections[2], &id).await).await;
+        assert!(found.unwrap_or_else(|e: Error| panic!("{e}")).is_some());
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(count)
+}
