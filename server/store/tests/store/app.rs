@@ -185,3 +185,10 @@ pub async fn find(store: &Store, id: &str) -> Option<Arc<[Value]>> {
         .await
         .unwrap_or_else(|error: Error| panic!("{error}"))
 }
+
+/// Lets every other task of this thread run until it waits. The runtime runs some 60 between two turns of one task.
+pub async fn everyone_else() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -9,7 +9,7 @@ use stead_store::Error;
 const WRITES: usize = 30_000;
 const TASKS: usize = 100;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn the_log_of_sqlite_stays_bounded_while_readers_overlap() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");

@@ -45,7 +45,7 @@ async fn each_kind_of_change_is_told_with_its_images() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn the_order_of_the_log_is_the_order_of_commits() {
     let (store, schema) = store(None).await;
     let base = *store.log().head().borrow();

@@ -8,7 +8,7 @@ use stead_store::{Config, Error, Store, Synchronous};
 
 const TASKS: usize = 64;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 #[ignore = "measures, and asserts nothing"]
 async fn measure() {
     for synchronous in [Synchronous::Full, Synchronous::Normal] {

@@ -11,7 +11,7 @@ const COUNT: Sql = Sql::new("SELECT count(*) FROM messages");
 const FOREVER: Sql =
     Sql::new("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n");
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn the_head_of_a_snapshot_belongs_to_its_rows() {
     let (store, schema) = store(None).await;
     let base = i64::try_from(*store.log().head().borrow()).unwrap();
@@ -125,7 +125,7 @@ async fn too_many_surveys_are_busy_and_a_panic_is_one_surveys_failure() {
             })
         })
         .collect();
-    tokio::task::yield_now().await;
+    everyone_else().await;
     open.store(true, Ordering::Relaxed);
     let (mut done, mut busy, mut failed) = (0, 0, 0);
     for survey in surveys {

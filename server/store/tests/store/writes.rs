@@ -84,7 +84,7 @@ async fn gate(store: &Store) -> std::sync::mpsc::Sender<()> {
     open
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn one_bad_job_in_a_group_fails_alone() {
     let (store, schema) = store(None).await;
     let open = gate(&store).await;
@@ -110,7 +110,7 @@ async fn one_bad_job_in_a_group_fails_alone() {
                 .await
         }));
     }
-    tokio::task::yield_now().await;
+    everyone_else().await;
     open.send(()).unwrap();
     let mut failed = Vec::new();
     for (n, job) in jobs.into_iter().enumerate() {
@@ -132,7 +132,7 @@ async fn one_bad_job_in_a_group_fails_alone() {
     assert!(store.ready());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn nothing_is_acknowledged_or_published_before_the_commit() {
     let (store, schema) = store(None).await;
     let head = *store.log().head().borrow();
@@ -160,7 +160,7 @@ async fn nothing_is_acknowledged_or_published_before_the_commit() {
     assert_eq!(*store.log().head().borrow(), head + 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn parallel_writers_share_commits() {
     let folder = tempfile::tempdir().unwrap();
     let (store, schema) = store(Some(&folder.path().join("app.db"))).await;
@@ -199,7 +199,7 @@ async fn parallel_writers_share_commits() {
 async fn constraints_are_told_by_field() {
     let (store, schema) = store(None).await;
     insert(&store, &schema, message("m1")).await.unwrap();
-    let twin_id = insert(&store, &schema, message("m1")).await;
+    let twin_id = insert(&store, &schema, edited(&message("m1"), "another body")).await;
     assert!(
         matches!(&twin_id, Err(Error::Unique { collection: MESSAGES, slots }) if slots == &[Slot::ID]),
         "{twin_id:?}"
@@ -332,8 +332,7 @@ async fn a_full_queue_is_busy_at_once() {
             tokio::spawn(async move { insert(&store, &schema, message(&format!("m{n}"))).await })
         })
         .collect();
-    // On one thread every task has tried before this one goes on, or waits for the writer.
-    tokio::task::yield_now().await;
+    everyone_else().await;
     open.send(()).unwrap();
     let mut busy = 0;
     for job in jobs {
