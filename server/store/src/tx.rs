@@ -5,6 +5,7 @@ use crate::sqlite::changes::{Images, Pending};
 use crate::sqlite::errors::{Broken, broken, from_sqlite};
 use crate::sqlite::{statement, texts};
 use crate::{Error, Reader, Sql};
+use rusqlite::ErrorCode;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use stead_schema::{Collection, FieldType, Slot, Value};
@@ -13,6 +14,8 @@ use stead_schema::{Collection, FieldType, Slot, Value};
 pub struct Tx<'c> {
     pub(crate) reader: Reader<'c>,
     pub(crate) pending: &'c mut Pending,
+    /// Whether a statement met a full disk: the job's own error may not tell.
+    pub(crate) full: bool,
 }
 
 impl<'c> Deref for Tx<'c> {
@@ -34,7 +37,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database refuses.
     pub async fn execute(&mut self, sql: &Sql, params: &[Value]) -> Result<u64, Error> {
-        let touched = statement::run(self.reader.connection, sql.sqlite, params).map_err(from_sqlite)?;
+        let touched = self.run(sql.sqlite, params).map_err(from_sqlite)?;
         Ok(u64::try_from(touched).unwrap_or(u64::MAX))
     }
 
@@ -51,7 +54,7 @@ impl Tx<'_> {
     ) -> Result<(), Error> {
         let (id, version) = identity(collection, &row)?;
         let Reader { connection, shape } = self.reader;
-        statement::run(connection, &shape.texts(collection).insert, row.iter())
+        self.run(&shape.texts(collection).insert, row.iter())
             .map_err(|error| self.explain(collection, &row, error))?;
         let images = Images { id, version, before: None, after: Some(row) };
         self.pending.record(connection, collection, images, actor, at)
@@ -101,14 +104,16 @@ impl Tx<'_> {
     ) -> Result<(), Error> {
         let (id, version) = identity(collection, &before)?;
         let Reader { connection, shape } = self.reader;
-        let touched = statement::run(connection, &shape.texts(collection).delete, before.iter().take(1))
-            .map_err(|error| match broken(collection, error) {
-                Broken::Reference => {
-                    Error::Database(format!("{}/{id} is still referred to", collection.name))
-                }
-                Broken::Unique(slots) => Error::Unique { collection: collection.id, slots },
-                Broken::Other(error) => error,
-            })?;
+        let touched =
+            self.run(&shape.texts(collection).delete, before.iter().take(1)).map_err(
+                |error| match broken(collection, error) {
+                    Broken::Reference => {
+                        Error::Database(format!("{}/{id} is still referred to", collection.name))
+                    }
+                    Broken::Unique(slots) => Error::Unique { collection: collection.id, slots },
+                    Broken::Other(error) => error,
+                },
+            )?;
         one(collection, &id, touched)?;
         let images = Images { id, version: version + 1, before: Some(before), after: None };
         self.pending.record(connection, collection, images, actor, at)
@@ -120,6 +125,16 @@ impl Tx<'_> {
     /// When the database refuses.
     pub async fn log_auth(&mut self, user: &str, session: Option<&str>, at: i64) -> Result<(), Error> {
         self.pending.auth(self.reader.connection, user, session, at)
+    }
+
+    fn run<'v>(
+        &mut self,
+        text: &str,
+        params: impl IntoIterator<Item = &'v Value>,
+    ) -> rusqlite::Result<usize> {
+        statement::run(self.reader.connection, text, params).inspect_err(|error| {
+            self.full |= error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        })
     }
 
     fn explain(&self, collection: &Collection, row: &[Value], error: rusqlite::Error) -> Error {

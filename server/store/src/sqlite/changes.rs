@@ -320,3 +320,84 @@ fn stored(seq: u64) -> i64 {
 fn position(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    fn log(ages_in_hours: &[i64]) -> (Connection, Pending) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(TABLE).unwrap();
+        let mut pending = Pending::resume(&connection).unwrap();
+        for age in ages_in_hours {
+            pending.schema(&connection, 1_000 * HOUR - age * HOUR).unwrap();
+        }
+        (connection, pending)
+    }
+
+    fn kept(connection: &Connection) -> Vec<i64> {
+        let mut seqs = connection.prepare("SELECT seq FROM _changes ORDER BY seq").unwrap();
+        seqs.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn what_is_older_than_a_day_before_the_newest_is_forgotten() {
+        let (connection, pending) = log(&[50, 30, 25, 23, 1, 0]);
+        assert_eq!(tail(&connection).unwrap(), 0);
+        assert_eq!(forget(&connection, &pending, Retention::default()).unwrap(), 3);
+        assert_eq!(kept(&connection), [4, 5, 6]);
+        assert_eq!(tail(&connection).unwrap(), 3);
+        assert_eq!(forget(&connection, &pending, Retention::default()).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_beyond_the_count_is_forgotten_a_chunk_at_a_time() {
+        let (connection, pending) = log(&[0; 10]);
+        let retention = Retention { rows_max: 4, chunk: 5, ..Retention::default() };
+        assert_eq!(forget(&connection, &pending, retention).unwrap(), 5);
+        assert_eq!(kept(&connection), [6, 7, 8, 9, 10]);
+        assert_eq!(forget(&connection, &pending, retention).unwrap(), 1);
+        assert_eq!(kept(&connection), [7, 8, 9, 10]);
+        assert_eq!(forget(&connection, &pending, retention).unwrap(), 0);
+    }
+
+    #[test]
+    fn the_newest_row_stays_so_that_no_position_is_given_twice() {
+        let (connection, mut pending) = log(&[0, 0, 0]);
+        let nothing = Retention { age_us_max: -1, rows_max: 0, chunk: 100 };
+        assert_eq!(forget(&connection, &pending, nothing).unwrap(), 2);
+        assert_eq!(kept(&connection), [3]);
+        assert_eq!(Pending::resume(&connection).unwrap().newest(), 3);
+        pending.schema(&connection, 0).unwrap();
+        assert_eq!(kept(&connection), [3, 4]);
+    }
+
+    #[test]
+    fn positions_of_undone_changes_are_not_given_again() {
+        let (connection, mut pending) = log(&[0]);
+        connection.execute_batch("SAVEPOINT job").unwrap();
+        pending.schema(&connection, 0).unwrap();
+        connection.execute_batch("ROLLBACK TO job; RELEASE job").unwrap();
+        pending.truncate(1);
+        pending.schema(&connection, 0).unwrap();
+        assert_eq!(kept(&connection), [1, 3]);
+        assert_eq!(pending.drain().map(|(change, _)| change.seq).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn changes_of_a_collection_that_is_gone_are_passed_over() {
+        let (connection, mut pending) = log(&[]);
+        let line =
+            "INSERT INTO _changes(seq,collection,record_id,kind,version,at) VALUES(?1,'gone','x',1,1,0)";
+        for seq in 1..=5 {
+            connection.execute(line, [seq]).unwrap();
+        }
+        pending.newest = 5;
+        pending.schema(&connection, 0).unwrap();
+        let found = after(&connection, &Schema::default(), 0, 2).unwrap();
+        assert_eq!(found.iter().map(|change| change.seq).collect::<Vec<_>>(), [6]);
+    }
+}

@@ -58,10 +58,11 @@ fn transaction(
     for job in jobs {
         let mark = pending.len();
         command(handle, "SAVEPOINT job").map_err(undone)?;
-        let mut tx = Tx { reader: Reader { connection: handle, shape: &shape }, pending };
+        let mut tx = Tx { reader: Reader { connection: handle, shape: &shape }, pending, full: false };
         let keep = job.run(&mut tx);
-        if handle.is_autocommit() {
-            // SQLite ends the whole transaction on a full disk and some I/O errors.
+        // Nobody in the group would find room; and SQLite ends a whole transaction by itself on a full disk or when
+        // it cannot read or write at all.
+        if tx.full || handle.is_autocommit() {
             return Err(Failure::Undone(Error::Full));
         }
         if !keep {

@@ -7,27 +7,27 @@ use stead_schema::{
 };
 use stead_store::{Config, Error, Store, Synchronous};
 
-pub const ROOMS: CollectionId = CollectionId(0);
-pub const USERS: CollectionId = CollectionId(1);
-pub const MESSAGES: CollectionId = CollectionId(2);
+pub(crate) const ROOMS: CollectionId = CollectionId(0);
+pub(crate) const USERS: CollectionId = CollectionId(1);
+pub(crate) const MESSAGES: CollectionId = CollectionId(2);
 
 /// Slots of `messages`.
-pub const ROOM: Slot = Slot(4);
-pub const AUTHOR: Slot = Slot(5);
-pub const BODY: Slot = Slot(6);
+pub(crate) const ROOM: Slot = Slot(4);
+pub(crate) const AUTHOR: Slot = Slot(5);
+pub(crate) const BODY: Slot = Slot(6);
 
 /// A whole millisecond, so that JSON images of rows are exact.
-pub const NOW: i64 = 1_700_000_000_123_000;
+pub(crate) const NOW: i64 = 1_700_000_000_123_000;
 
-pub fn text() -> FieldType {
+pub(crate) fn text() -> FieldType {
     FieldType::Text { min: None, max: None, pattern: None }
 }
 
-pub fn reference(to: CollectionId) -> FieldType {
+pub(crate) fn reference(to: CollectionId) -> FieldType {
     FieldType::Ref { to, on_delete: OnDelete::Cascade, inverse: None }
 }
 
-pub fn required(name: &str, kind: FieldType) -> Field {
+pub(crate) fn required(name: &str, kind: FieldType) -> Field {
     Field {
         name: name.into(),
         kind,
@@ -41,11 +41,11 @@ pub fn required(name: &str, kind: FieldType) -> Field {
     }
 }
 
-pub fn optional(name: &str, kind: FieldType) -> Field {
+pub(crate) fn optional(name: &str, kind: FieldType) -> Field {
     Field { optional: true, ..required(name, kind) }
 }
 
-pub fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec<Field>) -> Collection {
+pub(crate) fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec<Field>) -> Collection {
     let system = |name, kind| Field { system: true, ..required(name, kind) };
     let mut fields = vec![
         system("id", FieldType::Id),
@@ -69,16 +69,16 @@ pub fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec<Field>
     collection
 }
 
-pub fn name_fields(collection: &mut Collection) {
+pub(crate) fn name_fields(collection: &mut Collection) {
     collection.by_name = collection.slots().map(|(slot, field)| (field.name.clone(), slot)).collect();
 }
 
-pub fn schema(collections: Vec<Collection>) -> Schema {
+pub(crate) fn schema(collections: Vec<Collection>) -> Schema {
     let by_name = collections.iter().map(|c| (c.name.clone(), c.id)).collect();
     Schema { app: AppSettings::default(), collections, by_name, ..Schema::default() }
 }
 
-pub fn chat() -> Schema {
+pub(crate) fn chat() -> Schema {
     let mut rooms = collection(ROOMS, "rooms", Kind::Data, vec![required("name", text())]);
     rooms.unique = vec![vec![Slot(4)]];
     let mut users = collection(USERS, "users", Kind::Auth, vec![required("email", FieldType::Email)]);
@@ -102,7 +102,7 @@ pub fn chat() -> Schema {
     schema(vec![rooms, users, messages])
 }
 
-pub fn config(path: Option<&Path>) -> Config {
+pub(crate) fn config(path: Option<&Path>) -> Config {
     Config {
         path: path.map(Path::to_path_buf),
         readers: 2,
@@ -115,7 +115,7 @@ pub fn config(path: Option<&Path>) -> Config {
 }
 
 /// A store with the chat's tables, one room `r1` and one user `u1`.
-pub async fn store(path: Option<&Path>) -> (Store, Arc<Schema>) {
+pub(crate) async fn store(path: Option<&Path>) -> (Store, Arc<Schema>) {
     let store = Store::open(config(path)).await.unwrap();
     let schema = Arc::new(chat());
     store.apply(Arc::clone(&schema)).await.unwrap();
@@ -130,24 +130,24 @@ pub async fn store(path: Option<&Path>) -> (Store, Arc<Schema>) {
     (store, schema)
 }
 
-pub fn row(id: &str, declared: impl IntoIterator<Item = Value>) -> Arc<[Value]> {
+pub(crate) fn row(id: &str, declared: impl IntoIterator<Item = Value>) -> Arc<[Value]> {
     let system = [Value::text(id), Value::Datetime(NOW), Value::Datetime(NOW), Value::Int(1)];
     system.into_iter().chain(declared).collect()
 }
 
-pub fn room(id: &str) -> Arc<[Value]> {
+pub(crate) fn room(id: &str) -> Arc<[Value]> {
     row(id, [Value::text(format!("room {id}"))])
 }
 
-pub fn user(id: &str) -> Arc<[Value]> {
+pub(crate) fn user(id: &str) -> Arc<[Value]> {
     row(id, [Value::text(format!("{id}@example.test"))])
 }
 
-pub fn message(id: &str) -> Arc<[Value]> {
+pub(crate) fn message(id: &str) -> Arc<[Value]> {
     message_in(id, "r1", "u1")
 }
 
-pub fn message_in(id: &str, room: &str, author: &str) -> Arc<[Value]> {
+pub(crate) fn message_in(id: &str, room: &str, author: &str) -> Arc<[Value]> {
     row(
         id,
         [
@@ -163,7 +163,7 @@ pub fn message_in(id: &str, room: &str, author: &str) -> Arc<[Value]> {
 }
 
 /// The same row, one version on, with another body.
-pub fn edited(before: &[Value], body: &str) -> Arc<[Value]> {
+pub(crate) fn edited(before: &[Value], body: &str) -> Arc<[Value]> {
     let mut after = before.to_vec();
     let Value::Int(version) = after[3] else { panic!("no version") };
     after[3] = Value::Int(version + 1);
@@ -171,12 +171,12 @@ pub fn edited(before: &[Value], body: &str) -> Arc<[Value]> {
     after.into()
 }
 
-pub async fn insert(store: &Store, schema: &Arc<Schema>, row: Arc<[Value]>) -> Result<(), Error> {
+pub(crate) async fn insert(store: &Store, schema: &Arc<Schema>, row: Arc<[Value]>) -> Result<(), Error> {
     let schema = Arc::clone(schema);
     store.write(async move |tx| tx.insert(&schema.collections[2], row, Some("u1"), NOW).await).await
 }
 
-pub async fn find(store: &Store, id: &str) -> Option<Arc<[Value]>> {
+pub(crate) async fn find(store: &Store, id: &str) -> Option<Arc<[Value]>> {
     store
         .read(async |reader| {
             let schema = Arc::clone(reader.schema());
@@ -187,7 +187,7 @@ pub async fn find(store: &Store, id: &str) -> Option<Arc<[Value]>> {
 }
 
 /// Lets every other task of this thread run until it waits. The runtime runs some 60 between two turns of one task.
-pub async fn everyone_else() {
+pub(crate) async fn everyone_else() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }

@@ -347,6 +347,42 @@ async fn a_full_queue_is_busy_at_once() {
 }
 
 #[tokio::test]
+async fn a_full_disk_refuses_writes_until_there_is_room() {
+    let (store, schema) = store(None).await;
+    // A bound on pages is met in the same way as the end of the disk.
+    let limit = |sql: &'static str| {
+        let store = store.clone();
+        async move {
+            let sql = Sql::new(sql);
+            store
+                .write(async move |tx| tx.fetch(&sql, &[]).await.map(|_| ()))
+                .await
+                .unwrap_or_else(|e: Error| panic!("{e}"))
+        }
+    };
+    limit("PRAGMA max_page_count=1").await;
+    let mut written = 0;
+    let refused = loop {
+        match insert(&store, &schema, message(&format!("m{written}"))).await {
+            Ok(()) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::Full), "{refused}");
+    assert!(!store.ready());
+    assert_eq!(number(&store, COUNT).await, written);
+    limit("PRAGMA max_page_count=100000").await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while !store.ready() {
+        assert!(std::time::Instant::now() < deadline, "it never noticed");
+        tokio::task::yield_now().await;
+    }
+    insert(&store, &schema, message("after")).await.unwrap();
+    let log = store.log().after(3, 1_000).await.unwrap();
+    assert_eq!(i64::try_from(log.len()).unwrap(), written + 1, "what was refused is not in the log");
+}
+
+#[tokio::test]
 async fn durability_is_as_configured() {
     let folder = tempfile::tempdir().unwrap();
     for (synchronous, number) in [(Synchronous::Full, 2), (Synchronous::Normal, 1)] {
