@@ -13,9 +13,11 @@ type UserTypes<Types> = Types extends { users: infer Users } ? Users : unknown;
 /** The signed-in user's record, with the address. */
 export type User<Types> = (UserTypes<Types> extends { record: infer Rec } ? Rec : UntypedRecord) & { email: string };
 /** Fields of the user's record to begin with. */
-export type UserDraft<Types> = UserTypes<Types> extends { create: infer Draft } ? Partial<Draft> : Record<string, unknown>;
+export type UserDraft<Types> =
+  UserTypes<Types> extends { create: infer Draft } ? Partial<Draft> : Record<string, unknown>;
 /** Changes to the user's record. */
-export type UserPatch<Types> = UserTypes<Types> extends { update: infer Update } ? Patch<Update> : Record<string, unknown>;
+export type UserPatch<Types> =
+  UserTypes<Types> extends { update: infer Update } ? Patch<Update> : Record<string, unknown>;
 
 /** What a sign-in screen may offer. */
 export interface AuthSettings {

@@ -63,7 +63,13 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
       surroundings,
       exchange: (refresh_token) =>
         // Repeating is safe even when an answer got lost: the old token alone would be of no more use.
-        http.send({ method: "POST", path: "/auth/token/refresh", body: { refresh_token }, anonymous: true, repeatable: true }),
+        http.send({
+          method: "POST",
+          path: "/auth/token/refresh",
+          body: { refresh_token },
+          anonymous: true,
+          repeatable: true,
+        }),
     });
     const tokens: Tokens = options.token === undefined ? this.#keeper : fixedToken(options.token);
     this.auth = new Auth(http, this.#keeper);
@@ -131,5 +137,7 @@ export function createClient<Types extends AnyCollections<Types> = UntypedCollec
 
 function pageOrigin(): string {
   if (typeof location !== "undefined") return location.origin;
-  throw new TypeError('outside of a page, tell createClient where the server is: createClient("http://localhost:8080")');
+  throw new TypeError(
+    'outside of a page, tell createClient where the server is: createClient("http://localhost:8080")',
+  );
 }

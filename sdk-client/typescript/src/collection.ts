@@ -37,14 +37,14 @@ export class Collection<Types extends CollectionTypes> {
   /** One page of the records you may see. 30 unless `limit` says otherwise. */
   list<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
     query: ListQuery<Types["record"], Field> = {},
-  ): Promise<Page<Shown<Pick<Types["record"], Field>>>> {
+  ): Promise<Page<Shown<Types["record"], Field>>> {
     return this.#http.send({ method: "GET", path: this.#path, query: listParams(query), signal: query.signal });
   }
 
   /** Every record that matches, page after page as you go: `for await (const message of messages.iterate())`. */
   async *iterate<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
     query: ListQuery<Types["record"], Field> = {},
-  ): AsyncGenerator<Shown<Pick<Types["record"], Field>>, void, undefined> {
+  ): AsyncGenerator<Shown<Types["record"], Field>, void, undefined> {
     let cursor = query.cursor ?? null;
     do {
       const page = await this.list<Field>({ ...query, cursor });
@@ -56,7 +56,7 @@ export class Collection<Types extends CollectionTypes> {
   /** The first record that matches, or null. */
   async first<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
     query: Omit<ListQuery<Types["record"], Field>, "limit" | "count"> = {},
-  ): Promise<Shown<Pick<Types["record"], Field>> | null> {
+  ): Promise<Shown<Types["record"], Field> | null> {
     const page = await this.list<Field>({ ...query, limit: 1 });
     return page.items[0] ?? null;
   }
@@ -65,7 +65,7 @@ export class Collection<Types extends CollectionTypes> {
   get<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
     id: string,
     options: ShowOptions<Field> = {},
-  ): Promise<Shown<Pick<Types["record"], Field>>> {
+  ): Promise<Shown<Types["record"], Field>> {
     const query = { fields: commaList(options.fields), expand: commaList(options.expand) };
     return this.#http.send({ method: "GET", path: this.#record(id), query, signal: options.signal });
   }

@@ -142,7 +142,10 @@ export class Field<Value = unknown> {
 
   /** One of the values; at most 200. None at all matches nothing. */
   in(values: readonly Operand<Value>[]): Filter {
-    return new Filter(undefined, (bind) => `${this.#path} in [${values.map((value) => textOf(value, bind)).join(", ")}]`);
+    return new Filter(
+      undefined,
+      (bind) => `${this.#path} in [${values.map((value) => textOf(value, bind)).join(", ")}]`,
+    );
   }
 
   startsWith(text: string): Filter {

@@ -65,7 +65,7 @@ export class Http {
   async send<T>(call: Call): Promise<T> {
     const { retries, surroundings } = this.#settings;
     let replaced = false;
-    for (let attempt = 0; ; ) {
+    for (let attempt = 0; ;) {
       call.signal?.throwIfAborted();
       const token = call.anonymous ? null : await this.#tokens().current();
       try {

@@ -12,7 +12,19 @@ export {
   type FieldProblem,
   type ServerCode,
 } from "./errors.js";
-export { and, field, Filter, me, not, now, or, where, type CompiledFilter, type Field, type FilterFields } from "./filter.js";
+export {
+  and,
+  field,
+  Filter,
+  me,
+  not,
+  now,
+  or,
+  where,
+  type CompiledFilter,
+  type Field,
+  type FilterFields,
+} from "./filter.js";
 export type { Call } from "./http.js";
 export type { Live, LiveListener, LiveQuery, LiveUpdate } from "./realtime/live.js";
 export type { Change } from "./realtime/order.js";

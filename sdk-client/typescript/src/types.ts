@@ -41,8 +41,10 @@ export type AnyCollections<Types> = { [Name in keyof Types]: CollectionTypes };
 /** Names of the fields of a record. */
 export type FieldName<Rec> = keyof Rec & string;
 
-/** A record as answered: with the references that `expand` asked for. */
-export type Shown<Rec> = Rec & { expand?: Record<string, UntypedRecord> };
+/** A record as answered: the fields that were asked for, and the references of `expand`. */
+export type Shown<Rec, Field extends string = FieldName<Rec>> = (FieldName<Rec> extends Field
+  ? Rec
+  : Pick<Rec, Field & keyof Rec>) & { expand?: Record<string, UntypedRecord> };
 
 /** Changes to a record: new values, or an operator that the server applies to the value it holds. */
 export type Patch<Update> = { [Key in keyof Update]?: Update[Key] | Operator<NonNullable<Update[Key]>> };

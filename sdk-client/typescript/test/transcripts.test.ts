@@ -110,15 +110,19 @@ class Player {
       if (!this.#bound.has(expected)) this.#bound.set(expected, sent);
       return this.#bound.get(expected) ?? null;
     }
-    if (Array.isArray(expected)) return expected.map((item, at) => this.#bind(Array.isArray(sent) ? (sent[at] ?? null) : null, item));
+    if (Array.isArray(expected))
+      return expected.map((item, at) => this.#bind(Array.isArray(sent) ? (sent[at] ?? null) : null, item));
     if (!isFrame(expected)) return expected;
     const from = isFrame(sent) ? sent : {};
-    const frame = Object.fromEntries(Object.entries(expected).map(([key, value]) => [key, this.#bind(from[key] ?? null, value)]));
+    const frame = Object.fromEntries(
+      Object.entries(expected).map(([key, value]) => [key, this.#bind(from[key] ?? null, value)]),
+    );
     return expected["t"] === "hello" ? { ...from, ...frame } : frame;
   }
 
   #fill(value: Json): Json {
-    if (typeof value === "string" && value.startsWith("$")) return this.#bound.get(value) ?? assert.fail(`${value} is not bound`);
+    if (typeof value === "string" && value.startsWith("$"))
+      return this.#bound.get(value) ?? assert.fail(`${value} is not bound`);
     if (Array.isArray(value)) return value.map((item) => this.#fill(item));
     if (!isFrame(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.#fill(item)]));

@@ -151,7 +151,8 @@ function merge<Rec>(first: LiveUpdate<Rec> | undefined, second: LiveUpdate<Rec>)
     const before = changes.get(id)?.type;
     changes.delete(id);
     if (before === "added" && change.type === "removed") continue;
-    const type = before === "added" ? "added" : before === "removed" && change.type === "added" ? "changed" : change.type;
+    const type =
+      before === "added" ? "added" : before === "removed" && change.type === "added" ? "changed" : change.type;
     changes.set(id, { ...change, type });
   }
   return { records: second.records, changes: [...changes.values()] };

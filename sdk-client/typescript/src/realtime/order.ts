@@ -42,7 +42,8 @@ function compare(a: unknown, b: unknown): number {
   if (a === b) return 0;
   if (a === null) return -1;
   if (b === null) return 1;
-  const [left, right] = typeof a === "object" || typeof b === "object" ? [JSON.stringify(a), JSON.stringify(b)] : [a, b];
+  const [left, right] =
+    typeof a === "object" || typeof b === "object" ? [JSON.stringify(a), JSON.stringify(b)] : [a, b];
   return (left as string) < (right as string) ? -1 : left === right ? 0 : 1;
 }
 

@@ -190,7 +190,9 @@ export class Realtime {
   #socketClass(): WebSocketConstructor {
     const found = this.#settings.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
     if (found) return found;
-    throw new TypeError('this runtime has no WebSocket: import one from "ws" and hand it to createClient(url, { WebSocket })');
+    throw new TypeError(
+      'this runtime has no WebSocket: import one from "ws" and hand it to createClient(url, { WebSocket })',
+    );
   }
 }
 

@@ -119,7 +119,6 @@ export class Subscription {
       this.#dirty = this.#view.apply(frame) || this.#dirty;
       return "settled";
     }
-    if (frame.collection !== this.query.collection) return "settled";
     const { dropped, unsure } = this.#view.forgetScope(frame);
     this.#dirty ||= dropped;
     return unsure ? "unsure" : "settled";

@@ -1,0 +1,313 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { createClient, isSteadError, memoryStorage, type ClientOptions, type Storage } from "../src/index.js";
+import { FakeServer, problem, sessionAnswer, type Answer, type Asked } from "./server.js";
+import { VirtualTime } from "./surroundings.js";
+
+let server: FakeServer;
+let time: VirtualTime;
+/** The newest token pair; only its access token is good. */
+let issued: number;
+
+before(async () => void (server = await FakeServer.start()));
+after(() => server.stop());
+beforeEach(() => {
+  server.asked.length = 0;
+  issued = 0;
+  time = new VirtualTime();
+  server.answer = honest;
+});
+
+/** Signs in, rotates, and lets in the newest token only. */
+function honest({ path, body, headers }: Asked): Answer {
+  if (path.endsWith("/sign-in/password") || path.endsWith("/sign-up")) return sessionAnswer(++issued);
+  if (path.endsWith("/token/refresh")) {
+    const good = (body as { refresh_token: string }).refresh_token === `refresh-${issued}`;
+    return good ? sessionAnswer(++issued) : problem(401, "token_invalid");
+  }
+  if (headers.authorization !== undefined && headers.authorization !== `Bearer access-${issued}`)
+    return problem(401, "token_expired");
+  if (path.endsWith("/auth/me")) return { status: 200, body: { id: "u1", email: "ann@example.org", name: "Ann B" } };
+  if (path.endsWith("/sign-out")) return { status: 204 };
+  return { status: 200, body: { items: [], next_cursor: null } };
+}
+
+function client(options: ClientOptions = {}) {
+  return createClient(server.url, { surroundings: time, ...options });
+}
+
+const ann = { email: "ann@example.org", password: "correct horse" };
+const refreshes = () => server.asked.filter(({ path }) => path.endsWith("/token/refresh")).length;
+const calls = () =>
+  server.asked.map(({ path, headers }) => `${path.replace("/api/v1", "")} ${headers.authorization ?? "-"}`);
+
+test("signing in keeps the session, sends its token and tells listeners", async () => {
+  const stead = client();
+  const told: string[] = [];
+  stead.auth.onChange((session, event) => told.push(`${event} ${session?.user.email ?? "nobody"}`));
+  const session = await stead.auth.signIn(ann);
+  assert.equal(session.user.email, "ann@example.org");
+  assert.equal(session.expiresAt, time.ms + 600_000);
+  assert.deepEqual(stead.auth.session, session);
+  await stead.collection("messages").list();
+  assert.deepEqual(calls(), ["/auth/sign-in/password -", "/collections/messages/records Bearer access-1"]);
+  assert.deepEqual(told, ["initial nobody", "signed_in ann@example.org"]);
+  assert.deepEqual(server.asked[0]?.body, ann);
+});
+
+test("many calls with an expired token share one refresh", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  issued++; // the server no longer takes the token this client holds …
+  server.answer = (asked) => (asked.path.endsWith("/token/refresh") ? sessionAnswer(issued) : honest(asked));
+  const pages = await Promise.all(Array.from({ length: 20 }, () => stead.collection("messages").list()));
+  assert.equal(pages.length, 20);
+  assert.equal(refreshes(), 1);
+  assert.equal(stead.auth.session?.accessToken, "access-2");
+});
+
+test("a token is replaced a minute before it expires, once for all calls", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  time.ms += 539_000;
+  await stead.collection("messages").list();
+  assert.equal(refreshes(), 0);
+  time.ms += 2_000;
+  await Promise.all(Array.from({ length: 10 }, () => stead.collection("messages").list()));
+  assert.equal(refreshes(), 1);
+  assert.ok(
+    calls()
+      .slice(3)
+      .every((call) => call.endsWith("access-2")),
+    calls().join("\n"),
+  );
+});
+
+test("while the server cannot refresh, a token that is still good goes on being used", async () => {
+  const stead = client({ retries: 0 });
+  await stead.auth.signIn(ann);
+  time.ms += 570_000;
+  server.answer = (asked) => (asked.path.endsWith("/token/refresh") ? problem(503, "store_busy") : honest(asked));
+  await stead.collection("messages").list();
+  assert.equal(calls().at(-1), "/collections/messages/records Bearer access-1");
+  assert.notEqual(stead.auth.session, null);
+});
+
+test("a refused refresh ends the session, and is not taken for an anonymous call", async () => {
+  const stead = client();
+  const told: string[] = [];
+  await stead.auth.signIn(ann);
+  stead.auth.onChange((_, event) => told.push(event));
+  issued = 7;
+  await assert.rejects(stead.collection("messages").list(), (thrown) => isSteadError(thrown, "token_invalid"));
+  assert.equal(stead.auth.session, null);
+  assert.deepEqual(told, ["initial", "signed_out"]);
+  assert.equal(server.asked.filter(({ path }) => path.includes("messages")).length, 1);
+});
+
+test("a network failure while refreshing keeps the session", async () => {
+  const stead = client({ retries: 1 });
+  await stead.auth.signIn(ann);
+  time.ms += 601_000;
+  server.answer = () => "cut";
+  await assert.rejects(stead.collection("messages").list(), (thrown) => isSteadError(thrown, "network"));
+  assert.equal(stead.auth.session?.refreshToken, "refresh-1");
+});
+
+test("two clients on one storage, as tabs are, rotate one token once", async () => {
+  const storage = memoryStorage();
+  const first = client({ storage });
+  await first.auth.signIn(ann);
+  const second = client({ storage });
+  assert.equal(second.auth.user?.email, "ann@example.org");
+  time.ms += 590_000;
+  await first.collection("messages").list();
+  await second.collection("messages").list();
+  assert.equal(refreshes(), 1);
+  assert.equal(second.auth.session?.accessToken, "access-2");
+});
+
+test("a tab that loses the race for the refresh takes the winner's session", async () => {
+  const storage = memoryStorage();
+  const first = client({ storage });
+  await first.auth.signIn(ann);
+  const second = client({ storage });
+  time.ms += 590_000;
+  await Promise.all([first.collection("messages").list(), second.collection("messages").list()]);
+  assert.equal(first.auth.session?.accessToken, second.auth.session?.accessToken);
+  assert.notEqual(second.auth.session, null);
+});
+
+test("a lock of the storage lets one tab refresh at a time", async () => {
+  let tail: Promise<unknown> = Promise.resolve();
+  const storage: Storage = {
+    ...memoryStorage(),
+    lock: <T>(_: string, run: () => Promise<T>) => {
+      const turn = tail.then(run);
+      tail = turn.catch(() => {});
+      return turn;
+    },
+  };
+  const first = client({ storage });
+  await first.auth.signIn(ann);
+  const tabs = [first, client({ storage }), client({ storage })];
+  time.ms += 590_000;
+  await Promise.all(tabs.map((tab) => tab.collection("messages").list()));
+  assert.equal(refreshes(), 1);
+});
+
+test("signing out in one tab signs out the other", async () => {
+  const watchers: (() => void)[] = [];
+  const storage: Storage = { ...memoryStorage(), watch: (_, changed) => (watchers.push(changed), () => {}) };
+  const [first, second] = [client({ storage }), client({ storage })];
+  const told: string[] = [];
+  second.auth.onChange((_, event) => told.push(event));
+  await first.auth.signIn(ann);
+  for (const changed of watchers) changed();
+  await second.collection("messages").list();
+  assert.equal(second.auth.user?.email, "ann@example.org");
+  await first.auth.signOut();
+  for (const changed of watchers) changed();
+  await second.collection("messages").list();
+  assert.equal(second.auth.session, null);
+  assert.deepEqual(told, ["initial", "signed_in", "signed_out"]);
+});
+
+test("a refresh that comes back after signing out does not sign in again", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  let release = (_: Answer) => {};
+  server.answer = (asked) =>
+    asked.path.endsWith("/token/refresh") ? new Promise<Answer>((resolve) => (release = resolve)) : honest(asked);
+  const refreshing = stead.auth.refresh();
+  while (refreshes() === 0) await new Promise((resolve) => setImmediate(resolve));
+  await stead.auth.signOut();
+  release(sessionAnswer(9));
+  await assert.rejects(refreshing, (thrown) => isSteadError(thrown, "token_required"));
+  assert.equal(stead.auth.session, null);
+});
+
+test("a refresh that comes back after another tab signed in as somebody else is dropped", async () => {
+  const storage: Storage & { changed?: () => void } = memoryStorage();
+  storage.watch = (_, changed) => ((storage.changed = changed), () => {});
+  const stead = client({ storage });
+  await stead.auth.signIn(ann);
+  let release = (_: Answer) => {};
+  server.answer = () => new Promise<Answer>((resolve) => (release = resolve));
+  const refreshing = stead.auth.refresh();
+  while (refreshes() === 0) await new Promise((resolve) => setImmediate(resolve));
+  const other = { ...stead.auth.session, accessToken: "access-ben", sessionId: "ses2" };
+  await storage.set(`stead.session:${server.url}`, JSON.stringify(other));
+  storage.changed?.();
+  release(sessionAnswer(9));
+  assert.equal((await refreshing).accessToken, "access-ben");
+});
+
+test("what a slow storage still says of the time before a sign-in is not believed", async () => {
+  const inner = memoryStorage();
+  let changed = () => {};
+  const soon = () => new Promise((resolve) => setImmediate(resolve));
+  const storage: Storage = {
+    get: async (key) => inner.get(key),
+    set: async (key, value) => (await soon(), inner.set(key, value)),
+    remove: async (key) => inner.remove(key),
+    watch: (_, heard) => ((changed = heard), () => {}),
+  };
+  const stead = client({ storage });
+  const events: string[] = [];
+  stead.auth.onChange((_, event) => events.push(event));
+  const signingIn = stead.auth.signIn(ann);
+  while (stead.auth.session === null) await soon();
+  changed();
+  await signingIn;
+  await soon();
+  assert.deepEqual(events, ["initial", "signed_in"]);
+});
+
+test("signing out forgets the session even when the server cannot be told, and says so", async () => {
+  const stead = client({ retries: 0 });
+  await stead.auth.signIn(ann);
+  server.answer = () => "cut";
+  await assert.rejects(stead.auth.signOut(), (thrown) => isSteadError(thrown, "network"));
+  assert.equal(stead.auth.session, null);
+});
+
+test("signing out of other sessions keeps this one", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  await stead.auth.signOut({ scope: "others" });
+  assert.deepEqual(server.asked.at(-1)?.body, { scope: "others" });
+  assert.notEqual(stead.auth.session, null);
+  await stead.auth.signOut({ scope: "all" });
+  assert.equal(stead.auth.session, null);
+  await stead.auth.signOut();
+  assert.equal(server.asked.length, 3);
+});
+
+test("a kept session survives a restart, also in an asynchronous storage", async () => {
+  const inner = memoryStorage();
+  const storage: Storage = {
+    get: async (key) => inner.get(key),
+    set: async (key, value) => inner.set(key, value),
+    remove: async (key) => inner.remove(key),
+  };
+  await client({ storage }).auth.signIn(ann);
+  const later = client({ storage });
+  assert.equal(later.auth.session, null);
+  const told: (string | undefined)[] = [];
+  later.auth.onChange((session) => told.push(session?.user.email));
+  await later.auth.ready;
+  await later.collection("messages").list();
+  assert.deepEqual(told, ["ann@example.org"]);
+  assert.equal(calls().at(-1), "/collections/messages/records Bearer access-1");
+});
+
+test("what is stored but is no session is nobody", () => {
+  for (const text of ["", "{", "null", "[]", '{"accessToken":1}']) {
+    const storage: Storage = { ...memoryStorage(), get: () => text };
+    assert.equal(client({ storage }).auth.session, null, text);
+  }
+});
+
+test("sessions of different servers do not meet in one storage", async () => {
+  const storage = memoryStorage();
+  await client({ storage }).auth.signIn(ann);
+  assert.equal(createClient("http://other.example", { storage }).auth.session, null);
+});
+
+test("me and updateMe bring the user of the session up to date", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  const told: string[] = [];
+  stead.auth.onChange((session, event) => told.push(`${event} ${String(session?.user["name"])}`));
+  await stead.auth.me();
+  await stead.auth.updateMe({ name: "Ann B" });
+  assert.deepEqual(
+    server.asked.slice(1).map(({ method, body }) => [method, body]),
+    [
+      ["GET", undefined],
+      ["PATCH", { name: "Ann B" }],
+    ],
+  );
+  assert.deepEqual(told, ["initial Ann", "user_updated Ann B", "user_updated Ann B"]);
+});
+
+test("a listener that throws does not undo the sign-in", async (context) => {
+  const log = context.mock.method(console, "error", () => {});
+  const stead = client();
+  stead.auth.onChange((session) => {
+    if (session) throw new Error("app bug");
+  });
+  await stead.auth.ready;
+  await stead.auth.signIn(ann);
+  assert.equal(stead.auth.user?.email, "ann@example.org");
+  assert.equal(log.mock.callCount(), 1);
+});
+
+test("settings are asked without a token", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  server.answer = () => ({ status: 200, body: { password: true, sign_up: true, password_chars_min: 10 } });
+  assert.equal((await stead.auth.settings()).password_chars_min, 10);
+  assert.equal(calls().at(-1), "/auth/settings -");
+});

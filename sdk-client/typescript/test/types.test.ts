@@ -1,0 +1,135 @@
+// What the types promise. Most of it is checked by compiling this file.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import WebSocketOfWs from "ws";
+import { createClient, where, type Client, type Operation, type Page } from "../src/index.js";
+
+interface Message {
+  id: string;
+  created_at: string;
+  updated_at: string;
+  version: number;
+  room: string;
+  body: string;
+  kind: "text" | "notice";
+  likes: number;
+  pinned: boolean;
+  tags: string[];
+  edited_at?: string | null;
+}
+interface MessageCreate {
+  room: string;
+  body: string;
+  author: string;
+  id?: string;
+}
+interface MessageUpdate {
+  body?: string;
+  likes?: number;
+  tags?: string[];
+}
+interface User {
+  id: string;
+  created_at: string;
+  updated_at: string;
+  version: number;
+  name: string;
+}
+interface Collections {
+  messages: { record: Message; create: MessageCreate; update: MessageUpdate };
+  users: { record: User; create: { name: string }; update: { name?: string } };
+}
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const proven = <T extends true>(): T => true as T;
+
+/** Never called: compiling it is the test. */
+export async function typed(stead: Client<Collections>): Promise<void> {
+  const messages = stead.collection("messages");
+  // @ts-expect-error no such collection
+  stead.collection("mesages");
+
+  const page = await messages.list();
+  page.items[0]?.body.toUpperCase();
+  page.items[0]?.expand?.["author"]?.id.toUpperCase();
+  // @ts-expect-error no such field
+  page.items[0]?.boddy;
+  const some = await messages.list({ fields: ["id", "body"] });
+  proven<Same<(typeof some.items)[0]["body"], string>>();
+  // @ts-expect-error not among the fields asked for
+  some.items[0]?.room;
+  // @ts-expect-error no such field
+  await messages.list({ fields: ["id", "boddy"] });
+  const asText = await messages.list({ fields: "id,author.name" });
+  asText.items[0]?.body.toUpperCase();
+
+  await messages.list({ filter: (f) => f.kind.eq("notice").and(f.likes.gt(3), f.pinned.eq(true), f.tags.has("x")) });
+  await messages.list({ filter: (f) => f.created_at.gte(new Date()).or(f.edited_at.isNull()) });
+  // @ts-expect-error no such field
+  await messages.list({ filter: (f) => f.boddy.eq("x") });
+  // @ts-expect-error not one of the values of the enum
+  await messages.list({ filter: (f) => f.kind.eq("notise") });
+  // @ts-expect-error a number is not text
+  await messages.list({ filter: (f) => f.body.eq(3) });
+  // @ts-expect-error nor the other way around
+  await messages.list({ filter: (f) => f.likes.in(["3"]) });
+  // @ts-expect-error `sort` names fields
+  await messages.list({ sort: ["-boddy"] });
+  await messages.list({ sort: ["-created_at", "id"], filter: where<Message>((f) => f.body.contains("x")) });
+
+  await messages.create({ room: "r", body: "b", author: "a" });
+  // @ts-expect-error a required field is missing
+  await messages.create({ room: "r", body: "b" });
+  await messages.update("m", { likes: { $inc: 1 }, tags: { $add: ["x"] } });
+  // @ts-expect-error text cannot be incremented
+  await messages.update("m", { body: { $inc: 1 } });
+  // @ts-expect-error a field that cannot be changed
+  await messages.update("m", { room: "r" });
+
+  const [made, gone] = await stead.batch([
+    { op: "create", collection: "messages", data: { room: "r", body: "b", author: "a" } },
+    { op: "delete", collection: "users", id: "u" },
+  ]);
+  proven<Same<typeof made.record, Message>>();
+  proven<Same<typeof gone, { op: "delete"; id: string }>>();
+  // @ts-expect-error data of another collection
+  const wrong: Operation<Collections> = { op: "create", collection: "users", data: { room: "r" } };
+  void wrong;
+
+  const live = messages.subscribe({ sort: "-created_at" }, ({ records, changes }) => {
+    proven<Same<typeof records, readonly Message[]>>();
+    changes[0]?.record.body.toUpperCase();
+  });
+  for await (const { records } of live) records[0]?.room.toUpperCase();
+
+  const session = await stead.auth.signUp({ email: "e", password: "p", data: { name: "Ann" } });
+  proven<Same<typeof session.user.name, string>>();
+  proven<Same<typeof session.user.email, string>>();
+  // @ts-expect-error no such field of a user
+  await stead.auth.updateMe({ nome: "Ann" });
+}
+
+/** Never called either: without generated types. */
+export async function untyped(stead: Client): Promise<void> {
+  const page: Page<{ id: string; version: number }> = await stead.collection("anything").list();
+  const [first] = page.items;
+  first?.id.toUpperCase();
+  const record = await stead.collection("anything").get("x");
+  proven<Same<(typeof record)["body"], unknown>>();
+  await stead.collection("anything").create({ body: "b", nested: { n: 1 } });
+  const results = await stead.batch([{ op: "create", collection: "anything", data: {} }]);
+  results[0].record.id.toUpperCase();
+  stead.auth.user?.email.toUpperCase();
+}
+
+test("the WebSocket of ws, and the one of the runtime, can be handed in", () => {
+  assert.ok(createClient("http://localhost", { WebSocket: WebSocketOfWs }));
+  const ofRuntime = () => createClient("http://localhost", { WebSocket });
+  assert.equal(typeof ofRuntime, "function");
+});
+
+test("generated types fit the client", () => {
+  const stead = createClient<Collections>("http://localhost");
+  assert.equal(stead.collection("messages").name, "messages");
+});
