@@ -16,7 +16,7 @@ pub fn canonical(schema: &Schema) -> Value {
     json!({ "format": 1, "collections": object(collections) })
 }
 
-fn object<'k>(sorted: BTreeMap<&'k str, Value>) -> Value {
+fn object(sorted: BTreeMap<&str, Value>) -> Value {
     Value::Object(sorted.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 

@@ -52,9 +52,19 @@ pub fn load(files: Vec<SourceFile>) -> Result<Schema, Rejected> {
     if mistakes.is_empty() {
         return Ok(Schema { sources: Arc::new(sources), ..schema });
     }
+    Err(Rejected { sources, diagnostics: in_order(mistakes) })
+}
+
+/// Sorted by place; what another mistake explains is left out.
+fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
     mistakes.sort_by_key(|m| (m.span.file, m.span.start, m.span.end, m.code));
-    mistakes.dedup();
-    Err(Rejected { sources, diagnostics: mistakes })
+    mistakes.dedup_by(|second, first| second.span == first.span && second.span.start < second.span.end);
+    let misread: Vec<crate::Span> = mistakes.iter().filter(|m| m.code == "E0118").map(|m| m.span).collect();
+    let follows = |span: crate::Span| {
+        misread.iter().any(|rule| rule.file == span.file && rule.start < span.start && span.end <= rule.end)
+    };
+    mistakes.retain(|m| !follows(m.span));
+    mistakes
 }
 
 fn tree(file: u16, source: &SourceFile, mistakes: &mut Vec<Diagnostic>) -> node::Node {

@@ -22,11 +22,11 @@ pub(super) enum Naming {
 impl Naming {
     fn noun(self) -> &'static str {
         match self {
-            Self::Collection => "collection",
-            Self::Field { .. } => "field",
-            Self::Function => "function",
-            Self::Parameter => "parameter",
-            Self::Inverse => "inverse",
+            Self::Collection => "a collection",
+            Self::Field { .. } => "a field",
+            Self::Function => "a function",
+            Self::Parameter => "a parameter",
+            Self::Inverse => "an inverse",
         }
     }
 }
@@ -41,7 +41,7 @@ pub(super) fn check(name: &str, what: Naming, span: Span) -> Result<(), Diagnost
         && name.len() <= 63
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !well_formed {
-        return Err(Diagnostic::new("E0351", span, format!("`{name}` cannot be the name of a {noun}"))
+        return Err(Diagnostic::new("E0351", span, format!("`{name}` cannot be the name of {noun}"))
             .help("begin with a letter a-z and go on with a-z, 0-9 or _; at most 63 characters"));
     }
     let reserved = match what {
@@ -61,7 +61,7 @@ pub(super) fn check(name: &str, what: Naming, span: Span) -> Result<(), Diagnost
     };
     match reserved {
         Some(why) => {
-            Err(Diagnostic::new("E0353", span, format!("`{name}` cannot be the name of a {noun}: {why}"))
+            Err(Diagnostic::new("E0353", span, format!("`{name}` cannot be the name of {noun}: {why}"))
                 .help("choose another name"))
         }
         None => Ok(()),

@@ -41,7 +41,7 @@ fn rules_on(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 }
 
 /// Where a value inside `{…}` ends: at a comma or brace outside of parentheses and quotes.
-fn flow_end(value: &str) -> usize {
+pub(super) fn flow_end(value: &str) -> usize {
     let (mut depth, mut quote) = (0usize, None);
     for (at, c) in value.char_indices() {
         match (quote, c) {
@@ -58,8 +58,18 @@ fn flow_end(value: &str) -> usize {
 }
 
 fn is_misread(value: &str) -> bool {
-    let choice = value.contains(" ? ") && value.contains(": ");
-    value.starts_with(['!', '&', '*', '%', '@', '`', '[']) || (choice && !value.starts_with(['{', '"', '\'']))
+    if let Some(quote @ ('"' | '\'')) = value.chars().next() {
+        return goes_on_after_quote(value, quote);
+    }
+    let is_choice = value.contains(" ? ") && value.contains(": ") && !value.starts_with('{');
+    is_choice || value.starts_with(['!', '&', '*', '%', '@', '`', '['])
+}
+
+/// `"admin" in auth.roles`: for YAML the value ends with the second quote.
+fn goes_on_after_quote(value: &str, quote: char) -> bool {
+    let end = value.get(1..).and_then(|rest| rest.find(quote)).map(|at| at + 2);
+    let after = end.and_then(|end| value.get(end..)).unwrap_or_default();
+    !after.is_empty() && !after.starts_with(quote) && !after.trim_start().starts_with('#')
 }
 
 #[cfg(test)]
@@ -75,12 +85,15 @@ mod tests {
             ("  update: {before: !a(b, c), after: x}", "!a(b, c)"),
             ("  f: {params: {r: rooms}, is: !x.y(a, b)}", "!x.y(a, b)"),
             ("  delete: *x", "*x"),
+            (r#"  read: "admin" in auth.roles"#, r#""admin" in auth.roles"#),
         ] {
             let range = rule_near(line, line.len() - 1).unwrap();
             assert_eq!(&line[range.clone()], rule);
             assert_eq!(mask(line, &range).len(), line.len());
         }
-        for line in ["  name: !a(b)", "  read: a == b", "  read: 'a ? b : c'"] {
+        for line in
+            ["  name: !a(b)", "  read: a == b", "  read: 'a ? b : c'", "  read: 'it''s'", "  read: 'a' # b"]
+        {
             assert_eq!(rule_near(line, 4), None, "{line}");
         }
     }

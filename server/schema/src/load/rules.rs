@@ -43,7 +43,8 @@ pub(super) fn of_collection(
 /// `E` or `{when: E, message: TEXT}`.
 fn single(node: &Node, source: &str, mistakes: &mut Vec<Diagnostic>) -> Option<RuleText> {
     match &node.kind {
-        NodeKind::Broken => None,
+        // Told before: nothing but text and mappings has the published shape.
+        NodeKind::Broken | NodeKind::List(_) => None,
         NodeKind::Map(_) => {
             let Some(when) = node.get("when") else {
                 mistakes.push(
@@ -54,10 +55,6 @@ fn single(node: &Node, source: &str, mistakes: &mut Vec<Diagnostic>) -> Option<R
             };
             let rule = expression(when, source, mistakes)?;
             Some(RuleText { message: message(node), ..rule })
-        }
-        NodeKind::List(_) => {
-            mistakes.push(Diagnostic::new("E0202", node.span, "a rule is one expression, not a list"));
-            None
         }
         NodeKind::Scalar { .. } => expression(node, source, mistakes),
     }

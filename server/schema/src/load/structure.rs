@@ -3,7 +3,7 @@
 //! The shape itself is `schemas/app-file.schema.json`; nothing here may allow more or less than it does.
 
 use super::names::closest;
-use super::node::{Entry, Node};
+use super::node::{Entry, Node, is_rule_position};
 use crate::{Diagnostic, Span};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
@@ -130,12 +130,19 @@ impl<'a> Finding<'a> {
                 mistakes.push(missing_key(name, key, on_key));
             }
             ValidationErrorKind::Enum { options } => mistakes.push(not_an_option(&place, options)),
-            ValidationErrorKind::Type { kind } => mistakes.push(wrong_type(&place, kind)),
+            ValidationErrorKind::Type { kind } => {
+                let is_rule = is_rule_position(&self.keys());
+                mistakes.push(wrong_type(&place, kind, if is_rule { "E0202" } else { "E0110" }));
+            }
             _ => mistakes.push(
                 Diagnostic::new("E0115", span, format!("`{name}`: {}", self.error.masked_with("the value")))
                     .help(self.described()),
             ),
         }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.error.instance_path().as_str().split('/').skip(1).collect()
     }
 
     /// Keys that may stand where an unknown one stood.
@@ -204,7 +211,7 @@ fn not_an_option(place: &Place<'_>, options: &Value) -> Diagnostic {
     }
 }
 
-fn wrong_type(place: &Place<'_>, expected: &TypeKind) -> Diagnostic {
+fn wrong_type(place: &Place<'_>, expected: &TypeKind, code: &'static str) -> Diagnostic {
     let Place { node, name, .. } = place;
     let (wanted, is_text) = match expected {
         TypeKind::Single(kind) => (noun(*kind).to_owned(), *kind == JsonType::String),
@@ -215,7 +222,7 @@ fn wrong_type(place: &Place<'_>, expected: &TypeKind) -> Diagnostic {
     } else {
         place.entry.map_or(node.span, |entry| entry.key_span)
     };
-    let diagnostic = Diagnostic::new("E0110", span, format!("`{name}` must be {wanted}"));
+    let diagnostic = Diagnostic::new(code, span, format!("`{name}` must be {wanted}"));
     match node.scalar() {
         Some(text) if is_text && !text.is_empty() => diagnostic.help(format!("quote it: \"{text}\"")),
         _ => diagnostic,

@@ -62,8 +62,11 @@ fn not_yaml(file: u16, text: &str, at: usize, error: &ScanError) -> Diagnostic {
     let start = small(at.min(text.len()));
     let span = Span { file, start, end: start };
     let diagnostic = Diagnostic::new("E0101", span, format!("this is not valid YAML: {}", error.info()));
-    match text.get(at..).and_then(|rest| rest.chars().next()) {
-        Some('\t') => diagnostic.help("indent with spaces"),
+    let next = text.get(at..).and_then(|rest| rest.chars().next());
+    match next {
+        _ if error.info().contains("flow mapping") => diagnostic.help("a `{` before this is not closed"),
+        _ if error.info().contains("flow sequence") => diagnostic.help("a `[` before this is not closed"),
+        _ if error.info().contains("tab") => diagnostic.help("indent with spaces"),
         Some(':') => diagnostic.help("text with `: ` in it needs quotes"),
         _ => diagnostic,
     }
@@ -163,7 +166,7 @@ impl<'t> Builder<'t> {
                         "E0103",
                         span,
                         "a file holds one document",
-                        "put what follows `---` in a file of its own",
+                        "put what follows `---` into a file of its own",
                     );
                     return false;
                 }
@@ -216,24 +219,20 @@ impl<'t> Builder<'t> {
         self.put(Node { span, kind: NodeKind::Scalar { text: text.to_owned(), style } });
     }
 
-    /// From the tag or anchor before a scalar to the end of its line, which is what a person takes for the rule.
+    /// From the tag or anchor before a scalar to the end of the value, which is what a person takes for the rule.
     fn widen(&self, span: Span) -> Span {
-        let at = span.start as usize;
-        let line_start = self.text.get(..at).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
-        let line = self.text.get(line_start..).and_then(|t| t.lines().next()).unwrap_or_default();
-        let mark = match self.open.last().map(|open| &open.content) {
-            Some(Content::Map { key: Some((_, key)), .. }) if key.end as usize >= line_start => {
-                let after_key = key.end as usize;
-                self.text
-                    .get(after_key..line_start + line.len())
-                    .and_then(|t| t.find(['!', '&']))
-                    .map(|n| after_key + n)
-            }
-            _ => line.find(['!', '&']).map(|n| line_start + n),
+        let key_end = match self.open.last().map(|open| &open.content) {
+            Some(Content::Map { key: Some((_, key)), .. }) => key.end as usize,
+            _ => span.start as usize,
         };
-        let start = mark.map_or(span.start, |m| small(m).min(span.start.max(small(m))));
-        let end = small(line_start + line.trim_end().len());
-        Span { file: self.file, start, end: end.max(start) }
+        let line = self.text.get(key_end..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let Some(sign) = line.find(['!', '&']) else { return span };
+        let value = line.get(sign..).unwrap_or_default();
+        let in_flow = self.open.last().is_some_and(|open| self.is_flow(open.start));
+        let length = if in_flow { rescue::flow_end(value) } else { value.len() };
+        let length = value.get(..length).unwrap_or_default().trim_end().len();
+        let start = key_end + sign;
+        Span { file: self.file, start: small(start), end: small(start + length) }
     }
 
     fn begin(&mut self, content: Content, anchor: bool, tag: bool, span: Span) -> bool {
@@ -261,15 +260,15 @@ impl<'t> Builder<'t> {
             Content::Map { entries, .. } => NodeKind::Map(entries),
         };
         let node = Node { span, kind };
-        if self.at_rule() && !is_rule_object(&node, self.path().len()) && self.is_flow(span) {
+        if self.at_rule() && !is_rule_object(&node, self.path().len()) && self.is_flow(span.start) {
             self.wrong("E0118", span, "YAML reads this rule as a list or a mapping", QUOTE_THE_RULE);
             return self.put(Node { span, kind: NodeKind::Broken });
         }
         self.put(node);
     }
 
-    fn is_flow(&self, span: Span) -> bool {
-        self.text.get(span.start as usize..).is_some_and(|rest| rest.starts_with(['{', '[']))
+    fn is_flow(&self, start: u32) -> bool {
+        self.text.get(start as usize..).is_some_and(|rest| rest.starts_with(['{', '[']))
     }
 
     fn put(&mut self, node: Node) {
@@ -352,7 +351,7 @@ impl<'t> Builder<'t> {
             self.wrong(
                 "E0118",
                 span,
-                &format!("YAML reads this rule as something else: it knows {what} that begin like this"),
+                &format!("YAML takes the beginning of this rule for one of its {what}"),
                 QUOTE_THE_RULE,
             );
         } else {
