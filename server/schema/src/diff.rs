@@ -154,7 +154,8 @@ impl Change {
 
     fn collection(&mut self, collection: &Collection, before: &Value, now: &Value) {
         if before.get("kind") != now.get("kind") {
-            self.refuse(format!("collection `{}` changed its kind", collection.name), "change it back");
+            return self
+                .refuse(format!("collection `{}` changed its kind", collection.name), "change it back");
         }
         let declared = |name: &str| now.get("fields").and_then(|fields| fields.get(name));
         for name in names(before, "fields").filter(|name| declared(name).is_none()) {

@@ -58,3 +58,51 @@ fn every_byte_of_every_rule_is_found_in_the_file() {
     }
     assert!(seen >= 18, "{seen}");
 }
+
+#[test]
+fn the_example_app_of_this_repository_loads() {
+    let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };
+    let schema = load(vec![
+        file("schema/app.yaml", include_str!("../../../examples/team-chat/schema/app.yaml")),
+        file("schema/chat.yaml", include_str!("../../../examples/team-chat/schema/chat.yaml")),
+    ])
+    .unwrap_or_else(|r| panic!("{}", r.diagnostics[0].render(&r.sources)));
+    assert_eq!(schema.app.name.as_deref(), Some("Team chat"));
+    assert_eq!(schema.users().unwrap().name, "users");
+}
+
+/// No file, however damaged, makes the loader panic or gives a mistake outside of it.
+#[test]
+fn damaged_files_get_located_mistakes_or_load() {
+    let original = include_str!("apps/chat.yaml");
+    let pieces = [
+        "!", "{", "}", "[", "]", ": ", "\n", "  ", "\"", "'", "&a ", "*a", "| ", "> ", "ä", "\t", "# ",
+        "---\n", "- ", "\r\n",
+    ];
+    let mut state = 11u64;
+    let mut roll = |sides: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % sides
+    };
+    for _ in 0..60 {
+        let mut text = original.to_owned();
+        for _ in 0..=roll(3) {
+            let at = roll(text.len());
+            let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            match roll(3) {
+                0 => text.insert_str(at, pieces[roll(pieces.len())]),
+                1 => drop(text.remove(at)),
+                _ => text.truncate(at.max(1)),
+            }
+        }
+        let length = text.len();
+        if let Err(rejected) = load(vec![SourceFile { path: "schema/x.yaml".into(), text }]) {
+            assert!(!rejected.diagnostics.is_empty());
+            for diagnostic in &rejected.diagnostics {
+                let span = diagnostic.span;
+                assert!(span.start <= span.end && span.end as usize <= length, "{diagnostic:?}");
+                assert!(diagnostic.render(&rejected.sources).contains("schema/x.yaml:"));
+            }
+        }
+    }
+}

@@ -46,8 +46,7 @@ pub fn load(files: Vec<SourceFile>) -> Result<Schema, Rejected> {
         ));
         return Err(Rejected { sources, diagnostics: mistakes });
     }
-    let roots: Vec<node::Node> =
-        (0u16..).zip(&sources.files).map(|(file, source)| tree(file, source, &mut mistakes)).collect();
+    let roots = trees(&sources, &mut mistakes);
     let schema = build::schema(&sources, &roots, &mut mistakes);
     if mistakes.is_empty() {
         return Ok(Schema { sources: Arc::new(sources), ..schema });
@@ -67,12 +66,22 @@ fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
     mistakes
 }
 
-fn tree(file: u16, source: &SourceFile, mistakes: &mut Vec<Diagnostic>) -> node::Node {
-    let root = yaml::read(file, &source.text, mistakes);
-    if !root.is_broken() {
-        structure::check(&root, mistakes);
+fn trees(sources: &Sources, mistakes: &mut Vec<Diagnostic>) -> Vec<node::Node> {
+    let mut roots = Vec::with_capacity(sources.files.len());
+    let shape = structure::Shape::published();
+    for (file, source) in (0u16..).zip(&sources.files) {
+        let root = yaml::read(file, &source.text, mistakes);
+        match &shape {
+            Ok(shape) if !root.is_broken() => shape.check(&root, mistakes),
+            Ok(_) => {}
+            Err(reason) => {
+                let text = format!("the built-in schema is broken: {reason}");
+                mistakes.push(Diagnostic::new("E0110", root.span, text));
+            }
+        }
+        roots.push(root);
     }
-    root
+    roots
 }
 
 fn without_byte_order_mark(file: SourceFile) -> SourceFile {

@@ -13,10 +13,10 @@ const AS_BLOCK: &str = "write a rule over several lines as a block: `|`, then th
 /// The scalar is empty, or YAML changed its line breaks so that places are lost.
 pub(super) fn read(node: &Node, source: &str) -> Result<RuleText, Diagnostic> {
     let NodeKind::Scalar { text, style } = &node.kind else {
-        return Err(Diagnostic::new("E0202", node.span, "a rule is text"));
+        return Err(Diagnostic::new("E0152", node.span, "a rule is text"));
     };
     if text.trim().is_empty() {
-        return Err(Diagnostic::new("E0201", node.span, "this rule is empty")
+        return Err(Diagnostic::new("E0151", node.span, "this rule is empty")
             .help("write `nobody` if nobody may, or take the key out"));
     }
     let raw = source.get(node.span.start as usize..node.span.end as usize).unwrap_or_default();

@@ -48,7 +48,7 @@ fn single(node: &Node, source: &str, mistakes: &mut Vec<Diagnostic>) -> Option<R
         NodeKind::Map(_) => {
             let Some(when) = node.get("when") else {
                 mistakes.push(
-                    Diagnostic::new("E0202", node.span, "this rule does not say when")
+                    Diagnostic::new("E0152", node.span, "this rule does not say when")
                         .help("write the expression itself, or `{when: …, message: …}`"),
                 );
                 return None;
@@ -70,7 +70,7 @@ fn update(node: &Node, source: &str, mistakes: &mut Vec<Diagnostic>) -> Vec<(Rul
     }
     if let Some(when) = node.entry("when") {
         mistakes.push(
-            Diagnostic::new("E0202", when.key_span, "`when` stands for both halves of an update")
+            Diagnostic::new("E0152", when.key_span, "`when` stands for both halves of an update")
                 .help("write either `when`, or `before` and `after`"),
         );
     }

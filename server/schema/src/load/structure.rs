@@ -67,31 +67,33 @@ const LATER: &[&str] = &[
     "was",
 ];
 
-/// Adds a mistake for everything in the file that does not have the published shape.
-pub(super) fn check(root: &Node, mistakes: &mut Vec<Diagnostic>) {
-    let (schema, validator) = match published() {
-        Ok(compiled) => compiled,
-        Err(reason) => {
-            return mistakes.push(Diagnostic::new(
-                "E0110",
-                root.span,
-                format!("the built-in schema is broken: {reason}"),
-            ));
-        }
-    };
-    for error in validator.iter_errors(&root.file_to_json()) {
-        Finding { root, schema: &schema, error: &error }.report(mistakes);
-    }
+/// The published shape, ready to be held against files.
+pub(super) struct Shape {
+    schema: Value,
+    validator: Validator,
 }
 
-fn published() -> Result<(Value, Validator), String> {
-    let schema: Value = serde_json::from_str(PUBLISHED).map_err(|e| e.to_string())?;
-    let validator = jsonschema::draft202012::options()
-        .offline()
-        .with_pattern_options(PatternOptions::regex())
-        .build(&schema)
-        .map_err(|e| e.to_string())?;
-    Ok((schema, validator))
+impl Shape {
+    /// Compiles the published schema.
+    ///
+    /// # Errors
+    /// The file in `schemas/` is no valid JSON Schema, which a test rules out.
+    pub(super) fn published() -> Result<Self, String> {
+        let schema: Value = serde_json::from_str(PUBLISHED).map_err(|e| e.to_string())?;
+        let validator = jsonschema::draft202012::options()
+            .offline()
+            .with_pattern_options(PatternOptions::regex())
+            .build(&schema)
+            .map_err(|e| e.to_string())?;
+        Ok(Self { schema, validator })
+    }
+
+    /// Adds a mistake for everything in the file that does not have the shape.
+    pub(super) fn check(&self, root: &Node, mistakes: &mut Vec<Diagnostic>) {
+        for error in self.validator.iter_errors(&root.file_to_json()) {
+            Finding { root, schema: &self.schema, error: &error }.report(mistakes);
+        }
+    }
 }
 
 /// One error of the validator and what it is about.
@@ -132,7 +134,7 @@ impl<'a> Finding<'a> {
             ValidationErrorKind::Enum { options } => mistakes.push(not_an_option(&place, options)),
             ValidationErrorKind::Type { kind } => {
                 let is_rule = is_rule_position(&self.keys());
-                mistakes.push(wrong_type(&place, kind, if is_rule { "E0202" } else { "E0110" }));
+                mistakes.push(wrong_type(&place, kind, if is_rule { "E0152" } else { "E0110" }));
             }
             _ => mistakes.push(
                 Diagnostic::new("E0115", span, format!("`{name}`: {}", self.error.masked_with("the value")))
@@ -277,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_published_schema_is_a_valid_schema() {
-        let (schema, _) = published().unwrap();
-        jsonschema::draft202012::meta::validate(&schema).unwrap();
+        let shape = Shape::published().unwrap();
+        jsonschema::draft202012::meta::validate(&shape.schema).unwrap();
     }
 }
