@@ -2,8 +2,7 @@
 //!
 //! A page that is not certainly bounded must never run on a thread that serves other requests.
 
-use std::sync::Arc;
-use stead_rules::{CmpOp, Expr, Lookup, SortKey};
+use stead_rules::{CmpOp, Expr, SortKey};
 use stead_schema::{Collection, Slot, SlotSet, Value};
 
 /// Fields that `expr` fixes to one constant by top-level `field == constant`.
@@ -11,20 +10,24 @@ pub(crate) fn pins(expr: &Expr) -> Vec<(Slot, Value)> {
     conjuncts(expr).into_iter().filter_map(pin).map(|(slot, value)| (slot, value.clone())).collect()
 }
 
-/// Whether the page is read off an index: every condition fixes a field or does not look at the row at all, and an index
-/// holds the fixed fields first and then the order. Every row touched is then a row answered.
+/// Whether the page is read off an index: every condition fixes a field, bounds the first sort key or does not look at
+/// the row at all, and an index holds the fixed fields first and then the order. Every row touched is then a row answered.
 pub(crate) fn served_by_index(collection: &Collection, conditions: &[&Expr], sort: &[SortKey]) -> bool {
-    let mut fixed = SlotSet::EMPTY;
+    let (mut fixed, mut bounds, mut scans) = (SlotSet::EMPTY, SlotSet::EMPTY, false);
     for part in conditions.iter().flat_map(|expr| conjuncts(expr)) {
-        match pin(part) {
-            Some((slot, _)) => fixed.insert(slot),
-            None if names_row(part) => return false,
-            None => {}
+        match (pin(part), bound(part)) {
+            (Some((slot, _)), _) => fixed.insert(slot),
+            (None, Some(slot)) => bounds.insert(slot),
+            (None, None) => scans |= names_row(part),
         }
     }
     let unique = |slots: &Vec<Slot>| slots.iter().all(|slot| fixed.contains(*slot));
     if fixed.contains(Slot::ID) || collection.unique.iter().any(unique) {
         return true;
+    }
+    let first = sort.iter().map(|key| key.slot).find(|slot| !fixed.contains(*slot));
+    if scans || bounds.iter().any(|slot| Some(slot) != first) {
+        return false;
     }
     let by_id: &[(Slot, bool)] = &[(Slot::ID, false)];
     let sets = collection.unique.iter().map(|slots| slots.iter().map(|slot| (*slot, false)).collect());
@@ -76,6 +79,15 @@ fn pin(expr: &Expr) -> Option<(Slot, &Value)> {
     }
 }
 
+/// The field that a comparison with a constant bounds on one side.
+fn bound(expr: &Expr) -> Option<Slot> {
+    let Expr::Compare(CmpOp::Lt | CmpOp::Le | CmpOp::Gt | CmpOp::Ge, left, right) = expr else { return None };
+    match (&**left, &**right) {
+        (Expr::Row(slot), Expr::Literal(_)) | (Expr::Literal(_), Expr::Row(slot)) => Some(*slot),
+        _ => None,
+    }
+}
+
 fn names_row(expr: &Expr) -> bool {
     match expr {
         Expr::Row(_) => true,
@@ -92,37 +104,5 @@ fn names_row(expr: &Expr) -> bool {
             names_row(condition) || names_row(then) || names_row(otherwise)
         }
         Expr::Lookup(lookup) => names_row(&lookup.body),
-    }
-}
-
-/// `expr` with each field of `masks` replaced by null where its mask is not true.
-pub(crate) fn masked(expr: Expr, masks: &[(Slot, Expr)]) -> Expr {
-    let each = |parts: Vec<Expr>| parts.into_iter().map(|part| masked(part, masks)).collect();
-    let boxed = |part: Box<Expr>| Box::new(masked(*part, masks));
-    match expr {
-        Expr::Row(slot) => match masks.iter().find(|(masked, _)| *masked == slot) {
-            Some((_, mask)) => {
-                Expr::If(Box::new(mask.clone()), Box::new(expr), Box::new(Expr::Literal(Value::Null)))
-            }
-            None => expr,
-        },
-        Expr::Literal(_) | Expr::Next(_) | Expr::Var(..) | Expr::Auth(_) | Expr::Request(_) | Expr::Now => {
-            expr
-        }
-        Expr::Path { collection, id, slot } => Expr::Path { collection, id: boxed(id), slot },
-        Expr::IsNull(inner) => Expr::IsNull(boxed(inner)),
-        Expr::Not(inner) => Expr::Not(boxed(inner)),
-        Expr::Compare(op, left, right) => Expr::Compare(op, boxed(left), boxed(right)),
-        Expr::In(left, right) => Expr::In(boxed(left), boxed(right)),
-        Expr::ListOf(parts) => Expr::ListOf(each(parts)),
-        Expr::And(parts) => Expr::And(each(parts)),
-        Expr::Or(parts) => Expr::Or(each(parts)),
-        Expr::Call(func, parts) => Expr::Call(func, each(parts)),
-        Expr::If(condition, then, otherwise) => Expr::If(boxed(condition), boxed(then), boxed(otherwise)),
-        Expr::Lookup(lookup) => {
-            let Lookup { collection, var, kind, body, sealed } = Arc::unwrap_or_clone(lookup);
-            let body = masked(body, masks);
-            Expr::Lookup(Arc::new(Lookup { collection, var, kind, body, sealed }))
-        }
     }
 }

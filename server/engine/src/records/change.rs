@@ -55,7 +55,7 @@ pub(super) async fn update_in(
 
     let unseen = SlotSet::ALL.without(seen);
     gate.forbid(unseen_write_once(gate, &change.body, unseen))?;
-    let draft = draft(gate, &stored, &change)?;
+    let draft = draft(gate, &stored, &change, unseen)?;
     let blind = draft.given.intersect(unseen);
     let checked: SlotSet = draft.changed.iter().chain(blind.iter()).collect();
     if checked.is_empty() {
@@ -105,12 +105,12 @@ fn unseen_write_once(gate: Gate<'_>, body: &Map<String, serde_json::Value>, unse
         .collect()
 }
 
-fn draft(gate: Gate<'_>, stored: &[Value], change: &Change) -> Result<Draft, Error> {
+fn draft(gate: Gate<'_>, stored: &[Value], change: &Change, unseen: SlotSet) -> Result<Draft, Error> {
     let auth_id = gate.cx.caller.facts().map(|facts| facts.id.as_ref());
     let defaults = Defaults { now: gate.cx.now.us(), auth_id };
     let draft = match change.mode {
         Mode::Merge => validate::patch(gate.collection, stored, &change.body),
-        Mode::Replace => validate::replace(gate.collection, stored, &change.body, defaults),
+        Mode::Replace => validate::replace(gate.collection, stored, &change.body, defaults, unseen),
     };
     draft.map_err(Error::fields)
 }

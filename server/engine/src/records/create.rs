@@ -1,6 +1,6 @@
 //! New records: checked against the schema before the transaction, against the rules inside it.
 
-use super::access::Gate;
+use super::access::{self, Gate};
 use super::{Idempotency, RecordAnswer, idempotency, show};
 use crate::{Catalogue, Ctx, Error, admin};
 use serde_json::Map;
@@ -96,6 +96,11 @@ fn id_problem() -> FieldProblem {
 }
 
 impl Prepared {
+    /// The record's id.
+    pub(crate) fn id(&self) -> &str {
+        access::id(&self.row)
+    }
+
     /// Fills a field that the server keeps, such as a user's `email`.
     pub(crate) fn set(&mut self, slot: Slot, value: Value) {
         super::change::put(&mut self.row, slot, value);
@@ -121,7 +126,7 @@ pub(crate) async fn insert_in(
     tx.insert(collection, Arc::clone(&row), actor.as_deref(), cx.now.us())
         .await
         .map_err(|error| gate.refused(error))?;
-    gate.audit(tx, "records.create", super::access::id(&row)).await?;
+    gate.audit(tx, "records.create", access::id(&row)).await?;
     Ok(row)
 }
 

@@ -53,10 +53,7 @@ fn plan(cx: &Ctx, name: &str, params: &ListParams) -> Result<Plan, Error> {
     let shape = show::shape(cx, &catalogue, collection, &rights, fields, expand)?;
     let sort = sort(collection, rights.never, params.sort.as_deref())?;
     let after = params.cursor.as_deref().map(|text| cursor::decode(collection, &sort, text)).transpose()?;
-    let filter = match wanted(cx, &catalogue, collection, rights.never, params)? {
-        Lowered::Ask(predicate) => Lowered::Ask(stead_rules::Predicate { expr: rights.mask(predicate.expr) }),
-        folded => folded,
-    };
+    let filter = wanted(cx, &catalogue, collection, rights.never, params)?;
     let pinned = match &filter {
         Lowered::Ask(predicate) => pins(&predicate.expr),
         Lowered::Allow | Lowered::Deny => Vec::new(),
@@ -109,7 +106,8 @@ fn wanted(
             format!("A filter has at most {FILTER_BYTES_MAX} bytes."),
         ));
     }
-    let scope = FilterScope { schema: &catalogue.schema, rules: &catalogue.rules, collection, hidden };
+    let rules = access::of_filters(&catalogue.rules, &cx.caller);
+    let scope = FilterScope { schema: &catalogue.schema, rules: &rules, collection, hidden };
     let filter = filter::parse(source, &values, &scope).map_err(filter_invalid)?;
     let request = cx.request_facts("list");
     let (auth, now) = (cx.caller.facts(), cx.now.us());

@@ -22,6 +22,8 @@ use crate::{Ctx, Error};
 use serde_json::{Map, Value};
 use stead_wire::records::{Batch, ListParams, ShowParams};
 
+pub(crate) use access::Gate;
+pub(crate) use create::{Prepared, Right, insert_in, prepare};
 pub use sql::MIGRATIONS;
 
 /// A record on its way out.

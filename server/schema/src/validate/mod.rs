@@ -56,7 +56,7 @@ pub fn create(
     let row = vec![Value::Null; collection.fields.len()];
     let mut reading = Reading::new(collection, row, None);
     reading.body(body);
-    reading.fill(defaults);
+    reading.fill(defaults, SlotSet::EMPTY);
     reading.done()
 }
 
@@ -74,8 +74,8 @@ pub fn patch(
     reading.done()
 }
 
-/// A full replacement of a stored row (PUT): fields left out get their default or null. System and `write_once` fields
-/// keep what is stored.
+/// A full replacement of a stored row (PUT): fields left out get their default or null. System and `write_once` fields,
+/// and those of `unseen` (which the caller does not know of), keep what is stored.
 ///
 /// # Errors
 /// Every field error.
@@ -84,15 +84,14 @@ pub fn replace(
     stored: &[Value],
     body: &Map<String, serde_json::Value>,
     defaults: Defaults<'_>,
+    unseen: SlotSet,
 ) -> Result<Draft, Vec<FieldProblem>> {
+    let stays = |slot: Slot, field: &Field| field.system || field.write_once || unseen.contains(slot);
+    let kept: SlotSet =
+        collection.slots().filter(|(slot, field)| stays(*slot, field)).map(|(slot, _)| slot).collect();
     let mut reading = Reading::new(collection, stored.to_vec(), Some(stored));
-    for ((_, field), cell) in collection.slots().zip(&mut reading.draft.row) {
-        if !field.system && !field.write_once {
-            *cell = Value::Null;
-        }
-    }
     reading.body(body);
-    reading.fill(defaults);
+    reading.fill(defaults, kept);
     reading.done()
 }
 
@@ -148,12 +147,11 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Defaults for what the body left out, and complaints about what has none.
-    fn fill(&mut self, defaults: Defaults<'_>) {
+    /// Defaults for what the body left out, apart from `kept`, and complaints about what has none.
+    fn fill(&mut self, defaults: Defaults<'_>, kept: SlotSet) {
         let given = self.draft.given;
         for ((slot, field), cell) in self.collection.slots().zip(&mut self.draft.row) {
-            let keeps = self.stored.is_some() && (field.system || field.write_once);
-            if keeps || given.contains(slot) {
+            if kept.contains(slot) || given.contains(slot) {
                 continue;
             }
             *cell = defaults.of(field);
