@@ -1,8 +1,13 @@
 //! From a schema's rule texts to checked rules.
 
-use crate::ir::Expr;
+use crate::check::{Checker, Function, Names, RULE_LIMITS, Resource, Site, nearest};
+use crate::ir::{AuthFact, Expr, FALSE, TRUE};
+use crate::normalise;
+use crate::syntax::{Fault, Kind, Node, Range, parse};
+use crate::types::{Bounds, Ty};
+use std::collections::HashMap;
 use std::sync::Arc;
-use stead_schema::{CollectionId, Diagnostic, RuleText, Schema};
+use stead_schema::{Collection, CollectionId, Diagnostic, Field, RuleSlot, RuleText, Schema};
 
 /// Every rule of an app, checked against its schema.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +45,7 @@ pub struct CollectionRules {
 }
 
 /// A checked rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Allows iff true.
     pub expr: Expr,
@@ -50,11 +55,195 @@ pub struct Rule {
     pub source: Option<RuleText>,
 }
 
+impl Rule {
+    /// The rule of a slot that was left out.
+    pub fn closed() -> Self {
+        Self { expr: FALSE, message: None, source: None }
+    }
+}
+
 /// Parses, resolves, inlines and checks every rule of a schema.
 ///
 /// # Errors
-/// Every mistake, several per rule where the parser can recover.
+/// Every mistake, several per rule where the parser can recover; in order of files and places.
 pub fn compile(schema: &Schema) -> Result<RuleBook, Vec<Diagnostic>> {
-    let _ = schema;
-    unimplemented!()
+    let mut found = Vec::new();
+    let functions = functions(schema, &mut found);
+    for (name, function) in &functions {
+        let checker = Checker::new(schema, &functions, site(None, Position::Function), RULE_LIMITS);
+        found.extend(checker.function(function, name));
+    }
+    let mut compiler = Compiler { schema, functions: &functions, found };
+    let collections = schema.collections.iter().map(|collection| compiler.collection(collection)).collect();
+    let mut found = compiler.found;
+    found.sort_by_key(|d| (d.span.file, d.span.start, d.span.end));
+    found.dedup_by(|a, b| a.code == b.code && a.span == b.span);
+    if found.is_empty() { Ok(RuleBook { collections }) } else { Err(found) }
+}
+
+/// Where a rule stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Position {
+    Slot(RuleSlot, bool),
+    FieldRead,
+    FieldWrite,
+    Function,
+}
+
+fn site(collection: Option<CollectionId>, position: Position) -> Site<'static> {
+    use RuleSlot::{Create, Delete, List, Read, UpdateAfter, UpdateBefore};
+    let resource = match position {
+        Position::Slot(Create, _) => Resource::Absent("does not exist when a record is made; write `next`"),
+        Position::Slot(UpdateAfter, true) => Resource::Proposed,
+        Position::Slot(..) | Position::FieldRead => Resource::Stored,
+        Position::FieldWrite => Resource::Perhaps,
+        Position::Function => Resource::Absent("does not exist in a function"),
+    };
+    let rebound = matches!(position, Position::Slot(UpdateAfter, true));
+    let after = matches!(position, Position::Slot(UpdateAfter, false));
+    let create = matches!(position, Position::Slot(Create, _));
+    let write = position == Position::FieldWrite;
+    Site {
+        collection,
+        resource,
+        next: create || after || write,
+        changes: after,
+        sets: create || after || rebound || write || matches!(position, Position::Slot(UpdateBefore, _)),
+        queried: matches!(position, Position::Slot(List | Read, _) | Position::FieldRead)
+            && !matches!(position, Position::Slot(Delete, _)),
+        names: Names::Rule,
+    }
+}
+
+/// The declared functions, parsed. A broken one stays as a name, so that its calls are not mistakes too.
+fn functions<'s>(schema: &'s Schema, found: &mut Vec<Diagnostic>) -> HashMap<&'s str, Function<'s>> {
+    let mut functions = HashMap::new();
+    for declared in &schema.functions {
+        let mut params = Vec::new();
+        for (name, ty, span) in &declared.params {
+            let ty = parameter_type(schema, ty.trim()).unwrap_or_else(|help| {
+                let message = format!("`{ty}` is no type of a parameter");
+                found.push(Diagnostic::new("E0316", *span, message).help(help));
+                Ty::Broken
+            });
+            params.push((name.clone(), ty));
+        }
+        let body = parse(&declared.is.text, &RULE_LIMITS.source).unwrap_or_else(|faults| {
+            found.extend(faults.into_iter().map(|fault| located(fault, &declared.is)));
+            Node { kind: Kind::Broken, range: Range::default(), depth: 1 }
+        });
+        functions.insert(declared.name.as_str(), Function { params, body, text: &declared.is });
+    }
+    functions
+}
+
+fn parameter_type(schema: &Schema, written: &str) -> Result<Ty, String> {
+    let inner = |of: &str| written.strip_prefix(of)?.strip_prefix('<')?.strip_suffix('>').map(str::trim);
+    if let Some(of) = inner("list") {
+        return parameter_type(schema, of).map(|of| Ty::List(Box::new(of)));
+    }
+    let collection = inner("id").unwrap_or(written);
+    if let Some(collection) = schema.collection(collection) {
+        return Ok(Ty::Id(collection.id));
+    }
+    Ok(match written {
+        "bool" => Ty::Bool,
+        "int" => Ty::Int(Bounds::FIELD),
+        "float" => Ty::Float,
+        "text" => Ty::Text,
+        "datetime" => Ty::Datetime,
+        "duration" => Ty::Duration,
+        _ => {
+            let names = schema.collections.iter().map(|c| c.name.as_str());
+            let near = nearest(collection, names.chain(["bool", "int", "float", "text", "datetime", "duration"]));
+            return Err(near.map_or_else(
+                || "write a collection, `id<collection>`, `list<text>`, bool, int, float, text, datetime or duration".into(),
+                |near| format!("did you mean `{near}`?"),
+            ));
+        }
+    })
+}
+
+fn located(fault: Fault, text: &RuleText) -> Diagnostic {
+    let span = text.locate(fault.range.start, fault.range.end);
+    let diagnostic = Diagnostic::new(fault.code, span, fault.message);
+    match fault.help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+struct Compiler<'s> {
+    schema: &'s Schema,
+    functions: &'s HashMap<&'s str, Function<'s>>,
+    found: Vec<Diagnostic>,
+}
+
+impl Compiler<'_> {
+    fn collection(&mut self, collection: &Collection) -> CollectionRules {
+        let mut rule = |slot: RuleSlot| match collection.rules.get(&slot) {
+            Some(text) => self.rule(text, collection.id, Position::Slot(slot, text.rebind_to_next)),
+            None => Rule::closed(),
+        };
+        let read = rule(RuleSlot::Read);
+        let list = match collection.rules.contains_key(&RuleSlot::List) {
+            true => {
+                let list = rule(RuleSlot::List);
+                Rule { expr: normalise::all([list.expr.clone(), read.expr.clone()]), ..list }
+            }
+            false => read.clone(),
+        };
+        CollectionRules {
+            list,
+            read,
+            create: rule(RuleSlot::Create),
+            update_before: rule(RuleSlot::UpdateBefore),
+            update_after: rule(RuleSlot::UpdateAfter),
+            delete: rule(RuleSlot::Delete),
+            field_read: self.field_rules(collection, Position::FieldRead, |field| field.read.as_ref()),
+            field_write: self.field_rules(collection, Position::FieldWrite, |field| field.write.as_ref()),
+        }
+    }
+
+    fn field_rules(
+        &mut self,
+        collection: &Collection,
+        position: Position,
+        of: fn(&Field) -> Option<&RuleText>,
+    ) -> Vec<Option<Rule>> {
+        let fields = collection.fields.iter();
+        fields.map(|field| of(field).map(|text| self.rule(text, collection.id, position))).collect()
+    }
+
+    fn rule(&mut self, text: &RuleText, collection: CollectionId, position: Position) -> Rule {
+        let expr = self.checked(text, collection, position).unwrap_or_else(|mistakes| {
+            self.found.extend(mistakes);
+            FALSE
+        });
+        Rule { expr, message: text.message.as_deref().map(Arc::from), source: Some(text.clone()) }
+    }
+
+    fn checked(
+        &self,
+        text: &RuleText,
+        collection: CollectionId,
+        position: Position,
+    ) -> Result<Expr, Vec<Diagnostic>> {
+        match text.text.trim() {
+            "public" => return Ok(TRUE),
+            "nobody" => return Ok(FALSE),
+            "authenticated" => return Ok(normalise::not(Expr::Auth(AuthFact::IsAnonymous))),
+            "staff" => return Ok(Expr::Auth(AuthFact::IsOperator)),
+            _ => {}
+        }
+        let node = parse(&text.text, &RULE_LIMITS.source)
+            .map_err(|faults| faults.into_iter().map(|fault| located(fault, text)).collect::<Vec<_>>())?;
+        if node.kind == Kind::Bool(true) {
+            let span = text.locate(node.range.start, node.range.end);
+            let help = "write `public` if everyone may";
+            return Err(vec![Diagnostic::new("E0210", span, "a rule cannot be just `true`").help(help)]);
+        }
+        let checker = Checker::new(self.schema, self.functions, site(Some(collection), position), RULE_LIMITS);
+        checker.predicate(&node, text)
+    }
 }

@@ -40,7 +40,8 @@ pub struct Facts<'a> {
     pub now: i64,
     /// The proposed record, on create and update.
     pub next: Option<&'a [Value]>,
-    /// The stored record, when it is at hand: row fields become constants.
+    /// The stored record, when it is at hand: row fields become constants. An empty slice says that there is none, as
+    /// on create: every row field is null then.
     pub row: Option<&'a [Value]>,
     /// Fields of the stored record that the query pins to one value.
     pub pinned: &'a [(stead_schema::Slot, Value)],

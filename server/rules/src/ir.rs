@@ -3,7 +3,7 @@
 //! Invariant: every tree here came out of the checker or the lowering of a checked tree, so it is well typed and total.
 
 use std::sync::Arc;
-use stead_schema::{CollectionId, Slot, Value};
+use stead_schema::{CollectionId, Slot, SlotSet, Value};
 
 /// Names one bound variable of a lookup within an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,8 +53,20 @@ pub enum Expr {
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// A function of the table in `rules.md` 3.5.
     Call(Func, Vec<Expr>),
+    /// `x.matches("re")`: somewhere in the text. Never over stored fields.
+    Matches(Box<Expr>, Pattern),
     /// A question about other records.
     Lookup(Arc<Lookup>),
+}
+
+/// A compiled linear-time regular expression; equal when its text is.
+#[derive(Debug, Clone)]
+pub struct Pattern(pub Arc<regex::Regex>);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 /// A question about the records of a collection.
@@ -68,7 +80,7 @@ pub struct Lookup {
     pub kind: LookupKind,
     /// Which records count; a conjunction (`And`) where possible. Sees the outer names too.
     pub body: Expr,
-    /// Stands in negative or mixed position, so that its body is free of null.
+    /// Stands in negative or mixed position of a rule, so that its body is free of null. A user filter seals nothing.
     pub sealed: bool,
 }
 
@@ -126,15 +138,19 @@ pub enum RequestFact {
     Origin,
     /// `request.sets("f")`: the client sent a changed value for the field.
     Sets(Slot),
+    /// `changed(…)`: any of these fields differs between the stored and the proposed record.
+    Changed(SlotSet),
     /// `changedOnly(…)`: no other field differs.
-    ChangedOnly(stead_schema::SlotSet),
+    ChangedOnly(SlotSet),
 }
 
 /// A function over values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Func {
-    /// `.size()` of text in code points, of a list in elements.
+    /// `.size()` of text, in code points.
     Size,
+    /// `.size()` of a list, in elements.
+    Length,
     /// `.startsWith(p)`.
     StartsWith,
     /// `.endsWith(s)`.
@@ -143,8 +159,6 @@ pub enum Func {
     Contains,
     /// `.lower()`, ASCII only.
     Lower,
-    /// `.matches("re")`; never over stored fields in list or read.
-    Matches,
     /// `a + b` of int.
     Add,
     /// `a - b` of int.
@@ -175,4 +189,112 @@ pub enum Func {
     JsonInt,
     /// The same, null unless a bool.
     JsonBool,
+}
+
+/// A count of records is never larger; more are not counted.
+pub const COUNT_MAX: u64 = 10_001;
+
+/// `true`.
+pub const TRUE: Expr = Expr::Literal(Value::Bool(true));
+/// `false`.
+pub const FALSE: Expr = Expr::Literal(Value::Bool(false));
+/// `null`.
+pub const NULL: Expr = Expr::Literal(Value::Null);
+
+impl Expr {
+    /// Calls `f` for every direct part, a lookup's body included.
+    pub fn each_child<'e>(&'e self, f: &mut dyn FnMut(&'e Expr)) {
+        match self {
+            Self::Literal(_) | Self::Row(_) | Self::Next(_) | Self::Var(..) | Self::Auth(_) | Self::Request(_)
+            | Self::Now => {}
+            Self::Path { id, .. } => f(id),
+            Self::IsNull(a) | Self::Not(a) | Self::Matches(a, _) => f(a),
+            Self::Compare(_, a, b) | Self::In(a, b) => {
+                f(a);
+                f(b);
+            }
+            Self::ListOf(items) | Self::And(items) | Self::Or(items) | Self::Call(_, items) => {
+                items.iter().for_each(f);
+            }
+            Self::If(c, a, b) => {
+                f(c);
+                f(a);
+                f(b);
+            }
+            Self::Lookup(lookup) => f(&lookup.body),
+        }
+    }
+
+    /// Whether this or any part of it, lookups' bodies included, is as asked.
+    pub fn any(&self, wanted: &mut dyn FnMut(&Expr) -> bool) -> bool {
+        if wanted(self) {
+            return true;
+        }
+        let mut found = false;
+        self.each_child(&mut |child| found = found || child.any(wanted));
+        found
+    }
+
+    /// How many parts it has, itself included.
+    pub fn size(&self) -> usize {
+        let mut size = 1;
+        self.each_child(&mut |child| size += child.size());
+        size
+    }
+
+    /// How many levels it has.
+    pub fn depth(&self) -> usize {
+        let mut depth = 0;
+        self.each_child(&mut |child| depth = depth.max(child.depth()));
+        depth + 1
+    }
+
+    /// A copy in which every part that `replace` answers for is replaced; replacements are not looked into.
+    #[must_use]
+    pub fn replaced(&self, replace: &mut dyn FnMut(&Expr) -> Option<Expr>) -> Expr {
+        if let Some(other) = replace(self) {
+            return other;
+        }
+        let mut all = |items: &[Expr]| items.iter().map(|item| item.replaced(replace)).collect::<Vec<_>>();
+        match self {
+            Self::ListOf(items) => Self::ListOf(all(items)),
+            Self::And(items) => Self::And(all(items)),
+            Self::Or(items) => Self::Or(all(items)),
+            Self::Call(func, items) => Self::Call(*func, all(items)),
+            Self::Path { collection, id, slot } => {
+                Self::Path { collection: *collection, id: Box::new(id.replaced(replace)), slot: *slot }
+            }
+            Self::IsNull(a) => Self::IsNull(Box::new(a.replaced(replace))),
+            Self::Not(a) => Self::Not(Box::new(a.replaced(replace))),
+            Self::Matches(a, pattern) => Self::Matches(Box::new(a.replaced(replace)), pattern.clone()),
+            Self::Compare(op, a, b) => {
+                Self::Compare(*op, Box::new(a.replaced(replace)), Box::new(b.replaced(replace)))
+            }
+            Self::In(a, b) => Self::In(Box::new(a.replaced(replace)), Box::new(b.replaced(replace))),
+            Self::If(c, a, b) => Self::If(
+                Box::new(c.replaced(replace)),
+                Box::new(a.replaced(replace)),
+                Box::new(b.replaced(replace)),
+            ),
+            Self::Lookup(lookup) => {
+                let body = lookup.body.replaced(replace);
+                Self::Lookup(Arc::new(Lookup { body, ..Lookup::clone(lookup) }))
+            }
+            Self::Literal(_) | Self::Row(_) | Self::Next(_) | Self::Var(..) | Self::Auth(_) | Self::Request(_)
+            | Self::Now => self.clone(),
+        }
+    }
+
+    /// Whether it names the variable.
+    pub fn mentions(&self, var: VarId) -> bool {
+        self.any(&mut |part| matches!(part, Self::Var(found, _) if *found == var))
+    }
+
+    /// The constant, if it is one.
+    pub fn literal(&self) -> Option<&Value> {
+        match self {
+            Self::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
 }

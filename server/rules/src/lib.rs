@@ -3,17 +3,28 @@
 //! Every expression is total: it cannot fail at run time, and unknown (null) never allows. It must never do IO;
 //! lookups into other records are asked of a provider.
 
+mod check;
+pub mod codes;
 pub mod compile;
+pub mod depend;
 pub mod eval;
 pub mod facts;
 pub mod filter;
 pub mod ir;
 pub mod lower;
+mod narrow;
+mod normalise;
+mod semantics;
 pub mod standalone;
+mod syntax;
+pub mod tables;
+mod token;
+mod types;
 
 pub use compile::{CollectionRules, Rule, RuleBook, compile};
 pub use eval::{LookupFailed, Lookups, holds, value_of};
 pub use facts::{AuthFacts, Facts, RequestFacts};
 pub use filter::{Filter, SortKey};
 pub use ir::{CmpOp, Expr, Func, Lookup, LookupKind, VarId};
-pub use lower::{Lowered, Predicate, lower};
+pub use lower::{Lowered, Predicate, lower, lower_expr};
+pub use tables::Tables;

@@ -1,0 +1,487 @@
+//! From syntax to checked expressions: names, types, ranges, null, limits.
+//!
+//! One pass that types an expression and builds its checked form. It keeps going after a mistake: a broken part is
+//! compatible with everything, so that every mistake is told once.
+
+mod calls;
+mod lookups;
+mod names;
+mod operators;
+mod params;
+
+use crate::compile::RuleBook;
+use crate::ir::{Expr, FALSE, NULL, TRUE, VarId};
+use crate::narrow::{Outcome, forcing};
+use crate::normalise;
+use crate::syntax::{Kind, Node, Range, SourceLimits};
+use crate::types::{Bounds, Ty, Typed};
+use stead_schema::{CollectionId, Diagnostic, RuleText, Schema, Slot, SlotSet, Value};
+use std::collections::HashMap;
+
+/// A declared function, parsed.
+pub(crate) struct Function<'s> {
+    pub(crate) params: Vec<(String, Ty)>,
+    pub(crate) body: Node,
+    pub(crate) text: &'s RuleText,
+}
+
+/// How large a checked expression may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) source: SourceLimits,
+    pub(crate) nodes: usize,
+    pub(crate) depth: usize,
+    pub(crate) lookups: usize,
+    pub(crate) nesting: usize,
+    pub(crate) expansions: usize,
+    pub(crate) cost: u32,
+}
+
+/// Limits of a rule.
+pub(crate) const RULE_LIMITS: Limits = Limits {
+    source: SourceLimits { bytes: 8192, nodes: 512, depth: 32, list: 200, text: 1024 },
+    nodes: 512,
+    depth: 96,
+    lookups: 8,
+    nesting: 3,
+    expansions: 64,
+    cost: 500,
+};
+
+/// Limits of a user's filter.
+pub(crate) const FILTER_LIMITS: Limits = Limits {
+    source: SourceLimits { bytes: 4096, nodes: 96, depth: 16, list: 200, text: 512 },
+    nodes: 96,
+    depth: 48,
+    lookups: 2,
+    nesting: 1,
+    expansions: 0,
+    cost: 200,
+};
+
+/// What the names of an expression mean.
+pub(crate) enum Names<'s> {
+    /// A rule: `resource`, `next`, `auth`, `request`, `db`, functions.
+    Rule,
+    /// A user's filter: the collection's fields, `me`, `now`, `p`.
+    Filter { rules: &'s RuleBook, hidden: SlotSet, params: &'s serde_json::Map<String, serde_json::Value> },
+    /// Only these variables.
+    Alone(&'s serde_json::Map<String, serde_json::Value>),
+}
+
+/// What `resource` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// The stored record.
+    Stored,
+    /// The stored record, or on create none: every field may be null.
+    Perhaps,
+    /// The proposed record.
+    Proposed,
+    /// There is none; why, as a sentence's end.
+    Absent(&'static str),
+}
+
+/// Where an expression stands, and so what it may say.
+pub(crate) struct Site<'s> {
+    pub(crate) collection: Option<CollectionId>,
+    pub(crate) resource: Resource,
+    /// `next` exists.
+    pub(crate) next: bool,
+    /// `changed` and `changedOnly` exist.
+    pub(crate) changes: bool,
+    /// `request.sets` exists.
+    pub(crate) sets: bool,
+    /// It filters many records, so counting is too dear.
+    pub(crate) queried: bool,
+    pub(crate) names: Names<'s>,
+}
+
+/// Whether a position's truth counts for or against the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Polarity {
+    Positive,
+    Negative,
+    Mixed,
+}
+
+impl Polarity {
+    pub(crate) fn flipped(self) -> Self {
+        match self {
+            Self::Positive => Self::Negative,
+            Self::Negative => Self::Positive,
+            Self::Mixed => Self::Mixed,
+        }
+    }
+}
+
+/// From here on, variables stand for the parameters of a function that is checked by itself.
+const STAND_INS: u16 = 0xff00;
+
+fn is_stand_in(var: VarId) -> bool {
+    var.0 >= STAND_INS
+}
+
+/// What is in force at a position.
+#[derive(Clone)]
+struct Env<'t> {
+    text: &'t RuleText,
+    /// Lookup variables and function parameters.
+    vars: Vec<(String, Typed)>,
+    in_function: bool,
+    /// Expressions that cannot be null here.
+    known: Vec<Expr>,
+    polarity: Polarity,
+    /// Inside a negated lookup: nothing compared may be null.
+    sealed: bool,
+    nesting: usize,
+}
+
+/// Checks expressions of one site.
+pub(crate) struct Checker<'s> {
+    schema: &'s Schema,
+    functions: &'s HashMap<&'s str, Function<'s>>,
+    site: Site<'s>,
+    limits: Limits,
+    found: Vec<Diagnostic>,
+    nodes: usize,
+    lookups: usize,
+    expansions: usize,
+    cost: u32,
+    next_var: u16,
+    calls: Vec<&'s str>,
+    stopped: bool,
+}
+
+impl<'s> Checker<'s> {
+    pub(crate) fn new(
+        schema: &'s Schema,
+        functions: &'s HashMap<&'s str, Function<'s>>,
+        site: Site<'s>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            schema,
+            functions,
+            site,
+            limits,
+            found: Vec::new(),
+            nodes: 0,
+            lookups: 0,
+            expansions: 0,
+            cost: 0,
+            next_var: 0,
+            calls: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// A boolean expression.
+    pub(crate) fn predicate(mut self, node: &Node, text: &RuleText) -> Result<Expr, Vec<Diagnostic>> {
+        let expr = self.truth(node, &mut Env::outermost(text));
+        let expr = normalise::cheap_first(&expr);
+        self.finish(expr, node, text)
+    }
+
+    /// An expression of any type that has values.
+    pub(crate) fn value(mut self, node: &Node, text: &RuleText) -> Result<Expr, Vec<Diagnostic>> {
+        let env = &mut Env::outermost(text);
+        let typed = self.expr(node, env);
+        let typed = self.settled(typed, node, env);
+        if matches!(typed.ty, Ty::Space(_) | Ty::Set(_)) {
+            self.report("E0302", env, node.range, "this name has no value of its own");
+        }
+        self.finish(typed.expr, node, text)
+    }
+
+    /// A function by itself: its parameters are given and not null.
+    pub(crate) fn function(mut self, function: &'s Function<'s>, name: &'s str) -> Vec<Diagnostic> {
+        let mut env = Env::outermost(function.text);
+        env.in_function = true;
+        self.calls.push(name);
+        for (at, (param, ty)) in (0u16..).zip(&function.params) {
+            let expr = Expr::Var(VarId(STAND_INS.saturating_add(at)), Slot::ID);
+            let span = function.text.locate(0, 0);
+            env.vars.push((param.clone(), Typed::new(expr, ty.clone(), false, span)));
+        }
+        self.expr(&function.body, &mut env);
+        // What may be null is known only where it is called.
+        self.found.retain(|diagnostic| diagnostic.code != "E0312");
+        self.found
+    }
+
+    fn finish(mut self, expr: Expr, node: &Node, text: &RuleText) -> Result<Expr, Vec<Diagnostic>> {
+        let env = Env::outermost(text);
+        if self.found.is_empty() && expr.depth() > self.limits.depth {
+            self.report("E0403", &env, node.range, "with its functions inlined, the expression is nested too deep");
+        }
+        if self.found.is_empty() && self.cost > self.limits.cost {
+            let message =
+                format!("the expression costs {}, more than the {} allowed", self.cost, self.limits.cost);
+            self.report("E0409", &env, node.range, &message);
+        }
+        if self.found.is_empty() { Ok(expr) } else { Err(self.found) }
+    }
+
+    fn report(&mut self, code: &'static str, env: &Env<'_>, range: Range, message: &str) -> Typed {
+        self.push(env, Diagnostic::new(code, env.text.locate(range.start, range.end), message), range)
+    }
+
+    fn report_help(
+        &mut self,
+        code: &'static str,
+        env: &Env<'_>,
+        range: Range,
+        message: &str,
+        help: impl Into<String>,
+    ) -> Typed {
+        let diagnostic = Diagnostic::new(code, env.text.locate(range.start, range.end), message).help(help);
+        self.push(env, diagnostic, range)
+    }
+
+    fn push(&mut self, env: &Env<'_>, diagnostic: Diagnostic, range: Range) -> Typed {
+        let known = |d: &Diagnostic| d.code == diagnostic.code && d.span == diagnostic.span;
+        if !self.found.iter().any(known) && self.found.len() < 16 {
+            self.found.push(diagnostic);
+        }
+        Typed::new(NULL, Ty::Broken, false, env.text.locate(range.start, range.end))
+    }
+
+    fn stop(&mut self, code: &'static str, env: &Env<'_>, range: Range, message: &str) -> Typed {
+        if self.stopped {
+            return Typed::new(NULL, Ty::Broken, false, env.text.locate(range.start, range.end));
+        }
+        self.stopped = true;
+        self.report(code, env, range, message)
+    }
+
+    /// Counts `size` more parts; false when there are too many.
+    fn room_for(&mut self, size: usize, env: &Env<'_>, range: Range) -> bool {
+        self.nodes = self.nodes.saturating_add(size);
+        if self.nodes > self.limits.nodes {
+            let message = format!("with its functions inlined, the expression has more than {} parts", self.limits.nodes);
+            self.stop("E0402", env, range, &message);
+        }
+        !self.stopped
+    }
+
+    fn may_be_null(&self, typed: &Typed, env: &Env<'_>) -> bool {
+        typed.nullable && !env.known.contains(&typed.expr)
+    }
+
+    /// Says that `typed` is compared here: inside a negated lookup it must not be null.
+    fn compared(&mut self, typed: &Typed, node: &Node, env: &Env<'_>) {
+        if !env.sealed || !self.may_be_null(typed, env) || typed.ty == Ty::Broken {
+            return;
+        }
+        let shown = env.shown(node);
+        let help = format!(
+            "a record where it is null would not count, and the rule would then allow; write `{shown} != null && …`, \
+             `{shown} == null || …` or `default({shown}, …)`"
+        );
+        let message = format!("`{shown}` may be null inside a negated lookup");
+        self.report_help("E0312", env, node.range, &message, help);
+    }
+
+    /// An expression in a boolean position.
+    fn truth(&mut self, node: &Node, env: &mut Env<'_>) -> Expr {
+        let mark = env.known.len();
+        let expr = match &node.kind {
+            Kind::And(parts) => {
+                let told = if env.polarity == Polarity::Positive { Outcome::NotTrue } else { Outcome::False };
+                normalise::all(self.members(parts, env, told))
+            }
+            Kind::Or(parts) => {
+                let told = if env.polarity == Polarity::Negative { Outcome::NotFalse } else { Outcome::True };
+                normalise::any(self.members(parts, env, told))
+            }
+            Kind::Not(inner) => {
+                let outer = env.polarity;
+                env.polarity = outer.flipped();
+                let inner = self.truth(inner, env);
+                env.polarity = outer;
+                normalise::not(inner)
+            }
+            Kind::Choice(parts) => {
+                let [condition, yes, no] = &**parts;
+                let condition = self.condition(condition, env);
+                env.known.extend(forcing(&condition, Outcome::NotTrue));
+                let yes = self.truth(yes, env);
+                env.known.truncate(mark);
+                env.known.extend(forcing(&condition, Outcome::NotFalse));
+                let no = self.truth(no, env);
+                Expr::If(Box::new(condition), Box::new(yes), Box::new(no))
+            }
+            Kind::Call(name, args) if self.functions.contains_key(&*name.name) => {
+                self.inlined(name, args, node, env, true).expr
+            }
+            _ => self.atom(node, env),
+        };
+        env.known.truncate(mark);
+        expr
+    }
+
+    /// Parts of `&&` or `||`; each may assume what the ones to its left did not decide.
+    fn members(&mut self, parts: &[Node], env: &mut Env<'_>, told: Outcome) -> Vec<Expr> {
+        let mut members = Vec::with_capacity(parts.len());
+        for part in parts {
+            let member = self.truth(part, env);
+            env.known.extend(forcing(&member, told));
+            members.push(member);
+        }
+        members
+    }
+
+    fn condition(&mut self, node: &Node, env: &mut Env<'_>) -> Expr {
+        let outer = env.polarity;
+        env.polarity = Polarity::Mixed;
+        let condition = self.truth(node, env);
+        env.polarity = outer;
+        condition
+    }
+
+    fn atom(&mut self, node: &Node, env: &mut Env<'_>) -> Expr {
+        let typed = self.expr(node, env);
+        let typed = self.settled(typed, node, env);
+        let typed = self.coerced(typed, &Ty::Bool, node, env);
+        match typed.ty {
+            Ty::Bool => {
+                self.compared(&typed, node, env);
+                typed.expr
+            }
+            Ty::Broken | Ty::Null => typed.expr,
+            _ => {
+                let name = typed.ty.name(self.schema);
+                let shown = env.shown(node).to_owned();
+                let message = format!("`{shown}` is {name}, but a condition is needed here");
+                match typed.ty {
+                    Ty::Set(_) => self.report_help(
+                        "E0302",
+                        env,
+                        node.range,
+                        &message,
+                        format!("ask `{shown}.exists(x, …)` or `{shown}.all(x, …)`"),
+                    ),
+                    _ => self.report("E0302", env, node.range, &message),
+                };
+                FALSE
+            }
+        }
+    }
+
+    /// An expression in any position.
+    fn expr(&mut self, node: &Node, env: &mut Env<'_>) -> Typed {
+        let span = env.text.locate(node.range.start, node.range.end);
+        let typed = |expr: Expr, ty: Ty| Typed::new(expr, ty, false, span);
+        if !self.room_for(1, env, node.range) {
+            return typed(NULL, Ty::Broken);
+        }
+        match &node.kind {
+            Kind::Null => Typed::new(NULL, Ty::Null, true, span),
+            Kind::Bool(flag) => typed(if *flag { TRUE } else { FALSE }, Ty::Bool),
+            Kind::Int(number) => {
+                let exact = i128::from(*number);
+                typed(Expr::Literal(Value::Int(*number)), Ty::Int(Bounds { low: exact, high: exact }))
+            }
+            Kind::Float(number) => typed(Expr::Literal(Value::Float(*number)), Ty::Float),
+            Kind::Text(text) => typed(Expr::Literal(Value::Text(text.clone())), Ty::Text),
+            Kind::Name(name) => self.name(name, node, env),
+            Kind::List(items) => self.list(items, node, env),
+            Kind::Member(on, member) => {
+                let on = self.expr(on, env);
+                self.member(on, member, node, env)
+            }
+            Kind::Call(name, args) => self.call(name, args, node, env),
+            Kind::Method(on, name, args) => self.method(on, name, args, node, env),
+            Kind::Negate(inner) => self.negate(inner, node, env),
+            Kind::Binary(mark, left, right) => self.binary(mark, left, right, node, env),
+            Kind::And(_) | Kind::Or(_) | Kind::Not(_) => {
+                let expr = self.condition(node, env);
+                Typed::new(expr, Ty::Bool, !env.sealed, span)
+            }
+            Kind::Choice(parts) => self.choice(parts, node, env),
+            Kind::Broken => typed(NULL, Ty::Broken),
+        }
+    }
+
+    fn choice(&mut self, parts: &[Node; 3], node: &Node, env: &mut Env<'_>) -> Typed {
+        let [condition, yes_node, no_node] = parts;
+        let condition = self.condition(condition, env);
+        let outer = (env.polarity, env.known.len());
+        env.polarity = Polarity::Mixed;
+        env.known.extend(forcing(&condition, Outcome::NotTrue));
+        let yes = self.expr(yes_node, env);
+        let yes = self.settled(yes, yes_node, env);
+        let yes_null = self.may_be_null(&yes, env);
+        env.known.truncate(outer.1);
+        env.known.extend(forcing(&condition, Outcome::NotFalse));
+        let no = self.expr(no_node, env);
+        let no = self.settled(no, no_node, env);
+        let no_null = self.may_be_null(&no, env);
+        env.known.truncate(outer.1);
+        env.polarity = outer.0;
+        let Some((yes, no, ty)) = self.unified(yes, no, node, env) else {
+            return Typed::new(NULL, Ty::Broken, false, env.text.locate(node.range.start, node.range.end));
+        };
+        // The condition is free of null only where everything compared is.
+        let nullable = yes_null || no_null || !env.sealed;
+        let expr = Expr::If(Box::new(condition), Box::new(yes.expr), Box::new(no.expr));
+        Typed::new(expr, ty, nullable, yes.span)
+    }
+}
+
+impl<'t> Env<'t> {
+    fn outermost(text: &'t RuleText) -> Self {
+        Self {
+            text,
+            vars: Vec::new(),
+            in_function: false,
+            known: Vec::new(),
+            polarity: Polarity::Positive,
+            sealed: false,
+            nesting: 0,
+        }
+    }
+
+    /// A node as written.
+    fn shown(&self, node: &Node) -> &'t str {
+        self.text.text.get(node.range.start..node.range.end).unwrap_or_default()
+    }
+}
+
+/// The name among `names` that was probably meant.
+pub(crate) fn nearest<'n>(meant: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let close = (meant.chars().count() / 3).clamp(1, 3);
+    names
+        .into_iter()
+        .map(|name| (distance(meant, name), name))
+        .filter(|(distance, _)| *distance <= close)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// "did you mean", if something was.
+fn did_you_mean<'n>(meant: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    nearest(meant, names).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// Edits between two words; a swap of neighbours counts as one.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, cb) in b.iter().enumerate() {
+            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
+            let mut best = (cell(&row, j) + usize::from(ca != cb)).min(cell(&row, j + 1) + 1).min(cell(&next, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
+            if swapped {
+                best = best.min(cell(&before, j - 1) + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row.last().copied().unwrap_or(0)
+}

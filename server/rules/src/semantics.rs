@@ -1,0 +1,120 @@
+//! What operators and functions do to values: total, three-valued, the same as SQLite's.
+//!
+//! It must never fail; null in gives null out unless a function says otherwise.
+
+use crate::ir::{CmpOp, Func};
+use std::cmp::Ordering;
+use stead_schema::Value;
+
+/// The order of two values of one type; `None` when either is null or, against the checker, the types differ.
+pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Text(a), Value::Text(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+        (Value::Int(a), Value::Int(b))
+        | (Value::Datetime(a), Value::Datetime(b))
+        | (Value::Duration(a), Value::Duration(b)) => Some(a.cmp(b)),
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+        _ => None,
+    }
+}
+
+/// Whether the comparison holds; `None` is unknown.
+pub(crate) fn compare(op: CmpOp, a: &Value, b: &Value) -> Option<bool> {
+    if op == CmpOp::Same {
+        return Some(match (a.is_null(), b.is_null()) {
+            (true, true) => true,
+            (false, false) => order(a, b) == Some(Ordering::Equal),
+            _ => false,
+        });
+    }
+    let order = order(a, b)?;
+    Some(match op {
+        CmpOp::Eq | CmpOp::Same => order.is_eq(),
+        CmpOp::Ne => order.is_ne(),
+        CmpOp::Lt => order.is_lt(),
+        CmpOp::Le => order.is_le(),
+        CmpOp::Gt => order.is_gt(),
+        CmpOp::Ge => order.is_ge(),
+    })
+}
+
+/// `a in list`, as SQL reads it: nothing is in an empty list, null is in no list for certain.
+pub(crate) fn is_in<'v>(a: &Value, list: impl IntoIterator<Item = &'v Value>) -> Option<bool> {
+    let mut answer = Some(false);
+    for member in list {
+        match compare(CmpOp::Eq, a, member) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => answer = None,
+        }
+    }
+    answer
+}
+
+/// A truth value as a value.
+pub(crate) fn truth(answer: Option<bool>) -> Value {
+    answer.map_or(Value::Null, Value::Bool)
+}
+
+/// The value of a function.
+pub(crate) fn call(func: Func, args: &[Value]) -> Value {
+    let (Some(a), b) = (args.first(), args.get(1)) else { return Value::Null };
+    if func == Func::Default {
+        return if a.is_null() { b.cloned().unwrap_or_default() } else { a.clone() };
+    }
+    match (func, a, b.unwrap_or(&Value::Null)) {
+        (Func::Size, Value::Text(text), _) => int(i64::try_from(text.chars().count()).ok()),
+        (Func::Length, Value::List(list), _) => int(i64::try_from(list.len()).ok()),
+        (Func::StartsWith, Value::Text(text), Value::Text(part)) => Value::Bool(text.starts_with(&**part)),
+        (Func::EndsWith, Value::Text(text), Value::Text(part)) => Value::Bool(text.ends_with(&**part)),
+        (Func::Contains, Value::Text(text), Value::Text(part)) => Value::Bool(text.contains(&**part)),
+        (Func::Lower, Value::Text(text), _) => Value::text(text.to_ascii_lowercase()),
+        (Func::Neg, Value::Float(number), _) => Value::Float(-number),
+        (Func::Abs, Value::Float(number), _) => Value::Float(number.abs()),
+        (Func::Neg, Value::Int(number), _) => int(number.checked_neg()),
+        (Func::Abs, Value::Int(number), _) => int(number.checked_abs()),
+        (_, Value::Int(a), Value::Int(b)) => int(arithmetic(func, *a, *b)),
+        (Func::AddTime, Value::Datetime(at), Value::Duration(span)) => instant(at.checked_add(*span)),
+        (Func::SubTime, Value::Datetime(at), Value::Duration(span)) => instant(at.checked_sub(*span)),
+        (Func::Min | Func::Max, a, b) => match order(a, b) {
+            Some(order) if order.is_le() == (func == Func::Min) => a.clone(),
+            Some(_) => b.clone(),
+            None => Value::Null,
+        },
+        (Func::JsonText | Func::JsonInt | Func::JsonBool, Value::Json(json), Value::Text(path)) => {
+            member(func, json.pointer(path))
+        }
+        _ => Value::Null,
+    }
+}
+
+fn arithmetic(func: Func, a: i64, b: i64) -> Option<i64> {
+    match func {
+        Func::Add => a.checked_add(b),
+        Func::Sub => a.checked_sub(b),
+        Func::Mul => a.checked_mul(b),
+        Func::Div => a.checked_div(b),
+        Func::Mod => a.checked_rem(b),
+        Func::Min => Some(a.min(b)),
+        Func::Max => Some(a.max(b)),
+        _ => None,
+    }
+}
+
+fn int(number: Option<i64>) -> Value {
+    number.map_or(Value::Null, Value::Int)
+}
+
+fn instant(us: Option<i64>) -> Value {
+    us.map_or(Value::Null, Value::Datetime)
+}
+
+fn member(func: Func, json: Option<&serde_json::Value>) -> Value {
+    match (func, json) {
+        (Func::JsonText, Some(serde_json::Value::String(text))) => Value::text(text),
+        (Func::JsonInt, Some(serde_json::Value::Number(number))) => int(number.as_i64()),
+        (Func::JsonBool, Some(serde_json::Value::Bool(flag))) => Value::Bool(*flag),
+        _ => Value::Null,
+    }
+}

@@ -1,0 +1,530 @@
+//! From tokens to a syntax tree, after the grammar of the language reference; several mistakes in one pass.
+//!
+//! It must never recurse deeper than its limit and knows no schema.
+
+use crate::token::{Token, tokens};
+use std::sync::Arc;
+
+/// Bytes `start..end` of a source text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Range {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Range {
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    fn to(self, other: Range) -> Self {
+        Self { start: self.start, end: other.end }
+    }
+}
+
+/// A mistake in a source text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) code: &'static str,
+    pub(crate) range: Range,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+/// A name and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ident {
+    pub(crate) name: Arc<str>,
+    pub(crate) range: Range,
+}
+
+/// A part of a syntax tree.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) range: Range,
+    /// Levels of nodes from here down, itself included.
+    pub(crate) depth: u16,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kind {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Arc<str>),
+    Name(Arc<str>),
+    List(Vec<Node>),
+    Member(Box<Node>, Ident),
+    /// `f(args)`.
+    Call(Ident, Vec<Node>),
+    /// `x.f(args)`.
+    Method(Box<Node>, Ident, Vec<Node>),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    /// An operator other than `&&` and `||`.
+    Binary(&'static str, Box<Node>, Box<Node>),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Choice(Box<[Node; 3]>),
+    /// Reported already.
+    Broken,
+}
+
+/// How large a source may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SourceLimits {
+    pub(crate) bytes: usize,
+    pub(crate) nodes: usize,
+    pub(crate) depth: u16,
+    pub(crate) list: usize,
+    /// Bytes of one text literal.
+    pub(crate) text: usize,
+}
+
+/// Mistakes reported for one text; what follows is rarely news.
+const FAULTS_MAX: usize = 8;
+
+/// Reads one expression.
+pub(crate) fn parse(source: &str, limits: &SourceLimits) -> Result<Node, Vec<Fault>> {
+    if source.len() > limits.bytes {
+        let message = format!("the expression has {} bytes; at most {} are allowed", source.len(), limits.bytes);
+        return Err(vec![Fault { code: "E0401", range: Range::new(0, 0), message, help: None }]);
+    }
+    let (tokens, faults) = tokens(source);
+    let mut parser =
+        Parser { tokens, at: 0, limits, level: 0, nodes: 0, faults, stopped: false };
+    let node = parser.expr();
+    if !parser.stopped && *parser.peek() != Token::End {
+        parser.unexpected("the end of the expression");
+    }
+    let mut faults = parser.faults;
+    if faults.is_empty() {
+        return Ok(node);
+    }
+    faults.sort_by_key(|fault| fault.range.start);
+    faults.truncate(FAULTS_MAX);
+    Err(faults)
+}
+
+struct Parser<'l> {
+    tokens: Vec<(Token, Range)>,
+    at: usize,
+    limits: &'l SourceLimits,
+    level: u16,
+    nodes: usize,
+    faults: Vec<Fault>,
+    /// A limit was passed: read no further.
+    stopped: bool,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> &Token {
+        if self.stopped {
+            return &Token::End;
+        }
+        self.tokens.get(self.at).map_or(&Token::End, |(token, _)| token)
+    }
+
+    fn range(&self) -> Range {
+        self.tokens.get(self.at).or(self.tokens.last()).map_or_else(Range::default, |(_, range)| *range)
+    }
+
+    fn take(&mut self) -> Range {
+        let range = self.range();
+        self.at += 1;
+        range
+    }
+
+    fn mark(&self) -> Option<&'static str> {
+        match self.peek() {
+            Token::Mark(mark) => Some(mark),
+            _ => None,
+        }
+    }
+
+    fn word(&self) -> Option<&str> {
+        match self.peek() {
+            Token::Ident(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn accept(&mut self, mark: &str) -> bool {
+        let found = self.mark() == Some(mark);
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    fn fault(&mut self, code: &'static str, range: Range, message: impl Into<String>, help: Option<String>) {
+        self.faults.push(Fault { code, range, message: message.into(), help });
+    }
+
+    fn limit(&mut self, code: &'static str, range: Range, message: String) {
+        if !self.stopped {
+            self.fault(code, range, message, None);
+        }
+        self.stopped = true;
+    }
+
+    /// Reports what stands here instead of `wanted`, then skips to where an expression may go on.
+    fn unexpected(&mut self, wanted: &str) {
+        let range = self.range();
+        match self.peek().clone() {
+            Token::Bad => {}
+            Token::End => self.fault("E0203", range, format!("expected {wanted}, found the end"), None),
+            Token::Mark(mark) => {
+                let (code, help) = foreign(mark);
+                self.fault(code, range, format!("expected {wanted}, found `{mark}`"), help);
+            }
+            Token::Ident(word) => {
+                let (code, help) = foreign(&word);
+                self.fault(code, range, format!("expected {wanted}, found `{word}`"), help);
+            }
+            Token::Int(_) | Token::Float(_) | Token::Text(_) => {
+                self.fault("E0203", range, format!("expected {wanted}, found a value"), None);
+            }
+        }
+        self.recover();
+    }
+
+    fn recover(&mut self) {
+        let mut open = 0u32;
+        loop {
+            match self.peek() {
+                Token::End => return,
+                Token::Mark("(" | "[" | "{") => open += 1,
+                Token::Mark(")" | "]" | "}") if open > 0 => open -= 1,
+                Token::Mark("&&" | "||" | "," | ")" | "]") if open == 0 => return,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    fn node(&mut self, kind: Kind, range: Range) -> Node {
+        let mut below = 0;
+        each_child(&kind, &mut |child| below = below.max(child.depth));
+        let depth = below + 1;
+        self.nodes += 1;
+        if self.nodes > self.limits.nodes {
+            self.limit("E0402", range, format!("the expression has more than {} parts", self.limits.nodes));
+        }
+        if depth > self.limits.depth {
+            self.limit("E0403", range, format!("the expression is nested deeper than {}", self.limits.depth));
+            return Node { kind: Kind::Broken, range, depth: 1 };
+        }
+        Node { kind, range, depth }
+    }
+
+    fn broken(&mut self, range: Range) -> Node {
+        Node { kind: Kind::Broken, range, depth: 1 }
+    }
+
+    fn expr(&mut self) -> Node {
+        let range = self.range();
+        if self.level >= self.limits.depth.saturating_mul(2) {
+            self.limit("E0403", range, format!("the expression is nested deeper than {}", self.limits.depth));
+            return self.broken(range);
+        }
+        self.level += 1;
+        let node = self.choice();
+        self.level -= 1;
+        node
+    }
+
+    fn choice(&mut self) -> Node {
+        let condition = self.any_of();
+        if !self.accept("?") {
+            return condition;
+        }
+        let yes = self.any_of();
+        if !self.accept(":") {
+            self.unexpected("`:` of `condition ? a : b`");
+            return self.broken(condition.range);
+        }
+        let no = self.expr();
+        let range = condition.range.to(no.range);
+        self.node(Kind::Choice(Box::new([condition, yes, no])), range)
+    }
+
+    fn any_of(&mut self) -> Node {
+        self.chain("||", Self::all_of, Kind::Or)
+    }
+
+    fn all_of(&mut self) -> Node {
+        self.chain("&&", Self::relation, Kind::And)
+    }
+
+    fn chain(&mut self, mark: &str, part: fn(&mut Self) -> Node, kind: fn(Vec<Node>) -> Kind) -> Node {
+        let first = part(self);
+        if self.mark() != Some(mark) {
+            return first;
+        }
+        let mut parts = vec![first];
+        while self.accept(mark) {
+            parts.push(part(self));
+        }
+        let range = parts.first().map_or_else(Range::default, |n| n.range);
+        let range = parts.last().map_or(range, |last| range.to(last.range));
+        self.node(kind(parts), range)
+    }
+
+    fn relation_mark(&self) -> Option<&'static str> {
+        match self.peek() {
+            Token::Mark(mark @ ("==" | "!=" | "<" | "<=" | ">" | ">=")) => Some(mark),
+            Token::Ident(word) if &**word == "in" => Some("in"),
+            _ => None,
+        }
+    }
+
+    fn relation(&mut self) -> Node {
+        let left = self.binary(0);
+        let Some(mark) = self.relation_mark() else {
+            self.foreign_operator();
+            return left;
+        };
+        self.at += 1;
+        let right = self.binary(0);
+        let range = left.range.to(right.range);
+        let node = self.node(Kind::Binary(mark, Box::new(left), Box::new(right)), range);
+        if self.relation_mark().is_some() {
+            let help = "compare two things at a time: `a < b && b < c`".to_owned();
+            self.fault("E0206", self.range(), "comparisons cannot be chained", Some(help));
+            self.recover();
+        }
+        node
+    }
+
+    /// `a = b`, `a and b`, `a is b`: words and marks of other languages where an operator may stand.
+    fn foreign_operator(&mut self) {
+        let here = self.mark().or(self.word().map(|_| "")).unwrap_or("none");
+        let known = match self.peek() {
+            Token::Mark(mark) => foreign(mark).0 == "E0205",
+            Token::Ident(word) => foreign(word).0 == "E0205",
+            _ => false,
+        };
+        if known && here != "none" {
+            self.unexpected("an operator");
+        }
+    }
+
+    /// Sums (level 0) and products (level 1), left to right.
+    fn binary(&mut self, level: u8) -> Node {
+        let mut left = if level == 0 { self.binary(1) } else { self.unary() };
+        loop {
+            let mark = match (level, self.mark()) {
+                (0, Some(mark @ ("+" | "-"))) | (1, Some(mark @ ("*" | "/" | "%"))) => mark,
+                _ => return left,
+            };
+            self.at += 1;
+            let right = if level == 0 { self.binary(1) } else { self.unary() };
+            let range = left.range.to(right.range);
+            left = self.node(Kind::Binary(mark, Box::new(left), Box::new(right)), range);
+        }
+    }
+
+    fn unary(&mut self) -> Node {
+        let start = self.range();
+        let mut nots = 0usize;
+        while self.accept("!") {
+            nots += 1;
+        }
+        let negative = nots == 0 && self.accept("-");
+        let mut node = self.postfix();
+        let range = start.to(node.range);
+        if negative {
+            node = self.node(Kind::Negate(Box::new(node)), range);
+        }
+        for _ in 0..nots.min(usize::from(self.limits.depth) + 1) {
+            node = self.node(Kind::Not(Box::new(node)), range);
+        }
+        node
+    }
+
+    fn postfix(&mut self) -> Node {
+        let mut node = self.primary();
+        loop {
+            if self.accept(".") {
+                let Some(name) = self.word().map(Arc::<str>::from) else {
+                    self.unexpected("a name after `.`");
+                    return self.broken(node.range);
+                };
+                let ident = Ident { name, range: self.take() };
+                let range = node.range.to(ident.range);
+                node = if self.mark() == Some("(") {
+                    let args = self.args();
+                    let range = Range::new(range.start, self.end_before());
+                    self.node(Kind::Method(Box::new(node), ident, args), range)
+                } else {
+                    self.node(Kind::Member(Box::new(node), ident), range)
+                };
+            } else if self.mark() == Some("[") {
+                let help = "use `x in list`, or `.name` for a member of a json field".to_owned();
+                self.fault("E0208", self.range(), "`[…]` after a value is not part of the language", Some(help));
+                self.at += 1;
+                self.recover();
+                self.accept("]");
+            } else {
+                return node;
+            }
+        }
+    }
+
+    fn end_before(&self) -> usize {
+        self.tokens.get(self.at.saturating_sub(1)).map_or(0, |(_, range)| range.end)
+    }
+
+    fn args(&mut self) -> Vec<Node> {
+        self.at += 1;
+        self.items(")")
+    }
+
+    /// Expressions between `,` up to `close`, which is taken.
+    fn items(&mut self, close: &'static str) -> Vec<Node> {
+        let mut items = Vec::new();
+        if self.accept(close) {
+            return items;
+        }
+        loop {
+            items.push(self.expr());
+            if self.accept(",") {
+                continue;
+            }
+            if !self.accept(close) {
+                if *self.peek() == Token::End {
+                    let range = self.range();
+                    if !self.stopped {
+                        self.fault("E0204", range, format!("`{close}` is missing"), None);
+                    }
+                } else {
+                    self.unexpected(&format!("`,` or `{close}`"));
+                    self.accept(close);
+                }
+            }
+            return items;
+        }
+    }
+
+    fn primary(&mut self) -> Node {
+        let range = self.range();
+        let kind = match self.peek().clone() {
+            Token::Int(number) => Kind::Int(number),
+            Token::Float(number) => Kind::Float(number),
+            Token::Text(text) => {
+                if text.len() > self.limits.text {
+                    let message = format!("a text may have at most {} bytes here", self.limits.text);
+                    self.fault("E0407", range, message, None);
+                }
+                Kind::Text(text)
+            }
+            Token::Ident(word) => return self.named(word, range),
+            Token::Mark("(") => return self.parenthesised(),
+            Token::Mark("[") => {
+                self.at += 1;
+                let items = self.items("]");
+                let range = Range::new(range.start, self.end_before());
+                if items.len() > self.limits.list {
+                    let message = format!("a list may have at most {} members", self.limits.list);
+                    self.fault("E0406", range, message, None);
+                }
+                return self.node(Kind::List(items), range);
+            }
+            Token::Mark("{") => {
+                self.fault("E0208", range, "maps are not part of the language", None);
+                self.at += 1;
+                self.recover();
+                return self.broken(range);
+            }
+            Token::Mark(_) | Token::Bad | Token::End => {
+                self.unexpected("an expression");
+                return self.broken(range);
+            }
+        };
+        self.at += 1;
+        self.node(kind, range)
+    }
+
+    fn named(&mut self, word: Arc<str>, range: Range) -> Node {
+        let kind = match &*word {
+            "null" => Kind::Null,
+            "true" => Kind::Bool(true),
+            "false" => Kind::Bool(false),
+            "in" => {
+                self.unexpected("an expression");
+                return self.broken(range);
+            }
+            "not" if !matches!(self.tokens.get(self.at + 1), Some((Token::Mark("."), _))) => {
+                self.unexpected("an expression");
+                return self.broken(range);
+            }
+            _ => {
+                self.at += 1;
+                if self.mark() != Some("(") {
+                    return self.node(Kind::Name(word), range);
+                }
+                let args = self.args();
+                let whole = Range::new(range.start, self.end_before());
+                return self.node(Kind::Call(Ident { name: word, range }, args), whole);
+            }
+        };
+        self.at += 1;
+        self.node(kind, range)
+    }
+
+    fn parenthesised(&mut self) -> Node {
+        let open = self.take();
+        let mut node = self.expr();
+        if !self.accept(")") {
+            if *self.peek() == Token::End && !self.stopped {
+                self.fault("E0204", open, "this `(` is never closed", None);
+            } else if !self.stopped {
+                self.unexpected("`)`");
+                self.accept(")");
+            }
+        }
+        node.range = Range::new(open.start, self.end_before());
+        node
+    }
+}
+
+/// Code and advice for a word or mark that other languages have.
+fn foreign(word: &str) -> (&'static str, Option<String>) {
+    let help = match word {
+        "=" | "===" | "is" => "write `==` to compare",
+        "!==" | "<>" => "write `!=` for unequal",
+        "and" | "AND" | "&" => "write `&&`",
+        "or" | "OR" | "|" => "write `||`",
+        "not" | "NOT" => "write `!` before the expression",
+        _ => return ("E0203", None),
+    };
+    ("E0205", Some(help.to_owned()))
+}
+
+/// Calls `f` for every direct part.
+pub(crate) fn each_child<'n>(kind: &'n Kind, f: &mut dyn FnMut(&'n Node)) {
+    match kind {
+        Kind::List(items) | Kind::Call(_, items) | Kind::And(items) | Kind::Or(items) => items.iter().for_each(f),
+        Kind::Method(on, _, items) => {
+            f(on);
+            items.iter().for_each(f);
+        }
+        Kind::Member(on, _) | Kind::Not(on) | Kind::Negate(on) => f(on),
+        Kind::Binary(_, left, right) => {
+            f(left);
+            f(right);
+        }
+        Kind::Choice(parts) => parts.iter().for_each(f),
+        Kind::Null
+        | Kind::Bool(_)
+        | Kind::Int(_)
+        | Kind::Float(_)
+        | Kind::Text(_)
+        | Kind::Name(_)
+        | Kind::Broken => {}
+    }
+}
