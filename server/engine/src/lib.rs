@@ -8,6 +8,7 @@ pub mod auth;
 pub mod caller;
 pub mod catalogue;
 pub mod ctx;
+pub mod digest;
 pub mod error;
 pub mod limits;
 pub mod realtime;

@@ -1,0 +1,2 @@
+// Replaced by the built bundle of sdk-client/typescript.
+export {};

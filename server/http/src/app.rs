@@ -1,0 +1,48 @@
+//! The route table: every path of the server, and nothing else.
+
+use crate::answer::Failure;
+use crate::door::Door;
+use crate::doors::{admin, auth, batch, discovery, health, records, site};
+use crate::state::State;
+use actix_web::web::{self, Data, PathConfig, ServiceConfig};
+use stead_wire::Code;
+
+/// Registers every door for `state`.
+pub fn configure(config: &mut ServiceConfig, state: Data<State>) {
+    let names = PathConfig::default().error_handler(|_, _| Failure::new(Code::RouteNotFound).into());
+    config
+        .app_data(state)
+        .app_data(names)
+        .service(Door::at("/healthz").get(health::alive))
+        .service(Door::at("/readyz").get(health::ready))
+        .service(Door::at("/metrics").get(health::metrics))
+        .service(Door::at("/.well-known/jwks.json").get(discovery::jwks))
+        .service(Door::at("/.well-known/openid-configuration").get(discovery::openid))
+        .service(Door::at("/sdk/stead.js").get(discovery::sdk))
+        .service(web::scope("/api/v1").configure(api).default_service(web::to(site::nothing)))
+        .service(web::scope("/api").default_service(web::to(site::nothing)))
+        .default_service(web::to(site::serve));
+}
+
+fn api(config: &mut ServiceConfig) {
+    config
+        .service(Door::at("/openapi.json").get(discovery::openapi))
+        .service(Door::at("/collections/{collection}/records").get(records::list).post(records::create))
+        .service(
+            Door::at("/collections/{collection}/records/{id}")
+                .get(records::get)
+                .patch(records::merge)
+                .put(records::replace)
+                .delete(records::delete),
+        )
+        .service(Door::at("/batch").post(batch::run))
+        .service(Door::at("/auth/sign-up").post(auth::sign_up))
+        .service(Door::at("/auth/sign-in/password").post(auth::sign_in))
+        .service(Door::at("/auth/token/refresh").post(auth::refresh))
+        .service(Door::at("/auth/sign-out").post(auth::sign_out))
+        .service(Door::at("/auth/me").get(auth::me).patch(auth::update_me))
+        .service(Door::at("/auth/sessions").get(auth::sessions))
+        .service(Door::at("/auth/sessions/{id}").delete(auth::end_session))
+        .service(Door::at("/auth/settings").get(auth::settings))
+        .service(Door::at("/admin/session").post(admin::sign_in));
+}

@@ -1,0 +1,18 @@
+//! Operators of the server.
+
+use super::auth::secret;
+use crate::answer::{self, Answer};
+use crate::extract::query::NoQuery;
+use crate::extract::{Body, Cx, SignInAttempt};
+use stead_engine::admin;
+use stead_wire::auth::PasswordSignIn;
+
+/// POST /admin/session
+pub(crate) async fn sign_in(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<PasswordSignIn>,
+) -> Answer {
+    answer::value(&admin::sign_in(&cx, body).await?).map(secret)
+}

@@ -1,0 +1,72 @@
+//! Sign-up, sign-in and sessions of the app's users.
+
+use crate::answer::{self, Answer};
+use crate::extract::query::NoQuery;
+use crate::extract::{Body, BodyOrDefault, Cx, Patch, SignInAttempt};
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::web::Path;
+use stead_engine::auth;
+use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignOut, SignUp};
+
+/// POST /auth/sign-up
+pub(crate) async fn sign_up(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SignUp>) -> Answer {
+    session(auth::sign_up(&cx, body).await?)
+}
+
+/// POST /auth/sign-in/password
+pub(crate) async fn sign_in(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<PasswordSignIn>,
+) -> Answer {
+    session(auth::sign_in(&cx, body).await?)
+}
+
+/// POST /auth/token/refresh
+pub(crate) async fn refresh(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<Refresh>) -> Answer {
+    session(auth::refresh(&cx, body).await?)
+}
+
+/// POST /auth/sign-out
+pub(crate) async fn sign_out(cx: Cx, _: NoQuery, BodyOrDefault(body): BodyOrDefault<SignOut>) -> Answer {
+    auth::sign_out(&cx, body.scope).await?;
+    Ok(answer::no_content())
+}
+
+/// GET /auth/me
+pub(crate) async fn me(cx: Cx, _: NoQuery) -> Answer {
+    Ok(answer::json(auth::me(&cx).await?))
+}
+
+/// PATCH /auth/me
+pub(crate) async fn update_me(cx: Cx, _: NoQuery, Patch(body): Patch) -> Answer {
+    Ok(answer::json(auth::update_me(&cx, body).await?))
+}
+
+/// GET /auth/sessions
+pub(crate) async fn sessions(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&auth::sessions(&cx).await?)
+}
+
+/// DELETE /auth/sessions/{id}
+pub(crate) async fn end_session(cx: Cx, session: Path<String>, _: NoQuery) -> Answer {
+    auth::end_session(&cx, &session).await?;
+    Ok(answer::no_content())
+}
+
+/// GET /auth/settings
+pub(crate) async fn settings(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&auth::settings(&cx))
+}
+
+fn session(session: SessionAnswer) -> Answer {
+    answer::value(&session).map(secret)
+}
+
+/// Tokens must not stay in any cache (RFC 6749 §5.1).
+pub(super) fn secret(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,55 @@
+//! Whether the server lives, whether it can work, and its counters.
+
+use crate::answer::{self, Answer, Failure};
+use crate::extract::Cx;
+use crate::metrics::gauge;
+use crate::state::State;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use stead_wire::Code;
+
+/// GET /healthz: the process answers.
+pub(crate) async fn alive() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// GET /readyz: requests can be answered, writes included.
+pub(crate) async fn ready(state: web::Data<State>) -> Answer {
+    if state.draining() {
+        return Err(Failure::new(Code::ShuttingDown));
+    }
+    if !state.project.store().ready() {
+        return Err(Failure::with(Code::StoreBusy, "The database takes no writes now."));
+    }
+    answer::value(&json!({"status": "ready"}))
+}
+
+/// GET /metrics: for operators.
+pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
+    if !cx.caller.is_operator() {
+        return Err(match cx.caller.facts() {
+            Some(_) => Failure::with(Code::Forbidden, "Metrics are for operators."),
+            None => {
+                Failure::with(Code::TokenRequired, "Metrics are for operators; send an operator's token.")
+            }
+        });
+    }
+    let mut text = String::with_capacity(4096);
+    state.metrics.write_to(&mut text);
+    let in_flight = state.in_flight.load(Ordering::Relaxed);
+    gauge(&mut text, "stead_http_requests_in_flight", "Requests being answered.", in_flight);
+    gauge(&mut text, "stead_uptime_seconds", "Time since the start.", state.started.elapsed().as_secs());
+    gauge(&mut text, "stead_ready", "Whether writes are taken.", u8::from(cx.project.store().ready()));
+    gauge(
+        &mut text,
+        "stead_log_head",
+        "Newest position of the change log.",
+        *cx.project.store().log().head().borrow(),
+    );
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).body(text))
+}

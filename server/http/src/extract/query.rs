@@ -1,0 +1,150 @@
+//! Query parameters, strictly: one that is unknown, sent twice or not of its type is named and refused.
+//!
+//! Silence would turn a typo in `filter` into a list of everything.
+
+use crate::answer::Failure;
+use actix_web::dev::Payload;
+use actix_web::web::Query;
+use actix_web::{FromRequest, HttpRequest};
+use std::future::{Ready, ready};
+use stead_engine::limits::PAGE_RECORDS_MAX;
+use stead_wire::records::{ListParams, ShowParams};
+
+/// Parameters of a list.
+pub struct ListQuery(pub ListParams);
+
+/// Parameters of a single record.
+pub struct ShowQuery(pub ShowParams);
+
+/// No parameter at all.
+pub struct NoQuery;
+
+impl FromRequest for ListQuery {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(list(request.query_string()).map(Self))
+    }
+}
+
+impl FromRequest for ShowQuery {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(show(request.query_string()).map(Self))
+    }
+}
+
+impl FromRequest for NoQuery {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(pairs(request.query_string(), &[]).map(|_| Self))
+    }
+}
+
+const LIST: [&str; 8] = ["filter", "p", "sort", "limit", "cursor", "fields", "expand", "count"];
+const SHOW: [&str; 2] = ["fields", "expand"];
+
+fn list(query: &str) -> Result<ListParams, Failure> {
+    let mut params = ListParams::default();
+    for (name, value) in pairs(query, &LIST)? {
+        match name.as_str() {
+            "filter" => params.filter = Some(value),
+            "p" => params.p = Some(value),
+            "sort" => params.sort = Some(value),
+            "limit" => params.limit = Some(limit(&value)?),
+            "cursor" => params.cursor = Some(value),
+            "fields" => params.fields = Some(value),
+            "expand" => params.expand = Some(value),
+            _ => params.count = Some(count(value)?),
+        }
+    }
+    Ok(params)
+}
+
+fn show(query: &str) -> Result<ShowParams, Failure> {
+    let mut params = ShowParams::default();
+    for (name, value) in pairs(query, &SHOW)? {
+        match name.as_str() {
+            "fields" => params.fields = Some(value),
+            _ => params.expand = Some(value),
+        }
+    }
+    Ok(params)
+}
+
+fn limit(text: &str) -> Result<u32, Failure> {
+    text.parse().ok().filter(|limit| (1..=PAGE_RECORDS_MAX).contains(limit)).ok_or_else(|| {
+        Failure::bad_request(format!(
+            "The parameter `limit` must be a whole number, 1 to {PAGE_RECORDS_MAX}."
+        ))
+    })
+}
+
+fn count(text: String) -> Result<String, Failure> {
+    if text == "exact" {
+        Ok(text)
+    } else {
+        Err(Failure::bad_request("The parameter `count` can only be `exact`."))
+    }
+}
+
+/// Names and values, each name known and at most once.
+fn pairs(query: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(query)
+        .map_err(|_| Failure::bad_request("The query is not made of `name=value` pairs."))?
+        .into_inner();
+    let mut seen: Vec<&str> = Vec::with_capacity(pairs.len().min(known.len()));
+    for (name, _) in &pairs {
+        if !known.contains(&name.as_str()) {
+            let shown: String = name.chars().take(64).collect();
+            let mut failure = Failure::bad_request(format!("There is no parameter `{shown}` here."));
+            if !known.is_empty() {
+                failure.error.hint = Some(format!("Known are: {}.", known.join(", ")));
+            }
+            return Err(failure);
+        }
+        if seen.contains(&name.as_str()) {
+            return Err(Failure::bad_request(format!("The parameter `{name}` may be sent once.")));
+        }
+        seen.push(name);
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let params = list("filter=a+%3D%3D+%22%C3%A9%22&limit=500&count=exact&sort=-created_at").unwrap();
+        assert_eq!(params.filter.as_deref(), Some("a == \"é\""));
+        assert_eq!((params.limit, params.count.as_deref()), (Some(500), Some("exact")));
+        assert_eq!(list("").unwrap(), ListParams::default());
+        assert_eq!(show("fields=id,title").unwrap().fields.as_deref(), Some("id,title"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (query, named) in [
+            ("filtr=x", "`filtr`"),
+            ("limit=0", "`limit`"),
+            ("limit=501", "`limit`"),
+            ("limit=ten", "`limit`"),
+            ("limit=", "`limit`"),
+            ("count=true", "`count`"),
+            ("sort=a&sort=b", "`sort`"),
+        ] {
+            let failure = list(query).unwrap_err();
+            assert_eq!(failure.error.code.as_str(), "bad_request", "{query}");
+            assert!(failure.error.detail.clone().unwrap().contains(named), "{query}: {failure}");
+        }
+        assert!(show("filter=x").is_err(), "a single record takes no filter");
+    }
+}

@@ -1,0 +1,216 @@
+//! The shape of fixed bodies, as tables: checked here with every mistake at once, and shown in the OpenAPI document.
+//!
+//! One table for both, so that the document cannot promise what the door refuses.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use stead_wire::FieldProblem;
+use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
+use stead_wire::records::Batch;
+
+/// A body of fixed shape.
+pub trait Shape: DeserializeOwned {
+    /// Its members.
+    const MEMBERS: &'static [Member];
+}
+
+/// A member of an object.
+pub struct Member {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it holds.
+    pub holds: Holds,
+}
+
+/// What a member holds.
+pub enum Holds {
+    /// Text.
+    Text,
+    /// A whole number from 0.
+    Count,
+    /// Any object.
+    Object,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of objects of one shape, at most this many.
+    List(&'static [Member], usize),
+}
+
+const fn text(name: &'static str) -> Member {
+    Member { name, required: true, holds: Holds::Text }
+}
+
+impl Shape for SignUp {
+    const MEMBERS: &'static [Member] =
+        &[text("email"), text("password"), Member { name: "data", required: false, holds: Holds::Object }];
+}
+
+impl Shape for PasswordSignIn {
+    const MEMBERS: &'static [Member] = &[text("email"), text("password")];
+}
+
+impl Shape for Refresh {
+    const MEMBERS: &'static [Member] = &[text("refresh_token")];
+}
+
+impl Shape for SignOut {
+    const MEMBERS: &'static [Member] =
+        &[Member { name: "scope", required: false, holds: Holds::Word(&["this", "others", "all"]) }];
+}
+
+impl Shape for Batch {
+    const MEMBERS: &'static [Member] = &[Member {
+        name: "operations",
+        required: true,
+        holds: Holds::List(OPERATION, stead_engine::limits::BATCH_OPERATIONS_MAX),
+    }];
+}
+
+const OPERATION: &[Member] = &[
+    Member { name: "op", required: true, holds: Holds::Word(&["create", "update", "delete", "require"]) },
+    text("collection"),
+    Member { name: "id", required: false, holds: Holds::Text },
+    Member { name: "data", required: false, holds: Holds::Object },
+    Member { name: "if_version", required: false, holds: Holds::Count },
+];
+
+/// Every way in which `body` is not of this shape.
+pub fn check(members: &[Member], body: &Map<String, Value>) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    check_at("", members, body, &mut problems);
+    problems
+}
+
+fn check_at(base: &str, members: &[Member], body: &Map<String, Value>, problems: &mut Vec<FieldProblem>) {
+    for (name, value) in body {
+        match members.iter().find(|member| member.name == name) {
+            Some(member) => check_member(&format!("{base}/{name}"), member, value, problems),
+            None => {
+                let mut problem =
+                    FieldProblem::of_field(name, "unknown_field", "There is no such member here.");
+                problem.path.insert_str(0, base);
+                problems.push(problem);
+            }
+        }
+    }
+    for member in members.iter().filter(|member| member.required && !body.contains_key(member.name)) {
+        problems.push(problem(format!("{base}/{}", member.name), "required", "This member is missing."));
+    }
+}
+
+fn check_member(path: &str, member: &Member, value: &Value, problems: &mut Vec<FieldProblem>) {
+    let wrong = match (&member.holds, value) {
+        (Holds::Text, Value::String(_)) | (Holds::Object, Value::Object(_)) => None,
+        (_, Value::Null) if !member.required && !matches!(member.holds, Holds::Object | Holds::Word(_)) => {
+            None
+        }
+        (Holds::Count, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => None,
+        (Holds::Word(words), Value::String(word)) if words.contains(&word.as_str()) => None,
+        (Holds::List(shape, most), Value::Array(elements)) => {
+            check_list(path, shape, *most, elements, problems)
+        }
+        (Holds::Text, _) => Some(("type", "This must be text.".to_owned())),
+        (Holds::Count, _) => Some(("type", "This must be a whole number from 0.".to_owned())),
+        (Holds::Object, _) => Some(("type", "This must be an object.".to_owned())),
+        (Holds::Word(words), _) => {
+            Some(("not_allowed", format!("This must be one of: {}.", words.join(", "))))
+        }
+        (Holds::List(..), _) => Some(("type", "This must be a list.".to_owned())),
+    };
+    if let Some((code, message)) = wrong {
+        problems.push(problem(path.to_owned(), code, message));
+    }
+}
+
+fn check_list(
+    path: &str,
+    shape: &[Member],
+    most: usize,
+    elements: &[Value],
+    problems: &mut Vec<FieldProblem>,
+) -> Option<(&'static str, String)> {
+    if elements.len() > most {
+        return Some(("too_many", format!("At most {most} elements.")));
+    }
+    for (place, element) in elements.iter().enumerate() {
+        match element.as_object() {
+            Some(object) => check_at(&format!("{path}/{place}"), shape, object, problems),
+            None => problems.push(problem(format!("{path}/{place}"), "type", "This must be an object.")),
+        }
+    }
+    None
+}
+
+fn problem(path: String, code: &str, message: impl Into<String>) -> FieldProblem {
+    FieldProblem { path, code: code.to_owned(), message: message.into() }
+}
+
+/// The shape as JSON Schema 2020-12.
+pub fn json_schema(members: &[Member]) -> Value {
+    let of = |holds: &Holds| match holds {
+        Holds::Text => json!({"type": "string"}),
+        Holds::Count => json!({"type": "integer", "minimum": 0}),
+        Holds::Object => json!({"type": "object"}),
+        Holds::Word(words) => json!({"type": "string", "enum": words}),
+        Holds::List(shape, most) => json!({"type": "array", "maxItems": most, "items": json_schema(shape)}),
+    };
+    let properties: Map<String, Value> =
+        members.iter().map(|member| (member.name.to_owned(), of(&member.holds))).collect();
+    let required: Vec<&str> =
+        members.iter().filter(|member| member.required).map(|member| member.name).collect();
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn found<T: Shape>(body: Value) -> Vec<String> {
+        let problems = check(T::MEMBERS, body.as_object().unwrap());
+        if problems.is_empty() {
+            assert!(serde_json::from_value::<T>(body).is_ok(), "the table and the type agree");
+        }
+        problems.into_iter().map(|problem| format!("{} {}", problem.path, problem.code)).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_its_place() {
+        assert_eq!(
+            found::<SignUp>(json!({"email": 1, "extra": 2, "data": []})),
+            ["/email type", "/extra unknown_field", "/data type", "/password required"]
+        );
+        assert_eq!(
+            found::<Batch>(
+                json!({"operations": [{"op": "create", "collection": "a"}, {"op": "drop", "if_version": -1}, 5]})
+            ),
+            [
+                "/operations/1/op not_allowed",
+                "/operations/1/if_version type",
+                "/operations/1/collection required",
+                "/operations/2 type"
+            ]
+        );
+        let many = vec![json!({"op": "require", "collection": "a", "id": "x"}); 201];
+        assert_eq!(found::<Batch>(json!({ "operations": many })), ["/operations too_many"]);
+        assert_eq!(found::<SignOut>(json!({"scope": "some"})), ["/scope not_allowed"]);
+        assert_eq!(
+            found::<SignUp>(json!({"a/b~": 1, "email": "", "password": ""})),
+            ["/a~1b~0 unknown_field"]
+        );
+    }
+
+    #[test]
+    fn what_fits_the_table_fits_the_type() {
+        assert!(found::<SignUp>(json!({"email": "a", "password": "b", "data": {"x": 1}})).is_empty());
+        assert!(found::<PasswordSignIn>(json!({"email": "a", "password": "b"})).is_empty());
+        assert!(found::<Refresh>(json!({"refresh_token": "r"})).is_empty());
+        assert!(found::<SignOut>(json!({})).is_empty());
+        assert!(found::<SignOut>(json!({"scope": "all"})).is_empty());
+        let operation =
+            json!({"op": "update", "collection": "a", "id": null, "if_version": null, "data": {}});
+        assert!(found::<Batch>(json!({"operations": [operation]})).is_empty());
+    }
+}

@@ -1,0 +1,152 @@
+//! What paths refer to: schemas, parameters, headers, problems, security.
+
+use crate::extract::shape::{Shape, json_schema};
+use serde_json::{Map, Value, json};
+use stead_schema::{Collection, Schema, export};
+use stead_wire::Code;
+use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
+use stead_wire::records::Batch;
+
+/// Name of a collection's schema: `messages`, `messages.create`, `messages.patch`, `messages.page`.
+pub(super) fn name(collection: &Collection, part: &str) -> String {
+    if part.is_empty() { collection.name.clone() } else { format!("{}.{part}", collection.name) }
+}
+
+pub(super) fn schema_ref(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+pub(super) fn components(schema: &Schema) -> Value {
+    let mut schemas = fixed_schemas();
+    for collection in &schema.collections {
+        schemas.insert(name(collection, ""), inner(export::record_schema(schema, collection)));
+        schemas.insert(name(collection, "create"), inner(export::create_schema(schema, collection)));
+        schemas.insert(name(collection, "patch"), inner(export::patch_schema(schema, collection)));
+        schemas.insert(name(collection, "page"), page(collection));
+    }
+    json!({
+        "schemas": schemas,
+        "parameters": parameters(),
+        "responses": {"Problem": {
+            "description": "The request was refused or failed; `code` says why.",
+            "headers": {"X-Request-Id": header("Also `instance` in the body and in the server's log.")},
+            "content": {"application/problem+json": {"schema": schema_ref("Problem")}},
+        }},
+        "securitySchemes": {"bearer": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "Access token of a sign-in, or of an operator. Without one the caller is anonymous.",
+        }},
+    })
+}
+
+/// A schema inside the document: it is no document of its own.
+fn inner(mut schema: Value) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("$id");
+        object.remove("$schema");
+    }
+    schema
+}
+
+fn page(collection: &Collection) -> Value {
+    json!({
+        "type": "object",
+        "required": ["items", "next_cursor"],
+        "properties": {
+            "items": {"type": "array", "items": schema_ref(&collection.name)},
+            "next_cursor": {"type": ["string", "null"], "description": "Where the next page begins; null on the last one."},
+            "total": {
+                "type": ["integer", "string"],
+                "description": "With `count=exact`: how many records match, or `10000+`.",
+            },
+        },
+    })
+}
+
+fn fixed_schemas() -> Map<String, Value> {
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let all = json!({
+        "Problem": {
+            "type": "object",
+            "description": "Problem details (RFC 9457).",
+            "required": ["type", "title", "status", "code"],
+            "properties": {
+                "type": {"type": "string", "format": "uri-reference"},
+                "title": {"type": "string"},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "detail": {"type": "string"},
+                "instance": {"type": "string", "description": "The request id."},
+                "code": schema_ref("ProblemCode"),
+                "errors": {"type": "array", "items": schema_ref("FieldProblem")},
+                "retry_after_ms": {"type": "integer", "minimum": 0},
+                "hint": {"type": "string"},
+            },
+        },
+        "ProblemCode": {"type": "string", "enum": codes, "description": code_table()},
+        "FieldProblem": {
+            "type": "object",
+            "required": ["path", "code", "message"],
+            "properties": {
+                "path": {"type": "string", "format": "json-pointer"},
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+            },
+        },
+        "Session": {
+            "type": "object",
+            "required": ["user", "access_token", "token_type", "expires_in", "refresh_token", "session_id"],
+            "properties": {
+                "user": {"type": "object", "description": "The user's record, with `email`."},
+                "access_token": {"type": "string"},
+                "token_type": {"const": "Bearer"},
+                "expires_in": {"type": "integer", "description": "Seconds."},
+                "refresh_token": {"type": "string"},
+                "session_id": {"type": "string"},
+            },
+        },
+        "BatchResults": {
+            "type": "object",
+            "required": ["results"],
+            "properties": {"results": {"type": "array", "items": {"type": ["object", "null"]}}},
+        },
+    });
+    let mut schemas = match all {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    schemas.insert("SignUp".into(), json_schema(SignUp::MEMBERS));
+    schemas.insert("PasswordSignIn".into(), json_schema(PasswordSignIn::MEMBERS));
+    schemas.insert("Refresh".into(), json_schema(Refresh::MEMBERS));
+    schemas.insert("SignOut".into(), json_schema(SignOut::MEMBERS));
+    schemas.insert("Batch".into(), json_schema(Batch::MEMBERS));
+    schemas
+}
+
+fn code_table() -> String {
+    let line = |code: &Code| format!("- `{code}` ({}): {}", code.status(), code.title());
+    Code::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn parameters() -> Value {
+    let query = |name: &str, schema: Value, description: &str| json!({"name": name, "in": "query", "required": false, "schema": schema, "description": description});
+    let text = || json!({"type": "string"});
+    let sent = |name: &str, description: &str| json!({"name": name, "in": "header", "required": false, "schema": {"type": "string"}, "description": description});
+    json!({
+        "id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}},
+        "filter": query("filter", text(), "An expression that a record must satisfy, such as `room == p.room`."),
+        "p": query("p", text(), "Parameters of the filter: a JSON object."),
+        "sort": query("sort", text(), "`-created_at,title`: fields, `-` for descending."),
+        "limit": query("limit", json!({"type": "integer", "minimum": 1, "maximum": 500, "default": 30}), "Records per page."),
+        "cursor": query("cursor", text(), "`next_cursor` of the page before."),
+        "fields": query("fields", text(), "`id,title`: fields to answer."),
+        "expand": query("expand", text(), "`author,room.owner`: references to answer in full, depth at most 3."),
+        "count": query("count", json!({"const": "exact"}), "Also tell how many records match."),
+        "if_match": sent("If-Match", "Refuse with `version_conflict` unless the record has this version: `\"3\"`."),
+        "if_none_match": sent("If-None-Match", "Answer 304 when the record still has this version."),
+        "idempotency_key": sent("Idempotency-Key", "1 to 255 visible ASCII characters; the same request with the same key is done once."),
+    })
+}
+
+pub(super) fn header(description: &str) -> Value {
+    json!({"schema": {"type": "string"}, "description": description})
+}
