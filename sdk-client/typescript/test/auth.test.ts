@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { createClient, isSteadError, memoryStorage, type ClientOptions, type Storage } from "../src/index.js";
 import { FakeServer, problem, sessionAnswer, type Answer, type Asked } from "./server.js";
 import { VirtualTime } from "./surroundings.js";
@@ -9,14 +9,14 @@ let time: VirtualTime;
 /** The newest token pair; only its access token is good. */
 let issued: number;
 
-before(async () => void (server = await FakeServer.start()));
-after(() => server.stop());
-beforeEach(() => {
-  server.asked.length = 0;
+// A server of its own: what a test gave up may still be on its way to the one before.
+beforeEach(async () => {
+  server = await FakeServer.start();
   issued = 0;
   time = new VirtualTime();
   server.answer = honest;
 });
+afterEach(() => server.stop());
 
 /** Signs in, rotates, and lets in the newest token only. */
 function honest({ path, body, headers }: Asked): Answer {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { createClient, SteadError, where, type ClientOptions } from "../src/index.js";
 import { FakeServer, problem, type Answer } from "./server.js";
 import { VirtualTime } from "./surroundings.js";
@@ -8,12 +8,12 @@ const record = { id: "m1", created_at: "", updated_at: "", version: 1, body: "hi
 let server: FakeServer;
 let time: VirtualTime;
 
-before(async () => void (server = await FakeServer.start()));
-after(() => server.stop());
-beforeEach(() => {
-  server.asked.length = 0;
+// A server of its own: what a test gave up may still be on its way to the one before.
+beforeEach(async () => {
+  server = await FakeServer.start();
   time = new VirtualTime();
 });
+afterEach(() => server.stop());
 
 function client(options: ClientOptions = {}) {
   return createClient(server.url, { surroundings: time, ...options });

@@ -1,7 +1,7 @@
 // The rim, with a real socket server on loopback.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import WebSocket from "ws";
 import { createClient, isSteadError, type Client, type ClientOptions } from "../src/index.js";
 import { realSurroundings } from "../src/surroundings.js";
@@ -11,14 +11,15 @@ import { eventually } from "./surroundings.js";
 let server: FakeServer;
 let stead: Client;
 
-before(async () => void (server = await FakeServer.start()));
-after(() => server.stop());
-beforeEach(() => {
-  server.sockets.length = 0;
-  server.asked.length = 0;
+// A server of its own: what a test gave up may still be on its way to the one before.
+beforeEach(async () => {
+  server = await FakeServer.start();
   stead = client();
 });
-afterEach(() => stead.close());
+afterEach(async () => {
+  stead.close();
+  await server.stop();
+});
 
 function client(options: ClientOptions = {}): Client {
   // No jitter: reconnecting takes no time here; how long it takes is the machine's tests' business.

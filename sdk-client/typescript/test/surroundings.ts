@@ -24,9 +24,9 @@ export class VirtualTime implements Surroundings {
   };
 }
 
-/** Waits until `check` gives something, for at most five seconds. */
+/** Waits until `check` gives something, for at most twenty seconds. */
 export async function eventually<T>(check: () => T | undefined | false | null): Promise<T> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 20_000;
   for (;;) {
     const found = check();
     if (found) return found;
