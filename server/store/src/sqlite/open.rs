@@ -11,7 +11,7 @@ use std::time::Duration;
 const VERSION_MIN: i32 = 3_051_003;
 
 /// Waiting for a lock that another process holds (a backup tool, a shell), in milliseconds.
-const BUSY_MS_MAX: u64 = 5_000;
+pub(crate) const BUSY_MS_MAX: u64 = 5_000;
 
 /// The WAL size at which SQLite copies it into the file after a commit, in pages of 4 KiB: 16 MiB.
 const AUTOCHECKPOINT_PAGES: &str = "4096";

@@ -5,12 +5,13 @@
 
 use crate::Error;
 use crate::sqlite::changes::{self, Pending, Retention};
+use crate::sqlite::checkpoint::{self, Checkpointer};
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::group::{self, Failure};
 use crate::sqlite::handle::Handle;
 use crate::sqlite::job::Job;
 use crate::sqlite::statement::command;
-use crate::sqlite::{Shared, apply, checkpoint};
+use crate::sqlite::{Shared, apply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -92,7 +93,8 @@ impl Queue {
 /// When the system has no thread left.
 pub(crate) fn start(handle: Handle, pending: Pending, shared: Arc<Shared>) -> Result<Queue, Error> {
     let (sender, messages) = sync_channel(QUEUE_MAX);
-    let writer = Writer { handle, pending, shared, messages, untidied: 0 };
+    let checkpointer = Checkpointer::default();
+    let writer = Writer { handle, pending, shared, messages, checkpointer, untidied: 0 };
     std::thread::Builder::new()
         .name("stead-writer".into())
         .spawn(move || writer.run())
@@ -105,6 +107,7 @@ struct Writer {
     pending: Pending,
     shared: Arc<Shared>,
     messages: Receiver<Message>,
+    checkpointer: Checkpointer,
     untidied: usize,
 }
 
@@ -129,7 +132,7 @@ impl Writer {
                     jobs.push(job);
                     next = self.gather(&mut jobs);
                     self.commit(&mut jobs);
-                    checkpoint::bound(&self.handle, &self.shared);
+                    self.checkpointer.bound(&self.handle, &self.shared);
                     if self.untidied >= TIDY_CHANGES {
                         self.tidy();
                     }
@@ -138,7 +141,7 @@ impl Writer {
                     let _ = answer.send(self.apply(schema));
                 }
                 Message::Close(answer) => {
-                    checkpoint::truncate(&self.handle);
+                    checkpoint::empty(&self.handle);
                     let _ = answer.send(self.handle);
                     return;
                 }

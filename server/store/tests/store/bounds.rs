@@ -4,10 +4,14 @@ use crate::app::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use stead_schema::Value;
-use stead_store::Error;
+use stead_store::{Error, Sql};
 
 const WRITES: usize = 30_000;
 const TASKS: usize = 100;
+const ROWS: usize = 5;
+
+const FOREVER: Sql =
+    Sql::new("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM rooms, n");
 
 #[tokio::test]
 async fn the_log_of_sqlite_stays_bounded_while_readers_overlap() {
@@ -42,14 +46,31 @@ async fn the_log_of_sqlite_stays_bounded_while_readers_overlap() {
             })
         })
         .collect();
+    // Each survey reads for its full two seconds, which no checkpoint can pass.
+    let surveys = tokio::spawn({
+        let (store, done) = (store.clone(), Arc::clone(&done));
+        async move {
+            while !done.load(Ordering::Relaxed) {
+                let cut: Result<_, Error> =
+                    store.survey(async |reader| reader.fetch(&FOREVER, &[]).await).await;
+                assert!(matches!(cut, Err(Error::Deadline)), "{cut:?}");
+            }
+        }
+    });
     let writers: Vec<_> = (0..TASKS)
         .map(|task| {
             let (store, schema) = (store.clone(), Arc::clone(&schema));
             tokio::spawn(async move {
-                for n in 0..WRITES / TASKS {
-                    let mut row = message(&format!("{n:05}-{task}")).to_vec();
-                    row[BODY.index()] = Value::text(format!("{n} {task} {}", "lorem ipsum ".repeat(40)));
-                    insert(&store, &schema, row.into()).await.unwrap();
+                for n in 0..WRITES / TASKS / ROWS {
+                    let schema = Arc::clone(&schema);
+                    let job = store.write(async move |tx| {
+                        for part in 0..ROWS {
+                            let row = long_message(&format!("{n:05}-{task}-{part}"));
+                            tx.insert(&schema.collections[2], row, None, NOW).await?;
+                        }
+                        Ok(())
+                    });
+                    job.await.unwrap_or_else(|error: Error| panic!("{error}"));
                 }
             })
         })
@@ -58,6 +79,7 @@ async fn the_log_of_sqlite_stays_bounded_while_readers_overlap() {
         writer.await.unwrap();
     }
     done.store(true, Ordering::Relaxed);
+    surveys.await.unwrap();
     let snapshots: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
     let longest = longest.load(Ordering::Relaxed);
     assert!(snapshots > 100, "readers did not run: {snapshots}");
@@ -65,4 +87,10 @@ async fn the_log_of_sqlite_stays_bounded_while_readers_overlap() {
     assert!(longest <= 64 << 20, "{longest} bytes");
     store.close().await;
     assert_eq!(std::fs::metadata(&wal).map_or(0, |file| file.len()), 0);
+}
+
+fn long_message(id: &str) -> Arc<[Value]> {
+    let mut row = message(id).to_vec();
+    row[BODY.index()] = Value::text(format!("{id} {}", "lorem ipsum ".repeat(40)));
+    row.into()
 }
