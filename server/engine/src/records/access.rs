@@ -194,13 +194,11 @@ impl<'a> Gate<'a> {
         given: SlotSet,
         checked: SlotSet,
     ) -> Result<(), Error> {
-        let nothing = vec![Value::Null; self.collection.fields.len()];
         let op = if row.is_some() { "update" } else { "create" };
         let request = self.request(op, given, checked);
         let mut refused = SlotSet::EMPTY;
         for (slot, rule) in guarded(&self.rules.field_write).filter(|(slot, _)| checked.contains(*slot)) {
-            let row = row.unwrap_or(&nothing);
-            if !self.allows(reader, rule, &request, Some(row), Some(next)).await? {
+            if !self.allows(reader, rule, &request, Some(row.unwrap_or(&[])), Some(next)).await? {
                 refused.insert(slot);
             }
         }

@@ -75,7 +75,7 @@ impl Fall {
             if fall.gone.insert(key.clone(), row).is_some() {
                 continue;
             }
-            if fall.gone.len() > CASCADE_RECORDS_MAX {
+            if fall.gone.len().max(fall.cleared.len()) > CASCADE_RECORDS_MAX {
                 return Err(too_many());
             }
             for (from, slot, on_delete) in references(schema, collection) {
