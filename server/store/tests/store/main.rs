@@ -7,4 +7,5 @@ mod log;
 mod measure;
 mod reads;
 mod schema;
+mod types;
 mod writes;
