@@ -29,6 +29,8 @@ impl Default for Limits {
 pub const PAGE_RECORDS_MAX: u32 = 500;
 /// Records of a page when the client does not say.
 pub const PAGE_RECORDS: u32 = 30;
+/// A page ends with the record that reaches this many bytes.
+pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Counting stops here; more shows as `"10000+"`.
 pub const COUNT_MAX: u64 = 10_000;
 /// Most operations of a batch.

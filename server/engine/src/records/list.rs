@@ -6,7 +6,7 @@ use super::access;
 use super::bounded::{pins, served_by_index};
 use super::show::{self, Shape};
 use super::{cursor, expand};
-use crate::limits::{COUNT_MAX, FILTER_BYTES_MAX, PAGE_RECORDS, PAGE_RECORDS_MAX};
+use crate::limits::{COUNT_MAX, FILTER_BYTES_MAX, PAGE_BYTES_MAX, PAGE_RECORDS, PAGE_RECORDS_MAX};
 use crate::{Catalogue, Ctx, Error};
 use std::sync::Arc;
 use stead_rules::filter::{self, FilterError, FilterScope};
@@ -176,17 +176,22 @@ impl Plan {
 
     fn encode(&self, page: &Page, grown: Vec<expand::Grown>, total: Option<u64>) -> Result<Vec<u8>, Error> {
         let collection = self.collection()?;
-        let limit = self.limit as usize;
         let mut out = Vec::with_capacity(64 + 256 * page.len());
         out.extend_from_slice(b"{\"items\":[");
-        for (position, shown) in page.iter().take(limit).enumerate() {
-            if position > 0 {
+        let mut answered = 0;
+        for shown in page.iter().take(self.limit as usize) {
+            if answered > 0 {
                 out.push(b',');
             }
             show::record(&mut out, &self.catalogue, collection, shown, &self.shape, &grown);
+            answered += 1;
+            // The rest comes with the next page.
+            if out.len() >= PAGE_BYTES_MAX {
+                break;
+            }
         }
         out.extend_from_slice(b"],\"next_cursor\":");
-        match page.get(limit.saturating_sub(1)).filter(|_| page.len() > limit) {
+        match page.iter().take(answered).last().filter(|_| page.len() > answered) {
             Some(last) => {
                 out.push(b'"');
                 out.extend_from_slice(cursor::encode(collection, &self.sort, &last.row).as_bytes());

@@ -81,7 +81,8 @@ pub async fn get(cx: &Ctx, collection: &str, id: &str, params: &ShowParams) -> R
 /// A page of records: `{"items": […], "next_cursor": …, "total": …?}` as JSON bytes.
 ///
 /// Without `sort` the order is `id` ascending: ids made by the server grow with time, so that is the order of creation,
-/// and the table can be walked in it without sorting.
+/// and the table can be walked in it without sorting. A page has fewer records than `limit` when they are large; only
+/// `next_cursor` tells whether there are more.
 ///
 /// # Errors
 /// `filter_invalid`, `sort_invalid`, `cursor_invalid`, `fields_invalid`, `expand_invalid`, store errors.

@@ -56,10 +56,12 @@ pub(crate) fn shape(
         let (parents, name) =
             path.rsplit_once('.').map_or((None, path), |(before, last)| (Some(before), last));
         let steps = parents.into_iter().flat_map(|before| before.split('.'));
-        wish.chosen.get_or_insert_default();
         let at = asker.descend(&mut wish, steps, Code::FieldsInvalid)?;
         let slot = at.known(name).ok_or_else(|| no_such(Code::FieldsInvalid, at.collection, name))?;
         at.chosen.get_or_insert_default().insert(slot);
+    }
+    if wish.branches() > EXPAND_PATHS_MAX * EXPAND_DEPTH_MAX {
+        return Err(Error::with(Code::FieldsInvalid, "These fields follow too many references."));
     }
     Ok(wish.granted())
 }
@@ -85,6 +87,11 @@ impl Wish<'_> {
     /// A field that exists for this caller.
     fn known(&self, name: &str) -> Option<Slot> {
         self.collection.field(name).map(|(slot, _)| slot).filter(|slot| !self.never.contains(*slot))
+    }
+
+    /// References followed, at every level.
+    fn branches(&self) -> usize {
+        self.children.iter().map(|(_, _, child)| 1 + child.branches()).sum()
     }
 
     fn granted(self) -> Shape {
@@ -116,6 +123,10 @@ impl<'a> Asker<'a> {
         code: Code,
     ) -> Result<&'w mut Wish<'a>, Error> {
         for (depth, name) in steps.enumerate() {
+            if code == Code::FieldsInvalid {
+                // What is only passed through shows no fields of its own.
+                wish.chosen.get_or_insert_default();
+            }
             if depth >= EXPAND_DEPTH_MAX {
                 return Err(Error::with(
                     code,
