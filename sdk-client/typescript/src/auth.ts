@@ -13,8 +13,10 @@ type UserTypes<Types> = Types extends { users: infer Users } ? Users : unknown;
 /** The signed-in user's record, with the address. */
 export type User<Types> = (UserTypes<Types> extends { record: infer Rec } ? Rec : UntypedRecord) & { email: string };
 /** Fields of the user's record to begin with. */
-export type UserDraft<Types> =
-  UserTypes<Types> extends { create: infer Draft } ? Partial<Draft> : Record<string, unknown>;
+export type UserDraft<Types> = UserTypes<Types> extends { create: infer Draft } ? Draft : Record<string, unknown>;
+/** What makes a user; `data` may be left out when no field of the user's record is required. */
+export type SignUp<Types> = Credentials &
+  ({} extends UserDraft<Types> ? { data?: UserDraft<Types> } : { data: UserDraft<Types> });
 /** Changes to the user's record. */
 export type UserPatch<Types> =
   UserTypes<Types> extends { update: infer Update } ? Patch<Update> : Record<string, unknown>;
@@ -65,7 +67,7 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   /** Makes a user and signs in. Throws `unique_violation`, `field_invalid`, `forbidden` when sign-up is closed. */
-  signUp(details: Credentials & { data?: UserDraft<Types> }, options: CallOptions = {}): Promise<Session<User<Types>>> {
+  signUp(details: SignUp<Types>, options: CallOptions = {}): Promise<Session<User<Types>>> {
     return this.#begin("/auth/sign-up", details, options);
   }
 

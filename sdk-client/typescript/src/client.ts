@@ -5,7 +5,8 @@
 import { Auth, type User } from "./auth.js";
 import { wireOperation, type BatchResults, type Operation } from "./batch.js";
 import { Collection } from "./collection.js";
-import { Http, randomKey, type Call, type Tokens } from "./http.js";
+import { Http, type Call, type Tokens } from "./http.js";
+import { randomKey } from "./id.js";
 import { Realtime, type WebSocketConstructor } from "./realtime/realtime.js";
 import { SessionKeeper } from "./session.js";
 import { defaultStorage, type Storage } from "./storage.js";

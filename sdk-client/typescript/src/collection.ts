@@ -3,7 +3,8 @@
 // It only shapes calls; sending and repeating them is the HTTP room's, watching the realtime room's.
 
 import { compileFilter } from "./filter.js";
-import { commaList, randomKey, type Call, type Http, type Query } from "./http.js";
+import { commaList, type Call, type Http, type Query } from "./http.js";
+import { randomKey } from "./id.js";
 import type { LiveListener, LiveQuery, Live } from "./realtime/live.js";
 import type { Realtime } from "./realtime/realtime.js";
 import type {

@@ -165,12 +165,6 @@ function because(thrown: unknown): string {
   return typeof code === "string" ? ` (${code})` : "";
 }
 
-/** A key no other call has. Not `randomUUID`, which browsers lack on plain http. */
-export function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** `["a", "b"]` or `"a,b"` as `"a,b"`. */
 export function commaList(names: string | readonly string[] | undefined): string | undefined {
   return names === undefined || typeof names === "string" ? names : names.join(",");

@@ -1,7 +1,7 @@
 // What apps may import. Everything not named here may change at any time.
 
 export { createClient, type BatchOptions, type Client, type ClientOptions } from "./client.js";
-export type { Auth, AuthSettings, Credentials, SignOutOptions, User, UserDraft, UserPatch } from "./auth.js";
+export type { Auth, AuthSettings, Credentials, SignOutOptions, SignUp, User, UserDraft, UserPatch } from "./auth.js";
 export type { BatchResults, Operation, OperationResult } from "./batch.js";
 export type { Collection } from "./collection.js";
 export {
@@ -26,10 +26,11 @@ export {
   type FilterFields,
 } from "./filter.js";
 export type { Call } from "./http.js";
+export { newId } from "./id.js";
 export type { Live, LiveListener, LiveQuery, LiveUpdate } from "./realtime/live.js";
 export type { Change } from "./realtime/order.js";
 export type { Realtime, WebSocketConstructor } from "./realtime/realtime.js";
-export type { Status } from "./realtime/machine.js";
+export type { Status } from "./realtime/signals.js";
 export type { Session, SessionEvent, SessionListener } from "./session.js";
 export { browserStorage, memoryStorage, type Storage } from "./storage.js";
 export type { Surroundings } from "./surroundings.js";

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SteadError } from "../src/errors.js";
-import { Machine, type Input, type Output } from "../src/realtime/machine.js";
+import { Machine } from "../src/realtime/machine.js";
+import type { Input, Output } from "../src/realtime/signals.js";
 
 const query = { collection: "messages" };
 
@@ -199,6 +200,23 @@ test("subscriptions are packed into messages the server takes", () => {
   assert.ok(texts.length > 1);
   for (const text of texts) assert.ok(Buffer.byteLength(text) <= 400, text);
   assert.equal(texts.flatMap((text) => JSON.parse(text) as unknown[]).length, 10);
+});
+
+test("very many live queries are asked at a pace the server takes, all of them in the end", () => {
+  const rig = new Rig();
+  for (let n = 0; n < 100; n++) rig.feed({ type: "subscribe", s: `s${n}`, query });
+  rig.open();
+  const asked = (): number => rig.sent().flat().length;
+  let said = asked();
+  assert.equal(said, 40);
+  while (said < 100) {
+    rig.wake();
+    said += asked();
+    // The server's bucket: 60 at once, 20 a second; the greeting was one.
+    assert.ok(said + 1 <= 60 + (rig.now / 1000) * 20);
+  }
+  assert.equal(said, 100);
+  assert.ok(rig.now <= 4_100, `${rig.now} ms`);
 });
 
 test("a refusal that will pass is asked again after a pause, for that subscription alone", () => {

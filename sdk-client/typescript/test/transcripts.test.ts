@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Machine, type Input } from "../src/realtime/machine.js";
+import { Machine } from "../src/realtime/machine.js";
+import type { Input } from "../src/realtime/signals.js";
 import { SteadError } from "../src/errors.js";
 import { root } from "./surroundings.js";
 

@@ -106,6 +106,8 @@ export async function typed(stead: Client<Collections>): Promise<void> {
   const session = await stead.auth.signUp({ email: "e", password: "p", data: { name: "Ann" } });
   proven<Same<typeof session.user.name, string>>();
   proven<Same<typeof session.user.email, string>>();
+  // @ts-expect-error a required field of the user is missing
+  await stead.auth.signUp({ email: "e", password: "p" });
   // @ts-expect-error no such field of a user
   await stead.auth.updateMe({ nome: "Ann" });
 }
@@ -121,6 +123,7 @@ export async function untyped(stead: Client): Promise<void> {
   const results = await stead.batch([{ op: "create", collection: "anything", data: {} }]);
   results[0].record.id.toUpperCase();
   stead.auth.user?.email.toUpperCase();
+  await stead.auth.signUp({ email: "e", password: "p" });
 }
 
 test("the WebSocket of ws, and the one of the runtime, can be handed in", () => {

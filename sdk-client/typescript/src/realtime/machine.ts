@@ -5,8 +5,10 @@
 
 import { SteadError } from "../errors.js";
 import { fullJitter } from "../surroundings.js";
+import { Allowance } from "./allowance.js";
 import { CLOSE, packMessages, readMessage, type ClientFrame, type ServerFrame } from "./frames.js";
-import { Subscription, type Update, type WatchQuery } from "./subscription.js";
+import type { Input, Output, Status } from "./signals.js";
+import { Subscription } from "./subscription.js";
 
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
@@ -21,47 +23,18 @@ const LINGER_MS = 2_000;
 /** A window that ran short is filled again after this pause, in which more deletions may come. */
 const REFILL_MS = 250;
 
-/** `idle`: nothing to watch. `waiting`: offline, will try again. */
-export type Status = "idle" | "connecting" | "open" | "waiting";
-
-export type Input =
-  | { type: "subscribe"; s: string; query: WatchQuery }
-  | { type: "unsubscribe"; s: string }
-  /** Answers `token`; null for an anonymous caller. */
-  | { type: "token"; n: number; token: string | null }
-  | { type: "token_failed"; n: number; error: Error }
-  | { type: "opened" }
-  | { type: "message"; text: string }
-  | { type: "closed"; code: number }
-  /** Somebody signed in or out. */
-  | { type: "caller_changed" }
-  /** The network came back. */
-  | { type: "online" }
-  /** The time asked for by `wake` has come. */
-  | { type: "tick" }
-  /** Nothing will be watched any more: do not linger. */
-  | { type: "close" };
-
-export type Output =
-  /** Get a token, other than `stale` if that is named, and answer with the same `n`. */
-  | { type: "token"; n: number; stale: string | null }
-  | { type: "connect" }
-  | { type: "send"; text: string }
-  /** Close the socket and report nothing more of it. */
-  | { type: "disconnect" }
-  /** Send `tick` at this time (ms), and at no earlier one named before. Null: not at all. */
-  | { type: "wake"; at: number | null }
-  | { type: "status"; status: Status }
-  | { type: "update"; s: string; update: Update }
-  /** The live query has ended. */
-  | { type: "failed"; s: string; error: Error };
+interface Open {
+  at: "open";
+  since: number;
+  heardAt: number;
+  /** Silence after which nobody is there. */
+  quietMsMax: number;
+  messageBytesMax: number;
+  allowance: Allowance;
+}
 
 type Phase =
-  | { at: "idle" }
-  | { at: "token" }
-  | { at: "greeting"; until: number }
-  | { at: "open"; since: number; heardAt: number; quietMsMax: number; messageBytesMax: number }
-  | { at: "waiting"; until: number };
+  { at: "idle" } | { at: "token" } | { at: "greeting"; until: number } | Open | { at: "waiting"; until: number };
 
 export interface MachineSettings {
   /** Name and version, for the server's log. */
@@ -311,6 +284,7 @@ export class Machine {
       heardAt: this.#now,
       quietMsMax: (2 * ping_s + 5) * 1000,
       messageBytesMax: limits.message_bytes_max,
+      allowance: new Allowance(this.#now),
     };
     this.#ask([...this.#subs.values()]);
   }
@@ -339,8 +313,16 @@ export class Machine {
 
   // Asking
 
+  /** Asks now as many as may be, the others soon. */
   #ask(subs: Subscription[]): void {
-    this.#sayAll(subs.map((sub) => this.#askFrame(sub)));
+    if (this.#phase.at !== "open") return;
+    const now: Subscription[] = [];
+    for (const sub of subs) {
+      const waitMs = this.#phase.allowance.take(this.#now);
+      if (waitMs === 0) now.push(sub);
+      else sub.askAt = this.#now + waitMs;
+    }
+    this.#sayAll(now.map((sub) => this.#askFrame(sub)));
   }
 
   /** Subscribes again from the beginning, holding on to what is shown until the snapshot is complete. */
@@ -395,7 +377,7 @@ export class Machine {
   #askDue(): void {
     for (const sub of this.#subs.values()) {
       if (!this.#due(sub.askAt)) continue;
-      if (sub.state === "unasked") this.#ask([sub]);
+      if (sub.state === "unasked") this.#sayAll([this.#askFrame(sub)]);
       else this.#askAnew(sub);
     }
   }

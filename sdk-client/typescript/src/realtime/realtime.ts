@@ -6,7 +6,8 @@ import type { Tokens } from "../http.js";
 import type { Surroundings } from "../surroundings.js";
 import { SUBPROTOCOL } from "./frames.js";
 import { Live, watchQuery, type LiveListener, type LiveQuery } from "./live.js";
-import { Machine, type Input, type Output, type Status } from "./machine.js";
+import { Machine } from "./machine.js";
+import type { Input, Output, Status } from "./signals.js";
 
 /** What is needed of a WebSocket: the browser's, Node's and `ws` all have it. */
 export interface WebSocketLike {
