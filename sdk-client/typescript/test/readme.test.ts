@@ -52,7 +52,7 @@ test("every TypeScript snippet of the README type-checks", () => {
 
 test("the page of the README imports what the bundle exports", async () => {
   const [page] = snippets("html");
-  const names = /import \{ (.*) \} from "\.\/stead\.js"/.exec(page?.code ?? "")?.[1]?.split(", ") ?? [];
+  const names = /import \{ (.*) \} from "\/sdk\/stead\.js"/.exec(page?.code ?? "")?.[1]?.split(", ") ?? [];
   assert.ok(names.length > 0);
   const bundle = (await import(join(root, "dist/stead.js"))) as Record<string, unknown>;
   for (const name of names) assert.equal(typeof bundle[name], "function", name);
