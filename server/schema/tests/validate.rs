@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json, json};
 use stead_schema::validate::{Defaults, Draft, create, patch, replace};
-use stead_schema::{Collection, Schema, SourceFile, Value, load};
+use stead_schema::{Collection, Schema, SlotSet, SourceFile, Value, load};
 
 const THINGS: &str = r"
 collections:
@@ -257,15 +257,29 @@ fn a_replacement_resets_what_it_leaves_out_but_not_what_is_set_once() {
     let things = schema.collection("things").unwrap();
     let stored = stored(things);
     let other = Defaults { now: NOW + 1_000_000, auth_id: Some("u9") };
-    let draft = replace(things, &stored, &object(json!({"name": "cd", "state": "closed"})), other).unwrap();
+    let draft =
+        replace(things, &stored, &object(json!({"name": "cd", "state": "closed"})), other, SlotSet::EMPTY)
+            .unwrap();
     assert_eq!(cell(things, &draft, "id"), &Value::text("t1"));
     assert_eq!(cell(things, &draft, "count"), &Value::Null);
     assert_eq!(cell(things, &draft, "owner"), &Value::text("u1"));
     assert_eq!(cell(things, &draft, "state"), &Value::text("closed"));
     assert_eq!(cell(things, &draft, "at"), &Value::Datetime(1_795_257_781_001_000));
-    assert_eq!(problems(replace(things, &stored, &Map::new(), other)), [("/name".into(), "required".into())]);
     assert_eq!(
-        problems(replace(things, &stored, &object(json!({"name": "ab", "owner": "u2"})), other)),
+        problems(replace(things, &stored, &Map::new(), other, SlotSet::EMPTY)),
+        [("/name".into(), "required".into())]
+    );
+    assert_eq!(
+        problems(replace(
+            things,
+            &stored,
+            &object(json!({"name": "ab", "owner": "u2"})),
+            other,
+            SlotSet::EMPTY
+        )),
         [("/owner".into(), "write_once".into())]
     );
+    let unseen: SlotSet = [things.field("count").unwrap().0].into_iter().collect();
+    let draft = replace(things, &stored, &object(json!({"name": "cd"})), other, unseen).unwrap();
+    assert_eq!(cell(things, &draft, "count"), &Value::Int(3));
 }
