@@ -1,7 +1,8 @@
 //! Small rewrites of checked expressions that every consumer profits from; none changes what an expression means.
 
-use crate::ir::{Expr, FALSE, Lookup, LookupKind, TRUE};
+use crate::ir::{CmpOp, Expr, FALSE, Lookup, LookupKind, TRUE};
 use std::sync::Arc;
+use stead_schema::Value;
 
 /// All of these: flat, without duplicates and without `true`; `false` as soon as one is.
 pub(crate) fn all(members: impl IntoIterator<Item = Expr>) -> Expr {
@@ -31,13 +32,27 @@ pub(crate) fn any(members: impl IntoIterator<Item = Expr>) -> Expr {
     one_or(kept, Expr::Or, FALSE)
 }
 
-/// The opposite; double negation disappears.
+/// The opposite, with `!` moved down to the atoms: keys of lookups show, and three-valued logic allows it.
 pub(crate) fn not(expr: Expr) -> Expr {
     match expr {
         Expr::Not(inner) => *inner,
-        expr if expr == TRUE => FALSE,
-        expr if expr == FALSE => TRUE,
+        Expr::Literal(Value::Bool(flag)) => Expr::Literal(Value::Bool(!flag)),
+        Expr::And(members) => any(members.into_iter().map(not)),
+        Expr::Or(members) => all(members.into_iter().map(not)),
+        Expr::Compare(op, a, b) if op != CmpOp::Same => Expr::Compare(opposite(op), a, b),
         expr => Expr::Not(Box::new(expr)),
+    }
+}
+
+fn opposite(op: CmpOp) -> CmpOp {
+    match op {
+        CmpOp::Eq => CmpOp::Ne,
+        CmpOp::Ne => CmpOp::Eq,
+        CmpOp::Lt => CmpOp::Ge,
+        CmpOp::Le => CmpOp::Gt,
+        CmpOp::Gt => CmpOp::Le,
+        CmpOp::Ge => CmpOp::Lt,
+        CmpOp::Same => CmpOp::Same,
     }
 }
 
