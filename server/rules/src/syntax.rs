@@ -84,6 +84,26 @@ pub(crate) struct SourceLimits {
     pub(crate) text: usize,
 }
 
+/// How strongly operators bind; `!` and `-` before a value bind more strongly than all.
+const CHOICE: u8 = 1;
+const RELATION: u8 = 4;
+const BINDING: [(&str, u8); 14] = [
+    ("?", CHOICE),
+    ("||", 2),
+    ("&&", 3),
+    ("==", RELATION),
+    ("!=", RELATION),
+    ("<", RELATION),
+    ("<=", RELATION),
+    (">", RELATION),
+    (">=", RELATION),
+    ("+", 5),
+    ("-", 5),
+    ("*", 6),
+    ("/", 6),
+    ("%", 6),
+];
+
 /// Mistakes reported for one text; what follows is rarely news.
 const FAULTS_MAX: usize = 8;
 
@@ -96,7 +116,7 @@ pub(crate) fn parse(source: &str, limits: &SourceLimits) -> Result<Node, Vec<Fau
     let (tokens, faults) = tokens(source);
     let mut parser =
         Parser { tokens, at: 0, limits, level: 0, nodes: 0, faults, stopped: false };
-    let node = parser.expr();
+    let node = parser.expr(CHOICE);
     if !parser.stopped && *parser.peek() != Token::End {
         parser.unexpected("the end of the expression");
     }
@@ -177,19 +197,22 @@ impl Parser<'_> {
         match self.peek().clone() {
             Token::Bad => {}
             Token::End => self.fault("E0203", range, format!("expected {wanted}, found the end"), None),
-            Token::Mark(mark) => {
-                let (code, help) = foreign(mark);
-                self.fault(code, range, format!("expected {wanted}, found `{mark}`"), help);
-            }
-            Token::Ident(word) => {
-                let (code, help) = foreign(&word);
-                self.fault(code, range, format!("expected {wanted}, found `{word}`"), help);
-            }
+            Token::Mark(word) => self.unexpected_word(word, wanted, range),
+            Token::Ident(word) => self.unexpected_word(&word, wanted, range),
             Token::Int(_) | Token::Float(_) | Token::Text(_) => {
                 self.fault("E0203", range, format!("expected {wanted}, found a value"), None);
             }
         }
         self.recover();
+    }
+
+    fn unexpected_word(&mut self, word: &str, wanted: &str, range: Range) {
+        let (code, help) = foreign(word);
+        let message = match code {
+            "E0205" => format!("`{word}` is not an operator of this language"),
+            _ => format!("expected {wanted}, found `{word}`"),
+        };
+        self.fault(code, range, message, help);
     }
 
     fn recover(&mut self) {
@@ -225,107 +248,75 @@ impl Parser<'_> {
         Node { kind: Kind::Broken, range, depth: 1 }
     }
 
-    fn expr(&mut self) -> Node {
+    /// An expression whose operators bind at least as strongly as `power`.
+    fn expr(&mut self, power: u8) -> Node {
         let range = self.range();
         if self.level >= self.limits.depth.saturating_mul(2) {
             self.limit("E0403", range, format!("the expression is nested deeper than {}", self.limits.depth));
             return self.broken(range);
         }
         self.level += 1;
-        let node = self.choice();
+        let mut left = self.unary();
+        while let Some((mark, own)) = self.operator().filter(|(_, own)| *own >= power) {
+            left = match mark {
+                "?" => self.choice(left),
+                "&&" => self.chain(left, mark, own, Kind::And),
+                "||" => self.chain(left, mark, own, Kind::Or),
+                _ => self.binary(left, mark, own),
+            };
+        }
         self.level -= 1;
-        node
+        left
     }
 
-    fn choice(&mut self) -> Node {
-        let condition = self.any_of();
-        if !self.accept("?") {
-            return condition;
+    /// The operator that stands here and how strongly it binds. What other languages write instead is told.
+    fn operator(&mut self) -> Option<(&'static str, u8)> {
+        let (word, found) = match self.peek() {
+            Token::Mark(mark) => (*mark, BINDING.iter().find(|(known, _)| known == mark).copied()),
+            Token::Ident(word) if &**word == "in" => ("in", Some(("in", RELATION))),
+            Token::Ident(word) if foreign(word).0 == "E0205" => ("and", None),
+            _ => return None,
+        };
+        if found.is_none() && foreign(word).0 == "E0205" {
+            self.unexpected("an operator");
+            return self.operator();
         }
-        let yes = self.any_of();
+        found
+    }
+
+    fn choice(&mut self, condition: Node) -> Node {
+        self.at += 1;
+        let yes = self.expr(CHOICE + 1);
         if !self.accept(":") {
             self.unexpected("`:` of `condition ? a : b`");
             return self.broken(condition.range);
         }
-        let no = self.expr();
+        let no = self.expr(CHOICE);
         let range = condition.range.to(no.range);
         self.node(Kind::Choice(Box::new([condition, yes, no])), range)
     }
 
-    fn any_of(&mut self) -> Node {
-        self.chain("||", Self::all_of, Kind::Or)
-    }
-
-    fn all_of(&mut self) -> Node {
-        self.chain("&&", Self::relation, Kind::And)
-    }
-
-    fn chain(&mut self, mark: &str, part: fn(&mut Self) -> Node, kind: fn(Vec<Node>) -> Kind) -> Node {
-        let first = part(self);
-        if self.mark() != Some(mark) {
-            return first;
-        }
+    fn chain(&mut self, first: Node, mark: &str, own: u8, kind: fn(Vec<Node>) -> Kind) -> Node {
+        let start = first.range;
         let mut parts = vec![first];
         while self.accept(mark) {
-            parts.push(part(self));
+            parts.push(self.expr(own + 1));
         }
-        let range = parts.first().map_or_else(Range::default, |n| n.range);
-        let range = parts.last().map_or(range, |last| range.to(last.range));
+        let range = parts.last().map_or(start, |last| start.to(last.range));
         self.node(kind(parts), range)
     }
 
-    fn relation_mark(&self) -> Option<&'static str> {
-        match self.peek() {
-            Token::Mark(mark @ ("==" | "!=" | "<" | "<=" | ">" | ">=")) => Some(mark),
-            Token::Ident(word) if &**word == "in" => Some("in"),
-            _ => None,
-        }
-    }
-
-    fn relation(&mut self) -> Node {
-        let left = self.binary(0);
-        let Some(mark) = self.relation_mark() else {
-            self.foreign_operator();
-            return left;
-        };
+    fn binary(&mut self, left: Node, mark: &'static str, own: u8) -> Node {
         self.at += 1;
-        let right = self.binary(0);
+        let right = self.expr(own + 1);
         let range = left.range.to(right.range);
         let node = self.node(Kind::Binary(mark, Box::new(left), Box::new(right)), range);
-        if self.relation_mark().is_some() {
+        if own == RELATION && self.operator().is_some_and(|(_, next)| next == RELATION) {
             let help = "compare two things at a time: `a < b && b < c`".to_owned();
             self.fault("E0206", self.range(), "comparisons cannot be chained", Some(help));
             self.recover();
         }
         node
-    }
-
-    /// `a = b`, `a and b`, `a is b`: words and marks of other languages where an operator may stand.
-    fn foreign_operator(&mut self) {
-        let here = self.mark().or(self.word().map(|_| "")).unwrap_or("none");
-        let known = match self.peek() {
-            Token::Mark(mark) => foreign(mark).0 == "E0205",
-            Token::Ident(word) => foreign(word).0 == "E0205",
-            _ => false,
-        };
-        if known && here != "none" {
-            self.unexpected("an operator");
-        }
-    }
-
-    /// Sums (level 0) and products (level 1), left to right.
-    fn binary(&mut self, level: u8) -> Node {
-        let mut left = if level == 0 { self.binary(1) } else { self.unary() };
-        loop {
-            let mark = match (level, self.mark()) {
-                (0, Some(mark @ ("+" | "-"))) | (1, Some(mark @ ("*" | "/" | "%"))) => mark,
-                _ => return left,
-            };
-            self.at += 1;
-            let right = if level == 0 { self.binary(1) } else { self.unary() };
-            let range = left.range.to(right.range);
-            left = self.node(Kind::Binary(mark, Box::new(left), Box::new(right)), range);
-        }
     }
 
     fn unary(&mut self) -> Node {
@@ -391,7 +382,7 @@ impl Parser<'_> {
             return items;
         }
         loop {
-            items.push(self.expr());
+            items.push(self.expr(CHOICE));
             if self.accept(",") {
                 continue;
             }
@@ -478,7 +469,7 @@ impl Parser<'_> {
 
     fn parenthesised(&mut self) -> Node {
         let open = self.take();
-        let mut node = self.expr();
+        let mut node = self.expr(CHOICE);
         if !self.accept(")") {
             if *self.peek() == Token::End && !self.stopped {
                 self.fault("E0204", open, "this `(` is never closed", None);

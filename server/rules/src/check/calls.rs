@@ -194,7 +194,7 @@ impl<'s> Checker<'s> {
             "endsWith" => Func::EndsWith,
             _ => Func::Contains,
         };
-        let nullable = on.nullable || part.nullable;
+        let nullable = !env.sealed && (on.nullable || part.nullable);
         Typed { expr: Expr::Call(func, vec![on.expr, part.expr]), ty: Ty::Bool, nullable, span: on.span }
     }
 
@@ -214,10 +214,12 @@ impl<'s> Checker<'s> {
             Ok(pattern) => {
                 self.compared(&on, on_node, env);
                 let pattern = Pattern(Arc::new(pattern));
-                Typed { expr: Expr::Matches(Box::new(on.expr), pattern), ty: Ty::Bool, ..on }
+                let nullable = !env.sealed && on.nullable;
+                Typed { expr: Expr::Matches(Box::new(on.expr), pattern), ty: Ty::Bool, nullable, span: on.span }
             }
             Err(error) => {
-                let help = error.to_string().lines().last().unwrap_or_default().to_owned();
+                let told = error.to_string();
+                let help = told.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 self.report_help("E0422", env, arg.range, "this regular expression is broken or too large", help)
             }
         }
@@ -377,6 +379,8 @@ impl<'s> Checker<'s> {
             // A list of text may still turn out to hold words of an enum; its own type knows more than the parameter's.
             vars.push((param.clone(), typed));
         }
+        let called_at = self.called_at;
+        self.called_at = called_at.or_else(|| Some(env.text.locate(node.range.start, node.range.end)));
         let mut inner = Env { text: function.text, vars, in_function: true, ..env.clone() };
         self.calls.push(declared);
         let typed = if boolean {
@@ -386,6 +390,7 @@ impl<'s> Checker<'s> {
             self.expr(&function.body, &mut inner)
         };
         self.calls.pop();
+        self.called_at = called_at;
         typed
     }
 }

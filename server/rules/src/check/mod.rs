@@ -15,7 +15,7 @@ use crate::narrow::{Outcome, forcing};
 use crate::normalise;
 use crate::syntax::{Kind, Node, Range, SourceLimits};
 use crate::types::{Bounds, Ty, Typed};
-use stead_schema::{CollectionId, Diagnostic, RuleText, Schema, Slot, SlotSet, Value};
+use stead_schema::{CollectionId, Diagnostic, RuleText, Schema, Slot, SlotSet, Span, Value};
 use std::collections::HashMap;
 
 /// A declared function, parsed.
@@ -150,6 +150,10 @@ pub(crate) struct Checker<'s> {
     cost: u32,
     next_var: u16,
     calls: Vec<&'s str>,
+    /// The outermost call that is being inlined.
+    called_at: Option<Span>,
+    /// Levels of parts above the one being checked, calls included.
+    level: usize,
     stopped: bool,
 }
 
@@ -172,6 +176,8 @@ impl<'s> Checker<'s> {
             cost: 0,
             next_var: 0,
             calls: Vec::new(),
+            called_at: None,
+            level: 0,
             stopped: false,
         }
     }
@@ -252,7 +258,9 @@ impl<'s> Checker<'s> {
             return Typed::new(NULL, Ty::Broken, false, env.text.locate(range.start, range.end));
         }
         self.stopped = true;
-        self.report(code, env, range, message)
+        // Inside a function, the call that led there is what its author can shorten.
+        let span = self.called_at.unwrap_or_else(|| env.text.locate(range.start, range.end));
+        self.push(env, Diagnostic::new(code, span, message), range)
     }
 
     /// Counts `size` more parts; false when there are too many.
@@ -285,6 +293,9 @@ impl<'s> Checker<'s> {
 
     /// An expression in a boolean position.
     fn truth(&mut self, node: &Node, env: &mut Env<'_>) -> Expr {
+        if !self.descend(env, node.range) {
+            return NULL;
+        }
         let mark = env.known.len();
         let expr = match &node.kind {
             Kind::And(parts) => {
@@ -318,7 +329,18 @@ impl<'s> Checker<'s> {
             _ => self.atom(node, env),
         };
         env.known.truncate(mark);
+        self.level -= 1;
         expr
+    }
+
+    /// One level down; false when that is too deep. The limit keeps this recursion within a thread's stack.
+    fn descend(&mut self, env: &Env<'_>, range: Range) -> bool {
+        if self.level >= self.limits.depth {
+            self.stop("E0403", env, range, "with its functions inlined, the expression is nested too deep");
+            return false;
+        }
+        self.level += 1;
+        true
     }
 
     /// Parts of `&&` or `||`; each may assume what the ones to its left did not decide.
@@ -373,10 +395,10 @@ impl<'s> Checker<'s> {
     fn expr(&mut self, node: &Node, env: &mut Env<'_>) -> Typed {
         let span = env.text.locate(node.range.start, node.range.end);
         let typed = |expr: Expr, ty: Ty| Typed::new(expr, ty, false, span);
-        if !self.room_for(1, env, node.range) {
+        if !self.room_for(1, env, node.range) || !self.descend(env, node.range) {
             return typed(NULL, Ty::Broken);
         }
-        match &node.kind {
+        let checked = match &node.kind {
             Kind::Null => Typed::new(NULL, Ty::Null, true, span),
             Kind::Bool(flag) => typed(if *flag { TRUE } else { FALSE }, Ty::Bool),
             Kind::Int(number) => {
@@ -401,7 +423,9 @@ impl<'s> Checker<'s> {
             }
             Kind::Choice(parts) => self.choice(parts, node, env),
             Kind::Broken => typed(NULL, Ty::Broken),
-        }
+        };
+        self.level -= 1;
+        checked
     }
 
     fn choice(&mut self, parts: &[Node; 3], node: &Node, env: &mut Env<'_>) -> Typed {

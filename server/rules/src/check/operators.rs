@@ -152,7 +152,8 @@ impl Checker<'_> {
         }
         self.compared(&a, left, env);
         self.compared(&b, right, env);
-        let nullable = a.nullable || b.nullable;
+        // What may be null was refused by `compared` already.
+        let nullable = !env.sealed && (a.nullable || b.nullable);
         let span = env.text.locate(node.range.start, node.range.end);
         Typed::new(Expr::Compare(op, Box::new(a.expr), Box::new(b.expr)), Ty::Bool, nullable, span)
     }
@@ -353,7 +354,7 @@ impl Checker<'_> {
         }
         self.compared(&a, left, env);
         self.compared(&list, right, env);
-        let nullable = a.nullable || list.nullable;
+        let nullable = !env.sealed && (a.nullable || list.nullable);
         Typed::new(Expr::In(Box::new(a.expr), Box::new(list.expr)), Ty::Bool, nullable, span)
     }
 
