@@ -1,6 +1,5 @@
 //! The ordered change log: what happened, in commit order. Every announcement is read from here.
 
-use crate::sqlite::changes;
 use crate::{Error, Store};
 use std::sync::Arc;
 use stead_schema::{CollectionId, Value};
@@ -63,7 +62,7 @@ impl Log {
     /// # Errors
     /// When the database cannot be read.
     pub async fn tail(&self) -> Result<u64, Error> {
-        self.store.read(async |reader| changes::tail(reader.connection)).await
+        self.store.read(async |reader| reader.session.tail()).await
     }
 
     /// At most `limit` changes after `seq`, in order; recent ones come from memory.
@@ -79,6 +78,6 @@ impl Log {
     }
 
     async fn older(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        self.store.read(async |reader| changes::after(reader.connection, reader.schema(), seq, limit)).await
+        self.store.read(async |reader| reader.session.changes_after(seq, limit)).await
     }
 }

@@ -5,7 +5,9 @@ use crate::sqlite::changes::Pending;
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::handle::Handle;
 use crate::sqlite::job::Job;
+use crate::sqlite::session::Session;
 use crate::sqlite::statement::command;
+use crate::sqlite::writing::Writing;
 use crate::{Error, Reader, Tx};
 
 /// Why a group was not committed.
@@ -58,11 +60,13 @@ fn transaction(
     for job in jobs {
         let mark = pending.len();
         command(handle, "SAVEPOINT job").map_err(undone)?;
-        let mut tx = Tx { reader: Reader { connection: handle, shape: &shape }, pending, full: false };
+        let session = Session { connection: handle, shape: &shape };
+        let writing = Writing { session, pending: &mut *pending, full: false };
+        let mut tx = Tx { reader: Reader { session }, writing };
         let keep = job.run(&mut tx);
         // Nobody in the group would find room; and SQLite ends a whole transaction by itself on a full disk or when
         // it cannot read or write at all.
-        if tx.full || handle.is_autocommit() {
+        if tx.writing.full || handle.is_autocommit() {
             return Err(Failure::Undone(Error::Full));
         }
         if !keep {

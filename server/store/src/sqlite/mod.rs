@@ -4,23 +4,27 @@
 //! sqlx for each connection.
 
 mod apply;
-pub(crate) mod cells;
-pub(crate) mod changes;
+mod cells;
+mod changes;
 mod checkpoint;
 mod ddl;
-pub(crate) mod errors;
+mod errors;
 mod group;
 mod handle;
 mod job;
 mod migrations;
 mod open;
 mod readers;
-pub(crate) mod statement;
+mod session;
+mod statement;
 mod survey;
-pub(crate) mod texts;
+mod texts;
 mod writer;
+mod writing;
 
 pub(crate) use job::Typed;
+pub(crate) use session::Session;
+pub(crate) use writing::Writing;
 
 use crate::ring::Ring;
 use crate::{Config, Error, Reader};
@@ -110,7 +114,7 @@ impl Database {
     {
         self.shared.readers.with(|handle| {
             let shape = self.shared.shape.load();
-            drive(job(&mut Reader { connection: handle, shape: &shape }))
+            drive(job(&mut Reader { session: Session { connection: handle, shape: &shape } }))
         })
     }
 
@@ -126,7 +130,7 @@ impl Database {
         self.shared.readers.with(|handle| {
             let _snapshot = Snapshot::begin(handle)?;
             let shape = self.shared.shape.load();
-            drive(job(&mut Reader { connection: handle, shape: &shape }))
+            drive(job(&mut Reader { session: Session { connection: handle, shape: &shape } }))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::sqlite::Shared;
 use crate::sqlite::job::Survey;
+use crate::sqlite::session::Session;
 use crate::{Error, Reader};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -114,7 +115,7 @@ fn work(index: usize, deadline: &Deadline, shared: &Shared, jobs: &Mutex<Receive
         let Some(handle) = slot.as_ref() else { continue };
         let shape = shared.shape.load();
         deadline.begin();
-        job.run(&mut Reader { connection: handle, shape: &shape });
+        job.run(&mut Reader { session: Session { connection: handle, shape: &shape } });
         deadline.end();
     }
 }

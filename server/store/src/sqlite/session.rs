@@ -1,0 +1,123 @@
+//! Reads on one connection, as [`crate::Reader`] and [`crate::Log`] promise them.
+
+use crate::sqlite::errors::from_sqlite;
+use crate::sqlite::texts::{self, Shape};
+use crate::sqlite::{cells, changes, statement};
+use crate::{Change, Error, Page, Row, Select, Shown, Sql, query};
+use rusqlite::Connection;
+use std::sync::Arc;
+use stead_rules::{Expr, Lookup};
+use stead_schema::{Collection, CollectionId, Schema, Slot, SlotSet, Value};
+
+/// A connection and the schema it reads by.
+#[derive(Clone, Copy)]
+pub(crate) struct Session<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) shape: &'c Shape,
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn schema(&self) -> &'c Arc<Schema> {
+        &self.shape.schema
+    }
+
+    pub(crate) fn fetch(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, Error> {
+        let mut found = Vec::new();
+        statement::each(self.connection, sql.sqlite, params, |row| {
+            let columns = row.as_ref().column_count();
+            let cell = |at| cells::decode_plain(row.get_ref(at).map_err(from_sqlite)?);
+            found.push(Row((0..columns).map(cell).collect::<Result<_, Error>>()?));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    pub(crate) fn find(&self, collection: &Collection, id: &str) -> Result<Option<Arc<[Value]>>, Error> {
+        let mut find =
+            self.connection.prepare_cached(&self.shape.texts(collection).find).map_err(from_sqlite)?;
+        find.raw_bind_parameter(1, id).map_err(from_sqlite)?;
+        let mut rows = find.raw_query();
+        match rows.next().map_err(from_sqlite)? {
+            Some(row) => statement::record(collection, row, SlotSet::EMPTY).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn select(&self, select: &Select<'_>) -> Result<Page, Error> {
+        let query = query::select(self.schema(), select);
+        let collection = select.collection;
+        let masks_from = collection.fields.len();
+        let mut page = Page::new();
+        statement::each(self.connection, &query.text, &query.params, |row| {
+            let mut hidden = SlotSet::EMPTY;
+            for (at, (slot, _)) in select.masks.iter().enumerate() {
+                // Null is not true: a mask that cannot be decided hides.
+                let seen: Option<i64> = row.get(masks_from + at).map_err(from_sqlite)?;
+                if seen != Some(1) {
+                    hidden.insert(*slot);
+                }
+            }
+            page.push(Shown { row: statement::record(collection, row, hidden)?, hidden });
+            Ok(())
+        })?;
+        Ok(page)
+    }
+
+    pub(crate) fn count(
+        &self,
+        collection: &Collection,
+        predicates: &[&Expr],
+        cap: u64,
+    ) -> Result<u64, Error> {
+        let query = query::count(self.schema(), collection, predicates, cap);
+        self.number(&query)
+    }
+
+    pub(crate) fn holds(&self, expr: &Expr, record: Option<(&Collection, &str)>) -> Result<bool, Error> {
+        let query = query::holds(self.schema(), expr, record);
+        let mut statement = statement::bind(self.connection, &query.text, &query.params)?;
+        let mut rows = statement.raw_query();
+        Ok(rows.next().map_err(from_sqlite)?.is_some())
+    }
+
+    pub(crate) fn lookup(&self, lookup: &Lookup, limit: u64) -> Result<u64, Error> {
+        let query = query::lookup(self.schema(), lookup, limit);
+        self.number(&query)
+    }
+
+    pub(crate) fn referrers(
+        &self,
+        collection: CollectionId,
+        slot: Slot,
+        key: &str,
+        limit: u32,
+    ) -> Result<Vec<Arc<[Value]>>, Error> {
+        let unknown = || Error::Database(format!("no field {slot:?} in {collection:?}"));
+        let collection = self.schema().get(collection).ok_or_else(unknown)?;
+        let text = texts::referrers(collection, slot).ok_or_else(unknown)?;
+        let mut found = Vec::new();
+        let params = [Value::text(key), Value::Int(i64::from(limit))];
+        statement::each(self.connection, &text, &params, |row| {
+            found.push(statement::record(collection, row, SlotSet::EMPTY)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    pub(crate) fn head(&self) -> Result<u64, Error> {
+        changes::newest(self.connection)
+    }
+
+    pub(crate) fn tail(&self) -> Result<u64, Error> {
+        changes::tail(self.connection)
+    }
+
+    pub(crate) fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+        changes::after(self.connection, self.schema(), seq, limit)
+    }
+
+    fn number(&self, query: &query::Statement) -> Result<u64, Error> {
+        let number = statement::integer(self.connection, &query.text, &query.params)?;
+        Ok(number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+}
