@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SteadError } from "../src/errors.js";
 import { Machine } from "../src/realtime/machine.js";
+import { orderBy } from "../src/realtime/order.js";
 import type { Input, Output } from "../src/realtime/signals.js";
 
 const query = { collection: "messages" };
@@ -396,6 +397,16 @@ test("records are ordered as the server orders them: null first, then by id", ()
     records.map(({ id }) => id),
     ["f", "e", "a", "b", "c", "d"],
   );
+});
+
+test("text is ordered by code point, as databases do", () => {
+  const order = orderBy("t");
+  const texts = ["", "Z", "a", "ab", "é", "\ufb01", "\u{1f600}", "\u{1f601}"];
+  const rows = texts.map((t, at) => ({ id: `${at}`, t }));
+  const shuffled = [...rows].reverse().sort(order);
+  assert.deepEqual(shuffled, rows);
+  const byBytes = [...texts].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  assert.deepEqual(byBytes, texts);
 });
 
 test("a watch without a snapshot starts empty and shows what comes", () => {

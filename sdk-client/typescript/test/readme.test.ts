@@ -1,8 +1,8 @@
-// Compiles every snippet of the README against the built package, as an app would.
+// Compiles what apps compile, against the built package: the README's snippets, and the types the server prints.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "./surroundings.js";
@@ -33,21 +33,44 @@ function snippets(language: string): { name: string | undefined; code: string }[
   return [...blocks].map(([, name, code = ""]) => ({ name, code }));
 }
 
-test("every TypeScript snippet of the README type-checks", () => {
-  const folder = join(root, "build/readme");
+/** Compiles files by name in a folder of their own; what the compiler says, nothing when all is well. */
+function compile(name: string, files: Record<string, string>): string {
+  const folder = join(root, "build", name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(TSCONFIG));
+  for (const [file, code] of Object.entries(files)) writeFileSync(join(folder, file), code);
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [compiler, "-p", folder], { encoding: "utf8" });
+  return status === 0 ? "" : stdout + stderr;
+}
+
+test("every TypeScript snippet of the README type-checks", () => {
   const found = snippets("ts");
   assert.ok(found.length >= 8);
-  for (const [at, { name, code }] of found.entries()) {
+  const files = found.map(({ name, code }, at) => {
     const alone = name !== undefined || code.includes("createClient");
-    writeFileSync(join(folder, name ?? `snippet-${at}.ts`), alone ? code : PRELUDE + code);
-  }
-  const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], {
-    encoding: "utf8",
+    return [name ?? `snippet-${at}.ts`, alone ? code : PRELUDE + code];
   });
-  assert.equal(tsc.status, 0, tsc.stdout + tsc.stderr);
+  assert.equal(compile("readme", Object.fromEntries(files)), "");
+});
+
+const printed = join(root, "../../server/schema/tests/apps/chat.ts");
+
+test("the types that the server prints fit", { skip: !existsSync(printed) && "the server is not here" }, () => {
+  const app = `${PRELUDE}
+const message = await stead.collection("messages").create({ room: "r", author: "a", body: "b" });
+message.body.toUpperCase();
+await stead.collection("messages").update(message.id, { tags: { $add: ["x"] } });
+await stead.collection("rooms").list({ filter: (f) => f.kind.eq("public") });
+// @ts-expect-error not one of the kinds
+await stead.collection("rooms").list({ filter: (f) => f.kind.eq("secret") });
+const session = await stead.auth.signUp({ email: "e", password: "p", data: { display: "Ann" } });
+session.user.display.toUpperCase();
+// @ts-expect-error no such field
+session.user.displai;
+`;
+  assert.equal(compile("printed", { "stead-types.ts": readFileSync(printed, "utf8"), "app.ts": app }), "");
 });
 
 test("the page of the README imports what the bundle exports", async () => {

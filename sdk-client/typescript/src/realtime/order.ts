@@ -1,6 +1,6 @@
 // Puts records in order, and tells what changed between two orders of them.
 //
-// It follows the server: null first, text by code unit, `id` last as the tie-break.
+// It follows the server: null first, text by code point, `id` last as the tie-break.
 
 import type { Row } from "./frames.js";
 
@@ -42,9 +42,20 @@ function compare(a: unknown, b: unknown): number {
   if (a === b) return 0;
   if (a === null) return -1;
   if (b === null) return 1;
-  const [left, right] =
-    typeof a === "object" || typeof b === "object" ? [JSON.stringify(a), JSON.stringify(b)] : [a, b];
-  return (left as string) < (right as string) ? -1 : left === right ? 0 : 1;
+  if (typeof a === "string" && typeof b === "string") return compareText(a, b);
+  if (typeof a === "object" || typeof b === "object") return compareText(JSON.stringify(a), JSON.stringify(b));
+  return (a as number) < (b as number) ? -1 : 1;
+}
+
+/** Databases compare the bytes of UTF-8, which is the order of code points; `<` compares the units of UTF-16. */
+function compareText(a: string, b: string): number {
+  // Surrogates stand for the highest code points, but lie below U+E000.
+  const rank = (unit: number) => (unit >= 0xe000 ? unit - 0x800 : unit >= 0xd800 ? unit + 0x2000 : unit);
+  for (let at = 0; at < a.length && at < b.length; at++) {
+    const order = rank(a.charCodeAt(at)) - rank(b.charCodeAt(at));
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
 }
 
 /** What leads from one array to the other. A record is the same object as long as it has not changed. */
