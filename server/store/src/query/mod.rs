@@ -1,10 +1,17 @@
 //! Generated SQL: predicates, sorts and pages over the tables of collections, from typed pieces.
 //!
-//! Identifiers come only from the schema and are quoted here; every value is bound.
+//! Identifiers come only from the schema and are quoted here; every value is bound. The text of a statement depends on
+//! its shape alone, never on values, so that prepared statements are found again by their text.
 
+mod expression;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use expression::{Plan, Writer};
 use std::sync::Arc;
-use stead_rules::{Expr, SortKey};
-use stead_schema::{Collection, Slot, SlotSet, Value};
+use stead_rules::{CmpOp, Expr, Lookup, SortKey};
+use stead_schema::{Collection, Schema, Slot, SlotSet, Value};
 
 /// Which records of a collection, in which order.
 #[derive(Clone, Copy)]
@@ -47,34 +54,80 @@ pub(crate) struct Statement {
 
 /// Columns: every field of the collection in slot order, then one 0/1 per mask in order of `select.masks`
 /// (1 = the field may be seen).
-pub(crate) fn select(schema: &stead_schema::Schema, select: &Select<'_>) -> Statement {
-    let _ = (schema, select);
-    unimplemented!()
+pub(crate) fn select(schema: &Schema, select: &Select<'_>) -> Statement {
+    let mut w = Writer::over(schema, select.collection, plan_of(select.predicates));
+    w.raw("SELECT ");
+    for (slot, _) in select.collection.slots() {
+        w.raw(if slot == Slot::ID { "" } else { ", " });
+        w.shown_column(slot, select.masks);
+    }
+    for (_, mask) in select.masks {
+        w.raw(", coalesce(");
+        w.condition(mask);
+        w.raw(", 0)");
+    }
+    w.from(select.collection);
+    w.filter(select.predicates);
+    if let Some(after) = select.after {
+        w.raw(if select.predicates.is_empty() { " WHERE " } else { " AND " });
+        order::after(&mut w, select, after);
+    }
+    order::by(&mut w, select);
+    w.raw(" LIMIT ");
+    w.bind(Value::Int(i64::from(select.limit)));
+    w.finish()
 }
 
 /// One row, one integer: how many records make all predicates true, at most `cap`.
-pub(crate) fn count(
-    schema: &stead_schema::Schema,
-    collection: &Collection,
-    predicates: &[&Expr],
-    cap: u64,
-) -> Statement {
-    let _ = (schema, collection, predicates, cap);
-    unimplemented!()
+pub(crate) fn count(schema: &Schema, collection: &Collection, predicates: &[&Expr], cap: u64) -> Statement {
+    let mut w = Writer::over(schema, collection, plan_of(predicates));
+    w.raw("SELECT count(*) FROM (SELECT 1");
+    w.from(collection);
+    w.filter(predicates);
+    w.limit(cap);
+    w.raw(")");
+    w.finish()
 }
 
 /// One row (1) when the expression is true, none otherwise.
-pub(crate) fn holds(
-    schema: &stead_schema::Schema,
-    expr: &Expr,
-    record: Option<(&Collection, &str)>,
-) -> Statement {
-    let _ = (schema, expr, record);
-    unimplemented!()
+pub(crate) fn holds(schema: &Schema, expr: &Expr, record: Option<(&Collection, &str)>) -> Statement {
+    let mut w = match record {
+        Some((collection, _)) => Writer::over(schema, collection, Plan::Point),
+        None => Writer::over_nothing(schema),
+    };
+    w.raw("SELECT 1");
+    if let Some((collection, id)) = record {
+        w.from(collection);
+        w.raw(" WHERE t.\"id\" = ");
+        w.bind(Value::text(id));
+        w.raw(" AND ");
+    } else {
+        w.raw(" WHERE ");
+    }
+    w.condition(expr);
+    w.finish()
 }
 
 /// One row, one integer: how many records make the body of a bound lookup true, at most `limit`.
-pub(crate) fn lookup(schema: &stead_schema::Schema, lookup: &stead_rules::Lookup, limit: u64) -> Statement {
-    let _ = (schema, lookup, limit);
-    unimplemented!()
+pub(crate) fn lookup(schema: &Schema, lookup: &Lookup, limit: u64) -> Statement {
+    let mut w = Writer::over_nothing(schema);
+    w.raw("SELECT count(*) FROM (");
+    w.candidates(lookup, "1", |w| w.condition(&lookup.body));
+    w.limit(limit);
+    w.raw(")");
+    w.finish()
+}
+
+/// A statement about one record asks point by point; one about many gathers sets first.
+fn plan_of(predicates: &[&Expr]) -> Plan {
+    let names_one = |expr: &&&Expr| match expr {
+        Expr::Compare(CmpOp::Eq, a, b) => {
+            matches!(
+                (&**a, &**b),
+                (Expr::Row(Slot::ID), Expr::Literal(_)) | (Expr::Literal(_), Expr::Row(Slot::ID))
+            )
+        }
+        _ => false,
+    };
+    if predicates.iter().any(|p| names_one(&p)) { Plan::Point } else { Plan::Set }
 }
