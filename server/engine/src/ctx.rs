@@ -145,6 +145,11 @@ impl Project {
         self.0.clock.now()
     }
 
+    /// Where unpredictable bytes come from.
+    pub(crate) fn randomness(&self) -> &dyn Random {
+        &*self.0.random
+    }
+
     /// Unpredictable bytes.
     ///
     /// # Errors

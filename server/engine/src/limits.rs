@@ -57,3 +57,33 @@ pub const SOCKET_FRAMES_MAX: usize = 256;
 pub const SOCKET_BYTES_MAX: usize = 512 * 1024;
 /// Seconds between pings.
 pub const SOCKET_PING_S: u64 = 25;
+/// Longest password in characters.
+pub const PASSWORD_CHARS_MAX: usize = 256;
+/// Longest e-mail address in bytes (RFC 5321 §4.5.3.1.3 without the angle brackets).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Password hashes that may wait for a thread.
+pub const HASH_QUEUE_MAX: usize = 48;
+/// Longest that a password hash waits before it begins, in milliseconds.
+pub const HASH_WAIT_MS: u64 = 2_000;
+/// Longest bearer token that is looked at, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 4096;
+/// Access tokens whose check is remembered.
+pub const TOKENS_REMEMBERED_MAX: u64 = 20_000;
+/// Sessions kept in memory.
+pub const SESSIONS_REMEMBERED_MAX: u64 = 20_000;
+/// Sessions of one user; one more ends the oldest.
+pub const SESSIONS_PER_USER_MAX: usize = 100;
+/// A session that is not refreshed for this long ends, in seconds (30 days).
+pub const SESSION_IDLE_S: i64 = 30 * 86_400;
+/// A session ends after this long in any case, in seconds (180 days).
+pub const SESSION_LIFE_S: i64 = 180 * 86_400;
+/// How long a refresh token may be repeated and gives the same successor, in milliseconds.
+pub const REFRESH_REPEAT_MS: i64 = 10_000;
+/// Operator token life in seconds.
+pub const OPERATOR_TOKEN_S: i64 = 3_600;
+/// Wrong passwords in a row before an account has to wait, for one address of the network.
+pub const SIGN_IN_FREE_FAILURES: u32 = 5;
+/// Longest such wait in milliseconds.
+pub const SIGN_IN_WAIT_MS_MAX: i64 = 900_000;
+/// Accounts times addresses whose failures are counted.
+pub const SIGN_IN_COUNTERS_MAX: u64 = 50_000;

@@ -121,6 +121,11 @@ async fn insert(
             }
             let inserted = tx.insert(collection, Arc::clone(&row), None, now.us()).await;
             inserted.map_err(|error| located(&path, number, refused(collection, error)))?;
+            if let Some(email) = email_of(collection, &row) {
+                auth::set_email(tx, access::id(&row), email)
+                    .await
+                    .map_err(|error| located(&path, number, error))?;
+            }
             if let Some(phc) = password {
                 auth::set_password(tx, access::id(&row), &phc, now.us()).await?;
             }
@@ -129,6 +134,12 @@ async fn insert(
         Ok::<usize, Error>(made)
     };
     project.store().write(job).await
+}
+
+/// The address a seeded user signs in with.
+fn email_of<'r>(collection: &Collection, row: &'r [Value]) -> Option<&'r str> {
+    let (slot, _) = collection.field("email").filter(|_| collection.kind == Kind::Auth)?;
+    row.get(slot.index())?.as_text()
 }
 
 async fn exists(project: &Project, collection: &Collection, id: &str) -> Result<bool, Error> {

@@ -1,50 +1,133 @@
 //! Operators: the people who run the server. Made on the command line, never by a first visitor.
+//!
+//! An operator's token is looked up in the database each time, because another process (the command line) may reset
+//! it. Every write here leaves its row in the audit trail, in the same transaction.
 
-use crate::{Ctx, Error, Project};
-use serde_json::Value;
-use stead_store::Tx;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use crate::auth::{self, Claims, Email, OperatorClaims, Pair};
+use crate::{Caller, Ctx, Error, OperatorCaller, Project, limits};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use stead_schema::Value;
+use stead_store::{Row, Tx};
 use stead_wire::auth::PasswordSignIn;
+use stead_wire::{Code, FieldProblem, Instant};
 
 /// Tables of this slice.
-pub const MIGRATIONS: &[(&str, &str)] = &[];
+pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;
 
-/// Adds an operator.
+/// Fewest characters of an operator's password; the app's own minimum counts when it is higher.
+pub const OPERATOR_PASSWORD_CHARS_MIN: usize = 12;
+
+/// Who acts when a command of the server's own acts.
+const SERVER: &str = "server";
+
+/// Adds an operator; its id.
 ///
 /// # Errors
-/// `field_invalid`, `unique_violation`.
+/// `field_invalid`, `unique_violation`, `hash_busy`.
 pub async fn add_operator(project: &Project, email: &str, password: &str) -> Result<String, Error> {
-    let _ = (project, email, password);
-    unimplemented!()
+    let (email, phc) = checked(project, email, password).await?;
+    let (id, at) = (project.new_id()?.into_string(), project.now().us());
+    let added = id.clone();
+    let job = async move |tx: &mut Tx<'_>| {
+        let params = [Value::text(&id), Value::text(&email.canonical), Value::text(phc), Value::Int(at)];
+        if tx.execute(&sql::ADD, &params).await? == 0 {
+            let problem = FieldProblem::of_field("email", "not_unique", "This operator exists already.");
+            return Err(Error { fields: vec![problem], ..Error::new(Code::UniqueViolation) });
+        }
+        audit(tx, SERVER, "operators.add", &format!("operators/{id}"), at).await
+    };
+    project.store().write(job).await?;
+    Ok(added)
 }
 
 /// Every operator: `[{id, email, created_at}]`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn operators(project: &Project) -> Result<Value, Error> {
-    let _ = project;
-    unimplemented!()
+pub async fn operators(project: &Project) -> Result<Json, Error> {
+    let rows = fetch(project, &sql::LIST, &[]).await?;
+    let shown = |row: &Row| -> Result<Json, Error> {
+        let created_at = Instant(row.int(2)?).to_string();
+        Ok(json!({ "id": row.text(0)?, "email": row.text(1)?, "created_at": created_at }))
+    };
+    rows.iter().map(shown).collect::<Result<Vec<_>, _>>().map(Json::Array)
 }
 
 /// Sets a new password and ends the operator's sessions.
 ///
 /// # Errors
-/// `record_not_found`, `field_invalid`.
+/// `record_not_found`, `field_invalid`, `hash_busy`.
 pub async fn reset_operator(project: &Project, email: &str, password: &str) -> Result<(), Error> {
-    let _ = (project, email, password);
-    unimplemented!()
+    let (email, phc) = checked(project, email, password).await?;
+    let at = project.now().us();
+    let job = async move |tx: &mut Tx<'_>| {
+        let params = [Value::text(&email.canonical), Value::text(phc)];
+        if tx.execute(&sql::RESET, &params).await? == 0 {
+            return Err(Error::with(Code::RecordNotFound, "There is no operator with this address."));
+        }
+        audit(tx, SERVER, "operators.reset", &format!("operators/{}", email.canonical), at).await
+    };
+    project.store().write(job).await
 }
 
 /// Signs an operator in: `{access_token, token_type, expires_in, operator: {id, email}}`.
 ///
 /// # Errors
-/// `invalid_credentials`, `hash_busy`.
-pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<Value, Error> {
-    let _ = (cx, body);
-    unimplemented!()
+/// `invalid_credentials`, `rate_limited`, `hash_busy`.
+pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<Json, Error> {
+    let email = Email::parse(&body.email).map(|email| email.canonical).unwrap_or_default();
+    let rows = fetch(&cx.project, &sql::BY_EMAIL, &[Value::text(&email)]).await?;
+    let stored = rows.first().map(|row| row.text(1)).transpose()?;
+    let pair = Pair::new("operator", &email, cx.meta.ip.as_deref());
+    auth::verify_password(cx, &pair, &body.password, stored).await?;
+    let Some(row) = rows.first() else { return Err(Error::new(Code::InvalidCredentials)) };
+    let (id, epoch, at) = (row.text(0)?.to_owned(), row.int(2)?, cx.now.us());
+    let claims = OperatorClaims {
+        iss: auth::issuer(&cx.project),
+        sub: id.clone(),
+        exp: at / 1_000_000 + limits::OPERATOR_TOKEN_S,
+        iat: at / 1_000_000,
+        jti: cx.project.new_id()?.into_string(),
+        epoch,
+    };
+    let access_token = auth::sign_token(&cx.project, &Claims::Operator(claims))?;
+    let actor = format!("operator:{id}");
+    let job = async move |tx: &mut Tx<'_>| audit(tx, &actor, "operators.sign_in", "", at).await;
+    cx.project.store().write(job).await?;
+    Ok(json!({
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": limits::OPERATOR_TOKEN_S,
+        "operator": { "id": id, "email": email },
+    }))
 }
 
-/// Notes what an operator did, in the transaction that did it.
+/// The operator of a token whose signature was checked.
+///
+/// # Errors
+/// `token_invalid` when the operator is gone or was reset, `token_expired`.
+pub(crate) async fn admit(project: &Project, claims: &OperatorClaims, now: Instant) -> Result<Caller, Error> {
+    if now.us() / 1_000_000 >= claims.exp {
+        return Err(Error::new(Code::TokenExpired));
+    }
+    let rows = fetch(project, &sql::BY_ID, &[Value::text(&claims.sub)]).await?;
+    let row = rows.first().ok_or_else(|| Error::new(Code::TokenInvalid))?;
+    if row.int(1)? != claims.epoch {
+        return Err(Error::new(Code::TokenInvalid));
+    }
+    Ok(Caller::Operator(Arc::new(OperatorCaller {
+        id: Arc::from(claims.sub.as_str()),
+        email: Arc::from(row.text(0)?),
+        expires_s: claims.exp,
+    })))
+}
+
+/// Notes who did what to whom, in the transaction that does it.
 ///
 /// # Errors
 /// When the database fails.
@@ -55,6 +138,23 @@ pub(crate) async fn audit(
     target: &str,
     at: i64,
 ) -> Result<(), Error> {
-    let _ = (tx, actor, action, target, at);
-    unimplemented!()
+    let params = [Value::Int(at), Value::text(actor), Value::text(action), Value::text(target)];
+    tx.execute(&sql::AUDIT, &params).await?;
+    Ok(())
+}
+
+/// A proper address and the stored form of a proper password, or every problem.
+async fn checked(project: &Project, email: &str, password: &str) -> Result<(Email, String), Error> {
+    let chars_min = project.catalogue().schema.app.password_chars_min.max(OPERATOR_PASSWORD_CHARS_MIN);
+    let email = Email::parse(email);
+    let mut problems: Vec<FieldProblem> = email.is_none().then(Email::problem).into_iter().collect();
+    problems.extend(auth::password_problem(password, chars_min, email.as_ref()));
+    match email {
+        Some(email) if problems.is_empty() => Ok((email, auth::hash_password(project, password).await?)),
+        _ => Err(Error::fields(problems)),
+    }
+}
+
+async fn fetch(project: &Project, statement: &stead_store::Sql, params: &[Value]) -> Result<Vec<Row>, Error> {
+    project.store().read(async |reader| Ok::<_, Error>(reader.fetch(statement, params).await?)).await
 }

@@ -1,16 +1,58 @@
 //! Sign-up, sign-in, sessions and tokens of the app's users.
+//!
+//! The only room that makes a [`Caller`]. Credentials never leave it: no password, hash, key or token in a log, an error
+//! or `Debug`. Users themselves are records and change under their rules; what is secret lives in tables of this slice.
 
-use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random};
-use serde_json::{Map, Value};
-use stead_store::{Store, Tx};
-use stead_wire::Instant;
+mod access_token;
+mod authenticate;
+mod crypto;
+mod email;
+mod follow;
+mod hashing;
+mod issue;
+mod keys;
+mod me;
+mod password;
+mod refresh;
+mod refresh_token;
+mod rotation;
+mod session;
+mod sessions;
+mod sign_in;
+mod sign_up;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod users;
+
+use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use stead_store::Store;
 use stead_wire::auth::{AuthSettings, PasswordSignIn, Refresh, SessionAnswer, SignOutScope, SignUp};
+use stead_wire::{Code, Instant};
+
+pub(crate) use access_token::{Claims, OperatorClaims};
+pub(crate) use email::Email;
+pub(crate) use password::problem as password_problem;
+pub(crate) use sign_in::verify as verify_password;
+pub(crate) use throttle::Pair;
+pub use users::set_roles;
+pub(crate) use users::{forget_user, hash_password, set_email, set_password};
 
 /// Tables of this slice.
-pub const MIGRATIONS: &[(&str, &str)] = &[];
+pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;
 
 /// Keys, the session cache and the hashing service of a project.
-pub struct Auth {}
+pub struct Auth {
+    secrets: crypto::Secrets,
+    tokens: access_token::AccessTokens,
+    sessions: Arc<session::Sessions>,
+    hashing: hashing::Hashing,
+    throttle: throttle::Throttle,
+    _follower: follow::Follower,
+}
 
 impl Auth {
     /// Loads the signing key (or makes the first one) and starts the hashing service.
@@ -24,18 +66,43 @@ impl Auth {
         clock: &dyn Clock,
         random: &dyn Random,
     ) -> Result<Self, Error> {
-        let _ = (store, limits, master_key, clock, random);
-        unimplemented!()
+        crypto::install();
+        let secrets = crypto::Secrets::derive(master_key)?;
+        let keys = keys::load(store, &secrets, clock, random).await?;
+        let sessions = Arc::new(session::Sessions::new(limits.access_token_s));
+        Ok(Self {
+            tokens: access_token::AccessTokens::new(keys)?,
+            hashing: hashing::Hashing::start(limits, random)?,
+            throttle: throttle::Throttle::new(),
+            _follower: follow::Follower::start(store, &sessions),
+            secrets,
+            sessions,
+        })
     }
 }
 
 /// Who a bearer token stands for. Sessions are checked from memory.
 ///
+/// A token that was checked before costs two look-ups in memory: no database, no signature.
+///
 /// # Errors
 /// `token_invalid`, `token_expired`; never silently anonymous.
 pub async fn authenticate(project: &Project, token: &str, now: Instant) -> Result<Caller, Error> {
-    let _ = (project, token, now);
-    unimplemented!()
+    authenticate::authenticate(project, token, now).await
+}
+
+/// The same caller with the roles of this moment: what a socket asks when the log says that a user's grants changed.
+///
+/// # Errors
+/// `token_invalid` when the session is over, `token_expired` when the token is.
+pub async fn renew(project: &Project, caller: &UserCaller, now: Instant) -> Result<Arc<UserCaller>, Error> {
+    authenticate::renew(project, caller, now).await
+}
+
+/// Whether the caller's session has not ended, from memory only; what ended before this process began is not known
+/// here, but then no socket of it is open. It says nothing about the token's own end.
+pub fn session_alive(project: &Project, caller: &UserCaller, now: Instant) -> bool {
+    project.auth().sessions.alive(caller, now)
 }
 
 /// Makes a user, then signs in.
@@ -43,8 +110,7 @@ pub async fn authenticate(project: &Project, token: &str, now: Instant) -> Resul
 /// # Errors
 /// `forbidden` when sign-up is closed, `field_invalid`, `unique_violation` on `/email`, `hash_busy`.
 pub async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SessionAnswer, Error> {
-    let _ = (cx, body);
-    unimplemented!()
+    sign_up::sign_up(cx, body).await
 }
 
 /// Signs in.
@@ -52,8 +118,7 @@ pub async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SessionAnswer, Error> {
 /// # Errors
 /// `invalid_credentials` for every reason alike, `hash_busy`, `rate_limited`.
 pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Error> {
-    let _ = (cx, body);
-    unimplemented!()
+    sign_in::sign_in(cx, body).await
 }
 
 /// Trades a refresh token for the next pair.
@@ -61,8 +126,7 @@ pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Er
 /// # Errors
 /// `token_invalid`, `token_expired`; a token used again after its successor was seen ends the session.
 pub async fn refresh(cx: &Ctx, body: Refresh) -> Result<SessionAnswer, Error> {
-    let _ = (cx, body);
-    unimplemented!()
+    refresh::refresh(cx, body).await
 }
 
 /// Ends sessions of the caller.
@@ -70,8 +134,7 @@ pub async fn refresh(cx: &Ctx, body: Refresh) -> Result<SessionAnswer, Error> {
 /// # Errors
 /// `token_required`.
 pub async fn sign_out(cx: &Ctx, scope: SignOutScope) -> Result<(), Error> {
-    let _ = (cx, scope);
-    unimplemented!()
+    sessions::sign_out(cx, scope).await
 }
 
 /// The caller's own record with `email`, as JSON bytes.
@@ -79,8 +142,7 @@ pub async fn sign_out(cx: &Ctx, scope: SignOutScope) -> Result<(), Error> {
 /// # Errors
 /// `token_required`.
 pub async fn me(cx: &Ctx) -> Result<Vec<u8>, Error> {
-    let _ = cx;
-    unimplemented!()
+    me::me(cx).await
 }
 
 /// Changes the caller's own record, under its rules.
@@ -88,8 +150,7 @@ pub async fn me(cx: &Ctx) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// As `records::update`.
 pub async fn update_me(cx: &Ctx, body: Map<String, Value>) -> Result<Vec<u8>, Error> {
-    let _ = (cx, body);
-    unimplemented!()
+    me::update_me(cx, body).await
 }
 
 /// The caller's sessions: `{"items": [{id, created_at, last_seen_at, user_agent?, ip?, current}]}` as JSON.
@@ -97,8 +158,7 @@ pub async fn update_me(cx: &Ctx, body: Map<String, Value>) -> Result<Vec<u8>, Er
 /// # Errors
 /// `token_required`.
 pub async fn sessions(cx: &Ctx) -> Result<Value, Error> {
-    let _ = cx;
-    unimplemented!()
+    sessions::list(cx).await
 }
 
 /// Ends one session of the caller.
@@ -106,45 +166,71 @@ pub async fn sessions(cx: &Ctx) -> Result<Value, Error> {
 /// # Errors
 /// `record_not_found`.
 pub async fn end_session(cx: &Ctx, session: &str) -> Result<(), Error> {
-    let _ = (cx, session);
-    unimplemented!()
+    sessions::end(cx, session).await
 }
 
 /// What a sign-in screen may offer.
 pub fn settings(cx: &Ctx) -> AuthSettings {
-    let _ = cx;
-    unimplemented!()
+    let catalogue = cx.project.catalogue();
+    let app = &catalogue.schema.app;
+    let users = catalogue.schema.users().is_some();
+    AuthSettings {
+        password: users,
+        sign_up: users && app.sign_up,
+        password_chars_min: app.password_chars_min,
+    }
 }
 
 /// Public keys as a JWK Set (RFC 7517 §5).
 pub fn jwks(project: &Project) -> Value {
-    let _ = project;
-    unimplemented!()
+    project.auth().tokens.jwk_set()
 }
 
-/// Ends the sessions of a user that goes, and removes the credentials.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<(), Error> {
-    let _ = (tx, user, at);
-    unimplemented!()
+/// The discovery document (OpenID Connect Discovery 1.0 §3), as far as it is true: other services can verify access
+/// tokens with it. There is no authorisation endpoint.
+pub fn openid_configuration(project: &Project, base_url: &str) -> Value {
+    let base_url = base_url.trim_end_matches('/');
+    json!({
+        "issuer": issuer(project),
+        "jwks_uri": format!("{base_url}/.well-known/jwks.json"),
+        "response_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "claims_supported": ["iss", "sub", "aud", "exp", "iat", "jti", "sid", "gen"],
+    })
 }
 
-/// A password as a PHC string.
-///
-/// # Errors
-/// `hash_busy`.
-pub(crate) async fn hash_password(project: &Project, password: &str) -> Result<String, Error> {
-    let _ = (project, password);
-    unimplemented!()
+/// What stands in `iss`: the app's address, or a fixed name while it has none.
+pub(crate) fn issuer(project: &Project) -> String {
+    let catalogue = project.catalogue();
+    catalogue
+        .schema
+        .app
+        .public_url
+        .as_deref()
+        .map_or_else(|| "urn:stead".to_owned(), |url| url.trim_end_matches('/').to_owned())
 }
 
-/// Sets a user's password.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn set_password(tx: &mut Tx<'_>, user: &str, phc: &str, at: i64) -> Result<(), Error> {
-    let _ = (tx, user, phc, at);
-    unimplemented!()
+/// Signs a token with the project's key.
+pub(crate) fn sign_token(project: &Project, claims: &Claims) -> Result<String, Error> {
+    project.auth().tokens.sign(claims)
+}
+
+/// The caller as a user of the app.
+fn signed_in(cx: &Ctx) -> Result<&Arc<UserCaller>, Error> {
+    match &cx.caller {
+        Caller::User(user) => Ok(user),
+        Caller::Anonymous => Err(Error::new(Code::TokenRequired)),
+        Caller::Operator(_) => {
+            Err(Error::with(Code::Forbidden, "An operator has no user record and no user sessions."))
+        }
+    }
+}
+
+/// The collection of `kind: auth`.
+fn users_of(schema: &stead_schema::Schema) -> Result<&stead_schema::Collection, Error> {
+    schema.users().ok_or_else(|| {
+        Error::with(Code::Forbidden, "This app has no users.")
+            .hint("Declare a collection of `kind: auth` in the app's schema.")
+    })
 }

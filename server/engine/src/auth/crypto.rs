@@ -1,0 +1,156 @@
+//! Keys derived from the master key, secrets at rest, and ES256 for the token library: the only room of this slice
+//! that names `ring`.
+//!
+//! One purpose per derived key. Nothing here shows a key in `Debug` or in an error.
+
+use crate::{Error, Random};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
+use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+};
+use ring::{digest, hkdf, hmac};
+
+/// XChaCha20-Poly1305 nonce bytes.
+const NONCE_BYTES: usize = 24;
+
+/// What the master key is used for, each use under a key of its own (HKDF-SHA256, RFC 5869).
+pub(super) struct Secrets {
+    at_rest: XChaCha20Poly1305,
+    refresh: hmac::Key,
+}
+
+impl Secrets {
+    pub(super) fn derive(master: &[u8; 32]) -> Result<Self, Error> {
+        let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, b"stead").extract(master);
+        let expand = |purpose: &str| -> Result<[u8; 32], Error> {
+            let mut key = [0; 32];
+            pseudorandom
+                .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+                .and_then(|material| material.fill(&mut key))
+                .map_err(|_| Error::internal("a key could not be derived"))?;
+            Ok(key)
+        };
+        Ok(Self {
+            at_rest: XChaCha20Poly1305::new(&expand("secrets at rest 1")?.into()),
+            refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
+        })
+    }
+
+    /// Encrypts; `place` (table and key of the row) is authenticated, so that a row cannot be moved.
+    pub(super) fn seal(&self, random: &dyn Random, place: &str, plain: &[u8]) -> Result<String, Error> {
+        let mut nonce = [0; NONCE_BYTES];
+        random.fill(&mut nonce)?;
+        let sealed = self
+            .at_rest
+            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
+            .map_err(|_| Error::internal("a secret could not be encrypted"))?;
+        Ok(format!("x1.{}", BASE64.encode([&nonce[..], &sealed].concat())))
+    }
+
+    /// Decrypts what [`Secrets::seal`] wrote for this place; `None` under another master key or after tampering.
+    pub(super) fn open(&self, place: &str, sealed: &str) -> Option<Vec<u8>> {
+        let bytes = BASE64.decode(sealed.strip_prefix("x1.")?).ok()?;
+        let (nonce, body) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+        self.at_rest.decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: place.as_bytes() }).ok()
+    }
+
+    /// The proof inside a refresh token.
+    pub(super) fn refresh_proof(&self, message: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.refresh, message).as_ref().to_vec()
+    }
+
+    /// Whether a proof is ours, in constant time.
+    pub(super) fn refresh_proof_fits(&self, message: &[u8], proof: &[u8]) -> bool {
+        hmac::verify(&self.refresh, message, proof).is_ok()
+    }
+}
+
+/// A new P-256 key: PKCS#8 and the public point as base64url `x` and `y`.
+///
+/// `ring` draws keys and ECDSA nonces itself; that is the one randomness which `ctx` cannot hand in.
+pub(super) fn new_p256() -> Result<(Vec<u8>, String, String), Error> {
+    let failed = |_| Error::internal("a signing key could not be made");
+    let random = SystemRandom::new();
+    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).map_err(failed)?;
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
+        .map_err(|error| Error::internal(error))?;
+    // Uncompressed point: 4, x, y (SEC 1 §2.3.3).
+    let point = pair.public_key().as_ref();
+    let (x, y) = point
+        .split_first()
+        .and_then(|(_, xy)| xy.split_at_checked(32))
+        .ok_or_else(|| Error::internal("the public key has an unknown form"))?;
+    Ok((document.as_ref().to_vec(), BASE64.encode(x), BASE64.encode(y)))
+}
+
+/// The key's JWK thumbprint (RFC 7638 §3), which serves as its `kid`.
+pub(super) fn thumbprint(x: &str, y: &str) -> String {
+    let jwk = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    BASE64.encode(digest::digest(&digest::SHA256, jwk.as_bytes()))
+}
+
+/// ES256 on `ring` for `jsonwebtoken`, which has no way to take a backend per call. The table holds functions only,
+/// no key and no state, so several projects of one process may share it.
+pub(super) fn install() {
+    static ES256: CryptoProvider = CryptoProvider {
+        signer_factory: |algorithm, key| match algorithm {
+            Algorithm::ES256 => Ok(Box::new(Es256Signer::read(key)?)),
+            _ => Err(JwtError::from(ErrorKind::InvalidAlgorithm)),
+        },
+        verifier_factory: |algorithm, key| match algorithm {
+            Algorithm::ES256 => Ok(Box::new(Es256Verifier(key.clone()))),
+            _ => Err(JwtError::from(ErrorKind::InvalidAlgorithm)),
+        },
+        key_utils: KeyUtils::new_unimplemented(),
+    };
+    // A second project of the process finds it installed already.
+    let _ = ES256.install_default();
+}
+
+struct Es256Signer(EcdsaKeyPair, SystemRandom);
+
+impl Es256Signer {
+    fn read(key: &EncodingKey) -> Result<Self, JwtError> {
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_bytes(), &random)
+            .map_err(|_| JwtError::from(ErrorKind::InvalidEcdsaKey))?;
+        Ok(Self(pair, random))
+    }
+}
+
+impl Signer<Vec<u8>> for Es256Signer {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        Ok(self.0.sign(&self.1, message).map_err(|_| SignatureError::new())?.as_ref().to_vec())
+    }
+}
+
+impl JwtSigner for Es256Signer {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
+    }
+}
+
+struct Es256Verifier(DecodingKey);
+
+impl Verifier<Vec<u8>> for Es256Verifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
+        let point = self.0.try_get_as_bytes().map_err(|_| SignatureError::new())?;
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+            .verify(message, signature)
+            .map_err(|_| SignatureError::new())
+    }
+}
+
+impl JwtVerifier for Es256Verifier {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
+    }
+}

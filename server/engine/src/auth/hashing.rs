@@ -1,0 +1,224 @@
+//! Password hashing on threads of its own: Argon2id (RFC 9106) with a bounded queue.
+//!
+//! It must never run on the threads that answer requests, and a request that goes away must not free its place while
+//! its hash is still being computed: the place belongs to the job.
+
+use crate::{Error, Limits, Random, limits};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use stead_wire::Code;
+use tokio::sync::oneshot;
+
+/// OWASP's second recommendation: 19 MiB, two passes, one lane. About 25 ms.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const OUTPUT_BYTES: usize = 32;
+/// Dearest stored hash that is computed; more could only be planted to stall the server.
+const STORED_MEMORY_KIB_MAX: u32 = 262_144;
+const STORED_PASSES_MAX: u32 = 10;
+const STORED_LANES_MAX: u32 = 8;
+
+/// The service. Its threads end with it.
+pub(super) struct Hashing {
+    queue: Arc<Queue>,
+    params: Params,
+    /// A hash of nothing under the current parameters, so that an unknown user costs as much as a known one.
+    decoy: PasswordHash,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+struct Job {
+    password: Vec<u8>,
+    salt: Salt,
+    params: Params,
+    algorithm: Algorithm,
+    queued: Instant,
+    answer: oneshot::Sender<Result<Output, Error>>,
+}
+
+impl Hashing {
+    pub(super) fn start(limits: &Limits, random: &dyn Random) -> Result<Self, Error> {
+        let params =
+            Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_BYTES)).map_err(Error::internal)?;
+        let mut output = [0; OUTPUT_BYTES];
+        random.fill(&mut output)?;
+        let decoy = phc(&params, fresh_salt(random)?, Output::new(&output).map_err(Error::internal)?)?;
+        let queue = Arc::new(Queue::default());
+        for number in 0..limits.hash_threads.clamp(1, 64) {
+            let queue = Arc::clone(&queue);
+            std::thread::Builder::new()
+                .name(format!("hash-{number}"))
+                .spawn(move || work(&queue))
+                .map_err(Error::internal)?;
+        }
+        Ok(Self { queue, params, decoy })
+    }
+
+    /// A PHC string for a new password.
+    ///
+    /// # Errors
+    /// `hash_busy`.
+    pub(super) async fn hash(&self, random: &dyn Random, password: &str) -> Result<String, Error> {
+        let salt = fresh_salt(random)?;
+        let output = self.run(password, salt, self.params.clone(), Algorithm::Argon2id).await?;
+        Ok(phc(&self.params, salt, output)?.to_string())
+    }
+
+    /// Whether the password belongs to the stored hash. Without one the work is the same and the answer no.
+    ///
+    /// # Errors
+    /// `hash_busy`.
+    pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Error> {
+        let known = stored.map(readable).transpose()?;
+        let decoyed = known.is_none();
+        let (algorithm, params, salt, expected) = match known {
+            Some(parts) => parts,
+            None => parts(&self.decoy)?,
+        };
+        let output = self.run(password, salt, params, algorithm).await?;
+        // `Output` compares in constant time.
+        Ok(output == expected && !decoyed)
+    }
+
+    /// Whether a stored hash was made with other parameters than today's.
+    pub(super) fn outdated(&self, stored: &str) -> bool {
+        let current = ParamsString::try_from(&self.params).ok();
+        !PasswordHash::new(stored)
+            .is_ok_and(|hash| hash.algorithm == ARGON2ID_IDENT && Some(hash.params) == current)
+    }
+
+    async fn run(
+        &self,
+        password: &str,
+        salt: Salt,
+        params: Params,
+        algorithm: Algorithm,
+    ) -> Result<Output, Error> {
+        let (answer, result) = oneshot::channel();
+        // How long a job waits is a duration, not a time of day; the project's clock may be set back by a test.
+        let queued = Instant::now();
+        self.queue.push(Job { password: password.into(), salt, params, algorithm, queued, answer })?;
+        result.await.map_err(|_| Error::internal("the hashing service is gone"))?
+    }
+}
+
+impl Drop for Hashing {
+    fn drop(&mut self) {
+        self.queue.state.lock().closed = true;
+        self.queue.arrived.notify_all();
+    }
+}
+
+impl Queue {
+    fn push(&self, job: Job) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        if state.jobs.len() >= limits::HASH_QUEUE_MAX {
+            return Err(busy());
+        }
+        state.jobs.push_back(job);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// The next job, or `None` when the service ends.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            self.arrived.wait(&mut state);
+        }
+    }
+}
+
+fn busy() -> Error {
+    tracing::warn!(limit = limits::HASH_QUEUE_MAX, "password hashing is busy");
+    Error::new(Code::HashBusy).retry_after_ms(limits::HASH_WAIT_MS)
+}
+
+fn work(queue: &Queue) {
+    // Kept for the life of the thread: 19 MiB fresh from the system for each hash cost as much as the hash.
+    let mut memory: Vec<Block> = Vec::new();
+    while let Some(job) = queue.next() {
+        if job.answer.is_closed() {
+            continue;
+        }
+        let in_time = job.queued.elapsed() <= Duration::from_millis(limits::HASH_WAIT_MS);
+        let result = if in_time { compute(&job, &mut memory) } else { Err(busy()) };
+        // The request may have gone away meanwhile.
+        let _ = job.answer.send(result);
+    }
+}
+
+fn compute(job: &Job, memory: &mut Vec<Block>) -> Result<Output, Error> {
+    let length = job.params.output_len().unwrap_or(OUTPUT_BYTES);
+    let argon2 = Argon2::new(job.algorithm, Version::V0x13, job.params.clone());
+    let blocks = job.params.block_count();
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output.get_mut(..length).ok_or_else(|| Error::internal("a stored hash is too long"))?;
+    if job.params.m_cost() > MEMORY_KIB {
+        // An imported hash; its larger memory is given back.
+        argon2.hash_password_into(&job.password, &job.salt, output).map_err(Error::internal)?;
+    } else {
+        memory.resize(blocks.max(memory.len()), Block::new());
+        argon2
+            .hash_password_into_with_memory(&job.password, &job.salt, output, &mut memory[..])
+            .map_err(Error::internal)?;
+    }
+    Output::new(output).map_err(Error::internal)
+}
+
+type Parts = (Algorithm, Params, Salt, Output);
+
+fn readable(stored: &str) -> Result<Parts, Error> {
+    parts(&PasswordHash::new(stored).map_err(Error::internal)?)
+}
+
+fn parts(hash: &PasswordHash) -> Result<Parts, Error> {
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(Error::internal)?;
+    let params = Params::try_from(hash).map_err(Error::internal)?;
+    let dear = params.m_cost() > STORED_MEMORY_KIB_MAX
+        || params.t_cost() > STORED_PASSES_MAX
+        || params.p_cost() > STORED_LANES_MAX;
+    match (hash.salt, hash.hash) {
+        (Some(salt), Some(output)) if !dear => Ok((algorithm, params, salt, output)),
+        _ => Err(Error::internal("a stored password hash is incomplete or too dear")),
+    }
+}
+
+fn phc(params: &Params, salt: Salt, output: Output) -> Result<PasswordHash, Error> {
+    Ok(PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).map_err(Error::internal)?,
+        salt: Some(salt),
+        hash: Some(output),
+    })
+}
+
+fn fresh_salt(random: &dyn Random) -> Result<Salt, Error> {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes)?;
+    Salt::new(&bytes).map_err(Error::internal)
+}

@@ -1,0 +1,55 @@
+//! The caller's own record, always with its address.
+
+use super::{authenticate, signed_in, sql, users_of};
+use crate::records::{self, Mode};
+use crate::{Ctx, Error};
+use serde_json::{Map, Value as Json};
+use stead_schema::Value;
+use stead_wire::Code;
+use stead_wire::records::ShowParams;
+
+pub(super) async fn me(cx: &Ctx) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(&shown(cx).await?).map_err(Error::internal)
+}
+
+pub(super) async fn update_me(cx: &Ctx, body: Map<String, Json>) -> Result<Vec<u8>, Error> {
+    let user = signed_in(cx)?;
+    let catalogue = cx.project.catalogue();
+    let users = users_of(&catalogue.schema)?;
+    let answer = records::update(cx, &users.name, &user.facts.id, Mode::Merge, body, None, None).await?;
+    serde_json::to_vec(&with_email(cx, &user.facts.id, &answer.body).await?).map_err(Error::internal)
+}
+
+/// The caller's record as the caller may see it. Where its rules hide it, its `id` and `email` remain: everybody may
+/// know who they are.
+pub(super) async fn shown(cx: &Ctx) -> Result<Json, Error> {
+    let user = signed_in(cx)?;
+    let catalogue = cx.project.catalogue();
+    let users = users_of(&catalogue.schema)?;
+    match records::get(cx, &users.name, &user.facts.id, &ShowParams::default()).await {
+        Ok(answer) => with_email(cx, &user.facts.id, &answer.body).await,
+        Err(error) if error.code == Code::RecordNotFound => with_email(cx, &user.facts.id, b"{}").await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn with_email(cx: &Ctx, id: &str, body: &[u8]) -> Result<Json, Error> {
+    let mut record: Map<String, Json> = serde_json::from_slice(body).map_err(Error::internal)?;
+    if !record.contains_key("id") {
+        record.insert("id".to_owned(), id.into());
+    }
+    if !record.contains_key("email") {
+        record.insert("email".to_owned(), email_of(cx, id).await?.into());
+    }
+    Ok(Json::Object(record))
+}
+
+async fn email_of(cx: &Ctx, id: &str) -> Result<String, Error> {
+    let rows = cx
+        .project
+        .store()
+        .read(async |reader| Ok::<_, Error>(reader.fetch(&sql::EMAIL_OF, &[Value::text(id)]).await?))
+        .await?;
+    // Without a row the user was removed a moment ago.
+    rows.first().map(|row| Ok(row.text(0)?.to_owned())).unwrap_or_else(|| Err(authenticate::invalid()))
+}

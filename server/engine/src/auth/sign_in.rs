@@ -1,0 +1,102 @@
+//! Sign-in with address and password. Every refusal reads alike and takes alike.
+
+use super::issue::Issue;
+use super::session::Beginning;
+use super::throttle::Pair;
+use super::{Email, sql, users, users_of};
+use crate::{Ctx, Error, limits};
+use std::sync::Arc;
+use stead_schema::Value;
+use stead_store::Tx;
+use stead_wire::Code;
+use stead_wire::auth::{PasswordSignIn, SessionAnswer};
+
+pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Error> {
+    let email = Email::parse(&body.email);
+    let account = email.as_ref().map_or("", |email| &email.canonical);
+    let pair = Pair::new("user", account, cx.meta.ip.as_deref());
+    let credentials = find(cx, account).await?;
+    let stored = credentials.as_ref().and_then(|(_, phc)| phc.as_deref());
+    verify(cx, &pair, &body.password, stored).await?;
+    // A password that fits has a user and a hash.
+    let Some((user, Some(stored))) = credentials else { return Err(refused()) };
+    let renewed = match cx.project.auth().hashing.outdated(&stored) {
+        true => Some(users::hash_password(&cx.project, &body.password).await?),
+        false => None,
+    };
+    let session = Arc::new(Beginning::draw(cx)?);
+    let entry = Entry { user, stored, renewed };
+    let job = {
+        let (cx, session) = (cx.clone(), Arc::clone(&session));
+        async move |tx: &mut Tx<'_>| entry.enter(tx, &cx, &session).await
+    };
+    let ended = cx.project.store().write(job).await?;
+    cx.project.auth().sessions.end(ended.iter().map(String::as_str));
+    Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(cx).await
+}
+
+/// Checks a password under the throttle, for users and operators.
+///
+/// # Errors
+/// `invalid_credentials`, `rate_limited`, `hash_busy`.
+pub(crate) async fn verify(
+    cx: &Ctx,
+    pair: &Pair,
+    password: &str,
+    stored: Option<&str>,
+) -> Result<(), Error> {
+    let auth = cx.project.auth();
+    auth.throttle.check(pair, cx.now)?;
+    // What nobody can have set is not worth its bytes, but costs the same time.
+    let possible = password.chars().take(limits::PASSWORD_CHARS_MAX + 1).count() <= limits::PASSWORD_CHARS_MAX;
+    let (password, stored) = if possible { (password, stored) } else { ("", None) };
+    if !auth.hashing.verify(password, stored).await? {
+        auth.throttle.failed(pair, cx.now);
+        tracing::info!(request.id = %cx.meta.request_id, "sign-in refused");
+        return Err(refused());
+    }
+    // Guesses sent at the same moment: those that end after the free ones were used up learn nothing.
+    auth.throttle.check(pair, cx.now)?;
+    auth.throttle.succeeded(pair);
+    Ok(())
+}
+
+fn refused() -> Error {
+    Error::new(Code::InvalidCredentials)
+}
+
+async fn find(cx: &Ctx, canonical: &str) -> Result<Option<(String, Option<String>)>, Error> {
+    let params = [Value::text(canonical)];
+    let rows = cx
+        .project
+        .store()
+        .read(async |reader| Ok::<_, Error>(reader.fetch(&sql::CREDENTIALS_BY_EMAIL, &params).await?))
+        .await?;
+    rows.first()
+        .map(|row| Ok((row.text(0)?.to_owned(), row.text_or_null(1).map(str::to_owned))))
+        .transpose()
+}
+
+struct Entry {
+    user: String,
+    stored: String,
+    renewed: Option<String>,
+}
+
+impl Entry {
+    /// Begins the session if the password is still the one that was checked.
+    async fn enter(self, tx: &mut Tx<'_>, cx: &Ctx, session: &Beginning) -> Result<Vec<String>, Error> {
+        let catalogue = cx.project.catalogue();
+        let users = users_of(&catalogue.schema)?;
+        let stored = tx.fetch(&sql::PASSWORD_OF, &[Value::text(&self.user)]).await?;
+        let same = stored.first().is_some_and(|row| row.text_or_null(0) == Some(self.stored.as_str()));
+        if !same || tx.find(users, &self.user).await?.is_none() {
+            return Err(refused());
+        }
+        if let Some(phc) = self.renewed {
+            let params = [Value::text(&self.user), Value::text(phc), Value::Int(cx.now.us())];
+            tx.execute(&sql::SET_PASSWORD, &params).await?;
+        }
+        session.insert(tx, &self.user).await
+    }
+}

@@ -1,0 +1,196 @@
+//! A small app on a database in memory, with a clock that tests move.
+
+use crate::{Caller, Clock, Ctx, Error, Limits, Project, ProjectConfig, RequestMeta, auth};
+use parking_lot::Mutex;
+use serde_json::{Map, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use stead_schema::SourceFile;
+use stead_store::ChangeKind;
+use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignUp};
+use stead_wire::{Code, Instant};
+
+const APP: &str = "auth: {roles: [editor, chief]}\n";
+const SCHEMA: &str = r#"
+collections:
+  users:
+    kind: auth
+    fields:
+      name: {type: text, max: 40}
+      rank: {type: int, default: 0, write: '"chief" in auth.roles'}
+    rules:
+      read:   resource.id == auth.id
+      update: resource.id == auth.id
+      delete: resource.id == auth.id
+"#;
+
+pub(crate) const MASTER: [u8; 32] = [7; 32];
+pub(crate) const PASSWORD: &str = "a long enough one";
+
+/// Time that stands still until it is moved.
+pub(crate) struct Hands(pub(crate) Mutex<Instant>);
+
+impl Clock for Hands {
+    fn now(&self) -> Instant {
+        *self.0.lock()
+    }
+}
+
+pub(crate) struct App {
+    pub(crate) project: Project,
+    clock: Arc<Hands>,
+    read: AtomicU64,
+}
+
+impl App {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(APP, Limits { hash_threads: 2, ..Limits::default() }).await
+    }
+
+    pub(crate) async fn open_with(app: &str, limits: Limits) -> Self {
+        let clock = Arc::new(Hands(Mutex::new(Instant::parse("2026-01-01T12:00:00Z").unwrap())));
+        let config = config(app, None, MASTER, limits, clock.clone());
+        let project = Project::open(config).await.map_err(|error| error.to_string()).unwrap();
+        let app = Self { project, clock, read: AtomicU64::new(0) };
+        app.events().await;
+        app
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.project.now()
+    }
+
+    pub(crate) fn pass(&self, seconds: f64) {
+        self.clock.0.lock().0 += (seconds * 1_000_000.0) as i64;
+    }
+
+    pub(crate) fn cx(&self, caller: Caller) -> Ctx {
+        self.cx_from(caller, "192.0.2.1")
+    }
+
+    pub(crate) fn cx_from(&self, caller: Caller, ip: &str) -> Ctx {
+        let request_id = self.project.new_id().unwrap();
+        Ctx::new(
+            self.project.clone(),
+            caller,
+            RequestMeta { request_id, ip: Some(Arc::from(ip)), origin: None },
+        )
+    }
+
+    pub(crate) fn nobody(&self) -> Ctx {
+        self.cx(Caller::Anonymous)
+    }
+
+    pub(crate) async fn sign_up(&self, name: &str) -> SessionAnswer {
+        auth::sign_up(&self.nobody(), form(name)).await.unwrap()
+    }
+
+    pub(crate) async fn sign_in(&self, name: &str) -> SessionAnswer {
+        auth::sign_in(&self.nobody(), sign_in(name, PASSWORD)).await.unwrap()
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Result<SessionAnswer, Error> {
+        auth::refresh(&self.nobody(), Refresh { refresh_token: token.to_owned() }).await
+    }
+
+    pub(crate) async fn caller(&self, token: &str) -> Result<Caller, Code> {
+        auth::authenticate(&self.project, token, self.now()).await.map_err(|error| error.code)
+    }
+
+    /// The context of a token that must be good.
+    pub(crate) async fn as_user(&self, token: &str) -> Ctx {
+        self.cx(self.caller(token).await.unwrap())
+    }
+
+    /// What was logged since the last call, as `auth <user> <session or *>` and `<collection> <id>`.
+    pub(crate) async fn events(&self) -> Vec<String> {
+        let log = self.project.store().log();
+        let changes = log.after(self.read.load(Ordering::Relaxed), 1000).await.unwrap();
+        if let Some(last) = changes.last() {
+            self.read.store(last.seq, Ordering::Relaxed);
+        }
+        let schema = self.project.catalogue().schema.clone();
+        changes
+            .iter()
+            .map(|change| match &change.kind {
+                ChangeKind::Auth { user, session } => {
+                    format!("auth {user} {}", session.as_deref().unwrap_or("*"))
+                }
+                ChangeKind::Record { collection, id, .. } => {
+                    format!("{} {id}", schema.get(*collection).unwrap().name)
+                }
+                ChangeKind::Schema => "schema".to_owned(),
+            })
+            .collect()
+    }
+
+    /// One integer from the database.
+    pub(crate) async fn count(&self, statement: &'static str) -> i64 {
+        let sql = stead_store::Sql::new(statement);
+        let rows =
+            self.project.store().read(async |r| Ok::<_, Error>(r.fetch(&sql, &[]).await?)).await.unwrap();
+        rows[0].int(0).unwrap()
+    }
+
+    /// Runs a statement behind the engine's back.
+    pub(crate) async fn meddle(&self, statement: &'static str) {
+        let sql = stead_store::Sql::new(statement);
+        self.project
+            .store()
+            .write(async move |tx: &mut stead_store::Tx<'_>| Ok::<_, Error>(tx.execute(&sql, &[]).await?))
+            .await
+            .unwrap();
+    }
+}
+
+pub(crate) fn config(
+    app: &str,
+    path: Option<std::path::PathBuf>,
+    master_key: [u8; 32],
+    limits: Limits,
+    clock: Arc<Hands>,
+) -> ProjectConfig {
+    let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+    let files = vec![file("schema/app.yaml", app), file("schema/users.yaml", SCHEMA)];
+    let schema = stead_schema::load(files)
+        .map_err(|rejected| rejected.diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>())
+        .unwrap();
+    let rules = stead_rules::compile(&schema).unwrap();
+    let store = stead_store::Config {
+        path,
+        readers: 2,
+        synchronous: stead_store::Synchronous::Normal,
+        migrations: Vec::new(),
+    };
+    let random = Arc::new(crate::ctx::SystemRandomness(ring::rand::SystemRandom::new()));
+    ProjectConfig { schema, rules, store, limits, master_key, clock, random }
+}
+
+pub(crate) fn address(name: &str) -> String {
+    format!("{name}@example.com")
+}
+
+pub(crate) fn form(name: &str) -> SignUp {
+    SignUp { email: address(name), password: PASSWORD.to_owned(), data: data(json!({ "name": name })) }
+}
+
+pub(crate) fn data(value: serde_json::Value) -> Map<String, serde_json::Value> {
+    value.as_object().unwrap().clone()
+}
+
+pub(crate) fn sign_in(name: &str, password: &str) -> PasswordSignIn {
+    PasswordSignIn { email: address(name), password: password.to_owned() }
+}
+
+pub(crate) fn paths(error: &Error) -> Vec<(&str, &str)> {
+    error.fields.iter().map(|field| (field.path.as_str(), field.code.as_str())).collect()
+}
+
+/// Waits for something another task does.
+pub(crate) async fn until(mut done: impl AsyncFnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !done().await {
+        assert!(std::time::Instant::now() < deadline, "it did not happen in 10 s");
+        tokio::task::yield_now().await;
+    }
+}

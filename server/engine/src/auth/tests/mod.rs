@@ -1,0 +1,8 @@
+//! Sign-in as sentences: every answer, and what the log says afterwards. Each guard also has its negative control.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+pub(crate) mod app;
+mod credentials;
+mod refreshing;
+mod revoking;
+mod tokens;

@@ -1,0 +1,90 @@
+//! What belongs to a user besides the record: address, password, roles. For sign-up, seeds, operators and removal.
+
+use super::{Email, session, sql, users_of};
+use crate::{Error, Project};
+use stead_schema::Value;
+use stead_store::Tx;
+use stead_wire::{Code, FieldProblem, Instant};
+
+/// A stored form of a password, made on the hashing service.
+///
+/// # Errors
+/// `hash_busy`.
+pub(crate) async fn hash_password(project: &Project, password: &str) -> Result<String, Error> {
+    project.auth().hashing.hash(project.randomness(), password).await
+}
+
+/// Sets a user's password from its stored form and ends the user's sessions.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn set_password(tx: &mut Tx<'_>, user: &str, phc: &str, at: i64) -> Result<(), Error> {
+    tx.execute(&sql::SET_PASSWORD, &[Value::text(user), Value::text(phc), Value::Int(at)]).await?;
+    let ids = session::live_ids(tx, user).await?;
+    session::revoke(tx, user, &ids, "password_changed", Instant(at)).await?;
+    Ok(())
+}
+
+/// Sets the address a user signs in with. The record's own `email` is the caller's to write.
+///
+/// # Errors
+/// `field_invalid`, or `unique_violation` on `/email`.
+pub(crate) async fn set_email(tx: &mut Tx<'_>, user: &str, email: &str) -> Result<(), Error> {
+    let email = Email::parse(email).ok_or_else(|| Error::fields(vec![Email::problem()]))?;
+    tx.execute(&sql::REMOVE_EMAIL, &[Value::text(user)]).await?;
+    claim_email(tx, user, &email).await
+}
+
+/// Gives a user without an address this one.
+pub(super) async fn claim_email(tx: &mut Tx<'_>, user: &str, email: &Email) -> Result<(), Error> {
+    let params = [Value::text(&email.canonical), Value::text(user), Value::text(&email.address)];
+    if tx.execute(&sql::CLAIM_EMAIL, &params).await? == 1 {
+        return Ok(());
+    }
+    let problem = FieldProblem::of_field("email", "not_unique", "Somebody has signed up with this address.");
+    Err(Error { fields: vec![problem], ..Error::new(Code::UniqueViolation) })
+}
+
+/// Removes everything that let a user in, together with the user's record. Sockets and memory hear of it from the log.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<(), Error> {
+    let ids = session::live_ids(tx, user).await?;
+    for id in &ids {
+        tx.log_auth(user, Some(id), at).await?;
+    }
+    let key = [Value::text(user)];
+    for statement in [&sql::REMOVE_SESSIONS, &sql::REMOVE_PASSWORD, &sql::REMOVE_EMAIL, &sql::REMOVE_ROLES] {
+        tx.execute(statement, &key).await?;
+    }
+    tx.log_auth(user, None, at).await?;
+    Ok(())
+}
+
+/// Gives a user exactly these roles.
+///
+/// # Errors
+/// `field_invalid` for a role that `app.yaml` does not declare, `record_not_found`.
+pub async fn set_roles(project: &Project, user: &str, roles: &[String]) -> Result<(), Error> {
+    let catalogue = project.catalogue();
+    let unknown = roles.iter().find(|role| !catalogue.schema.app.roles.contains(role));
+    if let Some(role) = unknown {
+        let message = format!("`{role}` is not among the roles of app.yaml.");
+        return Err(Error::fields(vec![FieldProblem::of_field("roles", "unknown_role", message)]));
+    }
+    let (at, id, roles) = (project.now().us(), user.to_owned(), roles.to_vec());
+    let job = async move |tx: &mut Tx<'_>| {
+        if tx.find(users_of(&catalogue.schema)?, &id).await?.is_none() {
+            return Err(Error::new(Code::RecordNotFound));
+        }
+        tx.execute(&sql::REMOVE_ROLES, &[Value::text(&id)]).await?;
+        for role in &roles {
+            tx.execute(&sql::ADD_ROLE, &[Value::text(&id), Value::text(role)]).await?;
+        }
+        Ok(tx.log_auth(&id, None, at).await?)
+    };
+    project.store().write(job).await?;
+    project.auth().sessions.forget_user(user);
+    Ok(())
+}
