@@ -86,3 +86,21 @@ fn commit_failure(error: rusqlite::Error) -> Failure {
         error => Failure::Unknown(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi::{self, SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE};
+
+    fn failed(code: i32) -> Failure {
+        commit_failure(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn only_a_full_disk_or_a_lock_leaves_a_commit_surely_undone() {
+        assert!(matches!(failed(SQLITE_FULL), Failure::Undone(Error::Full)));
+        assert!(matches!(failed(SQLITE_BUSY), Failure::Undone(Error::Busy)));
+        assert!(matches!(failed(SQLITE_IOERR_FSYNC), Failure::Unknown(Error::Database(_))));
+        assert!(matches!(failed(SQLITE_IOERR_WRITE), Failure::Unknown(Error::Database(_))));
+    }
+}
