@@ -227,6 +227,7 @@ fn wrong_type(place: &Place<'_>, expected: &TypeKind, code: &'static str) -> Dia
     let diagnostic = Diagnostic::new(code, span, format!("`{name}` must be {wanted}"));
     match node.scalar() {
         Some(text) if is_text && !text.is_empty() => diagnostic.help(format!("quote it: \"{text}\"")),
+        Some("") if !is_text => diagnostic.help("nothing stands here; take the key out, or fill it"),
         _ => diagnostic,
     }
 }
