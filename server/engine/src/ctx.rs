@@ -40,6 +40,12 @@ impl Clock for SystemClock {
 /// The operating system's randomness.
 pub struct SystemRandomness(pub SystemRandom);
 
+impl Default for SystemRandomness {
+    fn default() -> Self {
+        Self(SystemRandom::new())
+    }
+}
+
 impl Random for SystemRandomness {
     fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
         self.0.fill(out).map_err(|_| Error::internal("the operating system gave no randomness"))
@@ -84,11 +90,26 @@ impl Project {
     /// # Errors
     /// When the database cannot be opened or the schema needs more than safe changes.
     pub async fn open(config: ProjectConfig) -> Result<Self, OpenError> {
+        Self::build(config, true).await
+    }
+
+    /// Opens the database and leaves its tables as they are: for work on operators, which needs no app.
+    /// Records cannot be reached.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub async fn open_unfitted(config: ProjectConfig) -> Result<Self, OpenError> {
+        Self::build(config, false).await
+    }
+
+    async fn build(config: ProjectConfig, fit: bool) -> Result<Self, OpenError> {
         let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random } = config;
         store.migrations = [auth::MIGRATIONS, admin::MIGRATIONS, records::MIGRATIONS].concat();
         let catalogue = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
         let store = Store::open(store).await?;
-        store.apply(Arc::clone(&catalogue.schema)).await?;
+        if fit {
+            store.apply(Arc::clone(&catalogue.schema)).await?;
+        }
         let auth = auth::Auth::load(&store, &limits, &master_key, &*clock, &*random).await?;
         let hub = realtime::Hub::new(limits.clone());
         let project = Self(Arc::new(Parts {

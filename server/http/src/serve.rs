@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant as Stopwatch};
 
@@ -19,14 +19,19 @@ const FINISH: Duration = Duration::from_secs(10);
 /// How often limiters forget who has been quiet.
 const TIDY: Duration = Duration::from_secs(10);
 
-/// Answers requests until `shutdown` is ready; then takes no more, lets those in flight finish for at most 10 s, ends
-/// the sockets and returns. Closing the project is left to the caller. Must run on an actix system.
+/// Connections the kernel keeps for us until a worker takes them.
+const BACKLOG: u32 = 2048;
+
+/// Listens on `address`, tells `bound` which port it became, and answers requests until `shutdown` is ready; then takes
+/// no more, ends the sockets, lets requests in flight finish for at most 10 s and returns. Closing the project is left
+/// to the caller. Must run on an actix system.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// When the address cannot be listened on.
 pub async fn serve(
-    listener: TcpListener,
+    address: SocketAddr,
     state: Data<State>,
+    bound: impl FnOnce(SocketAddr),
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let shared = state.clone();
@@ -40,8 +45,12 @@ pub async fn serve(
     .disable_signals()
     // Connections that are idle by then are cut: requests were waited for already.
     .shutdown_timeout(1)
-    .listen(listener)?
-    .run();
+    .backlog(BACKLOG)
+    .bind(address)?;
+    if let Some(address) = server.addrs().first() {
+        bound(*address);
+    }
+    let server = server.run();
     let handle = server.handle();
     let running = tokio::task::spawn_local(server);
     let tidying = tokio::task::spawn_local(tidy(state.clone()));

@@ -28,3 +28,6 @@ pub use filter::{Filter, SortKey};
 pub use ir::{CmpOp, Expr, Func, Lookup, LookupKind, VarId};
 pub use lower::{Lowered, Predicate, lower, lower_expr};
 pub use tables::Tables;
+
+/// The grammar of the language (ISO/IEC 14977), as published.
+pub const GRAMMAR: &str = include_str!("grammar.ebnf");

@@ -15,7 +15,7 @@ pub mod validate;
 pub mod value;
 
 pub use diagnostic::{Diagnostic, Position, SourceFile, Sources, Span};
-pub use load::{Rejected, load};
+pub use load::{Document, Rejected, load};
 pub use model::{
     AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, OnDelete,
     RuleSlot, RuleText, Schema, Slot,

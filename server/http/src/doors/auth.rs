@@ -4,6 +4,7 @@ use crate::answer::{self, Answer};
 use crate::extract::query::NoQuery;
 use crate::extract::{Body, BodyOrDefault, Cx, Patch, SignInAttempt};
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::Path;
 use stead_engine::auth;
@@ -11,7 +12,9 @@ use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignOut, SignUp};
 
 /// POST /auth/sign-up
 pub(crate) async fn sign_up(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SignUp>) -> Answer {
-    session(auth::sign_up(&cx, body).await?)
+    let mut answer = session(auth::sign_up(&cx, body).await?)?;
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
 }
 
 /// POST /auth/sign-in/password

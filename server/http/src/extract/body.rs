@@ -117,7 +117,7 @@ impl FromRequest for Keyed<()> {
 fn shaped<T: Shape>(body: Map<String, Value>) -> Result<T, Failure> {
     let problems = shape::check(T::MEMBERS, &body);
     if !problems.is_empty() {
-        return Err(Error::fields(problems).into());
+        return Err(Error { fields: problems, ..Error::new(T::REFUSED_AS) }.into());
     }
     serde_json::from_value(Value::Object(body)).map_err(|error| Failure::bad_request(error.to_string()))
 }

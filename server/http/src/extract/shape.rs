@@ -4,14 +4,16 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use stead_wire::FieldProblem;
 use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
+use stead_wire::{Code, FieldProblem};
 
 /// A body of fixed shape.
 pub trait Shape: DeserializeOwned {
     /// Its members.
     const MEMBERS: &'static [Member];
+    /// What a body of another shape is refused as. A body whose members are fields of a form is `field_invalid`.
+    const REFUSED_AS: Code = Code::FieldInvalid;
 }
 
 /// A member of an object.
@@ -66,6 +68,7 @@ impl Shape for Batch {
         required: true,
         holds: Holds::List(OPERATION, stead_engine::limits::BATCH_OPERATIONS_MAX),
     }];
+    const REFUSED_AS: Code = Code::BadRequest;
 }
 
 const OPERATION: &[Member] = &[

@@ -85,7 +85,11 @@ pub(super) fn general(all: &mut Map<String, Value>) {
         }
     };
     let sign_up = auth("signUp", "Make a user and sign in.");
-    add("/api/v1/auth/sign-up", "post", Operation { body: body("SignUp"), answer: session(), ..sign_up });
+    add(
+        "/api/v1/auth/sign-up",
+        "post",
+        Operation { body: body("SignUp"), answer: session(), status: "201", ..sign_up },
+    );
     let sign_in = auth("signInWithPassword", "Sign in with e-mail and password.");
     add(
         "/api/v1/auth/sign-in/password",

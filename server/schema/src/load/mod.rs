@@ -6,6 +6,7 @@
 mod app;
 mod build;
 mod columns;
+mod document;
 mod field;
 pub(crate) mod names;
 mod node;
@@ -14,6 +15,8 @@ mod rule_text;
 mod rules;
 pub(crate) mod structure;
 mod yaml;
+
+pub use document::Document;
 
 use crate::{Diagnostic, Schema, SourceFile, Sources};
 use std::sync::Arc;

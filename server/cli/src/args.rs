@@ -1,0 +1,235 @@
+//! What can be said on the command line: flags, and `STEAD_*` in the environment for what a server is started with.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use stead_http::Network;
+
+/// A backend from a folder of declarative files.
+#[derive(Debug, Parser)]
+#[command(name = "stead", version, about, max_term_width = 100)]
+pub(crate) struct Stead {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an app
+    Serve(Serve),
+    /// Run an app, watch its schema and apply safe changes at once
+    Dev(Serve),
+    /// Check the files of an app
+    Check(Check),
+    /// Run an app's rule tests, in memory and on SQLite
+    Test(Test),
+    /// Make a new app
+    New(New),
+    /// Manage the operators of a server
+    Operator(Operator),
+    /// Print types of an app's records
+    Types(Types),
+    /// Print what others may rely on
+    Contract(Contract),
+    /// Try the rules language
+    Rules(Rules),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The app folder
+    #[arg(default_value = ".", env = "STEAD_APP")]
+    pub(crate) app: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Address and port; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8090", env = "STEAD_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    /// Threads that answer requests [default: the processors, at least 2]
+    #[arg(long, env = "STEAD_WORKERS", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) workers: Option<u8>,
+    /// How hard an acknowledged write is pressed onto the disk
+    #[arg(long, value_enum, default_value = "full", env = "STEAD_SYNCHRONOUS")]
+    pub(crate) synchronous: Synchronous,
+    /// Requests per second of one address (IPv6: one /64), with twice as many at once; 0 for no limit
+    #[arg(long, default_value_t = 300, env = "STEAD_RATE_PER_ADDRESS")]
+    pub(crate) rate_per_address: u32,
+    /// Requests per second of one user, with twice as many at once; 0 for no limit
+    #[arg(long, default_value_t = 300, env = "STEAD_RATE_PER_USER")]
+    pub(crate) rate_per_user: u32,
+    /// Sign-ups, sign-ins and refreshes per second of one address, with three times as many at once; 0 for no limit
+    #[arg(long, default_value_t = 10, env = "STEAD_RATE_SIGN_IN")]
+    pub(crate) rate_sign_in: u32,
+    /// A proxy whose X-Forwarded-For is believed: an address or a block such as 10.0.0.0/8
+    #[arg(long, env = "STEAD_TRUST_PROXY", value_delimiter = ',')]
+    pub(crate) trust_proxy: Vec<Network>,
+    /// What is logged: error, warn, info, debug, trace, or a filter such as info,stead_http=debug
+    #[arg(long, default_value = "info", env = "STEAD_LOG")]
+    pub(crate) log: String,
+    /// Log as JSON lines
+    #[arg(long, env = "STEAD_LOG_JSON")]
+    pub(crate) log_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// The data folder; made when it is not there
+    #[arg(long, default_value = "./stead-data", env = "STEAD_DATA")]
+    pub(crate) data: PathBuf,
+    /// The file of the key that protects secrets at rest [default: beside the data folder, <data>.master.key]
+    #[arg(long, env = "STEAD_MASTER_KEY_FILE")]
+    pub(crate) master_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Synchronous {
+    /// An acknowledged write survives a power cut
+    Full,
+    /// It survives a crash of the process, but maybe not a power cut
+    Normal,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The app folder
+    #[arg(default_value = ".")]
+    pub(crate) app: PathBuf,
+    /// Print {"ok", "diagnostics"} as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The app folder
+    #[arg(default_value = ".")]
+    pub(crate) app: PathBuf,
+    /// Print the results as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Fail when fewer per cent of the rules were touched
+    #[arg(long, value_name = "PER_CENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) fail_under: Option<u8>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The folder to make
+    pub(crate) folder: PathBuf,
+    /// What to start from
+    #[arg(long, value_enum, default_value = "notes")]
+    pub(crate) template: Template,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// Private notes of each user
+    Notes,
+    /// Rooms, members and messages, with a page
+    Chat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Operator {
+    #[command(subcommand)]
+    pub(crate) action: OperatorAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorAction {
+    /// Add an operator; the password is asked for
+    Add {
+        /// The address to sign in with
+        email: String,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// List the operators
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Give an operator a new password and end their sessions
+    Reset {
+        /// The address to sign in with
+        email: String,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Types {
+    /// The app folder
+    #[arg(default_value = ".")]
+    pub(crate) app: PathBuf,
+    /// The language
+    #[arg(long, value_enum, default_value = "ts")]
+    pub(crate) lang: Language,
+    /// Write to this file instead of standard output
+    #[arg(short, long)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Language {
+    /// TypeScript
+    Ts,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Contract {
+    #[command(subcommand)]
+    pub(crate) what: ContractKind,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContractKind {
+    /// The OpenAPI 3.1 document of an app
+    Openapi {
+        /// The app folder
+        #[arg(default_value = ".")]
+        app: PathBuf,
+    },
+    /// The JSON Schemas of the declarative files
+    Schemas {
+        /// Write them into this folder
+        #[arg(long, conflicts_with = "check")]
+        out: Option<PathBuf>,
+        /// Fail when this folder holds anything else
+        #[arg(long)]
+        check: Option<PathBuf>,
+    },
+    /// The grammar of the rules language
+    Grammar,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rules {
+    #[command(subcommand)]
+    pub(crate) action: RulesAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesAction {
+    /// Evaluate an expression and print its value as JSON
+    Eval {
+        /// The expression
+        expression: String,
+        /// A JSON file whose members are the free variables
+        #[arg(long)]
+        vars: Option<PathBuf>,
+        /// Print {"value"} or {"errors"} as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

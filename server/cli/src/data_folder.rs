@@ -1,0 +1,132 @@
+//! The data folder and the key beside it, made on first use and readable by their owner only.
+
+use anyhow::{Context, bail};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use stead_engine::Random;
+use stead_engine::ctx::SystemRandomness;
+
+/// Where a server keeps what must last.
+pub(crate) struct DataFolder {
+    root: PathBuf,
+    /// Protects secrets at rest.
+    pub(crate) master_key: [u8; 32],
+    /// The key's file, if it was made just now.
+    pub(crate) made_key: Option<PathBuf>,
+}
+
+impl DataFolder {
+    /// Opens the folder and its key, making either when it is not there.
+    pub(crate) fn open(args: &crate::args::Data) -> anyhow::Result<Self> {
+        let root = &args.data;
+        let existed = root.join("stead.db").exists();
+        make_private(root).with_context(|| format!("cannot make the data folder {}", root.display()))?;
+        let file = args.master_key.clone().unwrap_or_else(|| beside(root));
+        let (master_key, made) = key(&file, existed)?;
+        Ok(Self { root: root.clone(), master_key, made_key: made.then_some(file) })
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("stead.db")
+    }
+}
+
+/// The key lies outside the folder, so that a copy of the folder alone gives no secret away.
+fn beside(root: &Path) -> PathBuf {
+    let mut name = root.file_name().unwrap_or_default().to_os_string();
+    name.push(".master.key");
+    root.with_file_name(name)
+}
+
+fn make_private(root: &Path) -> std::io::Result<()> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(root)
+}
+
+fn key(file: &Path, data_exists: bool) -> anyhow::Result<([u8; 32], bool)> {
+    match fs::read_to_string(file) {
+        Ok(text) => match from_hex(text.trim()) {
+            Some(key) => Ok((key, false)),
+            None => bail!("{} is no master key: it must hold 64 hexadecimal digits", file.display()),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound && data_exists => bail!(
+            "the master key {} is missing, but the data folder is in use: put the key back, its secrets cannot be read without it",
+            file.display()
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok((make_key(file)?, true)),
+        Err(error) => Err(error).with_context(|| format!("cannot read the master key {}", file.display())),
+    }
+}
+
+fn make_key(file: &Path) -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    SystemRandomness::default().fill(&mut key)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out =
+        options.open(file).with_context(|| format!("cannot make the master key {}", file.display()))?;
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(out, "{hex}")?;
+    out.sync_all()?;
+    Ok(key)
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        digits.chunks_exact(2).filter_map(|pair| Some(pair.first()? * 16 + pair.last()?)).collect();
+    if digits.len() == 64 { bytes.try_into().ok() } else { None }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::args::Data;
+
+    #[test]
+    fn the_key_is_made_once_beside_the_folder_and_kept_private() {
+        let outside = tempfile::tempdir().unwrap();
+        let args = Data { data: outside.path().join("data"), master_key: None };
+        let first = DataFolder::open(&args).unwrap();
+        assert_eq!(first.made_key, Some(outside.path().join("data.master.key")));
+        let again = DataFolder::open(&args).unwrap();
+        assert_eq!((again.master_key, again.made_key), (first.master_key, None));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(outside.path().join("data.master.key")), 0o600);
+            assert_eq!(mode(outside.path().join("data")), 0o700);
+        }
+    }
+
+    #[test]
+    fn data_without_its_key_is_not_given_a_new_one() {
+        let outside = tempfile::tempdir().unwrap();
+        let args = Data { data: outside.path().join("data"), master_key: None };
+        fs::create_dir(&args.data).unwrap();
+        fs::write(args.data.join("stead.db"), "").unwrap();
+        assert!(DataFolder::open(&args).is_err());
+        assert!(!outside.path().join("data.master.key").exists());
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_refused() {
+        for text in ["", "xyz", &"0".repeat(63), &"g".repeat(64), &"é".repeat(64)] {
+            assert_eq!(from_hex(text), None, "{text}");
+        }
+        assert_eq!(from_hex(&"0f".repeat(32)), Some([15; 32]));
+    }
+}

@@ -1,0 +1,34 @@
+//! Looks at the schema files twice a second and puts safe changes into the running project.
+//!
+//! A broken or unsafe change is told and the old app keeps running.
+
+use crate::app_folder::AppFolder;
+use crate::{terminal, wiring};
+use std::time::Duration;
+use stead_engine::Project;
+
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// Watches for as long as the process runs.
+pub(crate) async fn watch(folder: AppFolder, project: Project) {
+    let mut known = folder.fingerprint();
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        let now = folder.fingerprint();
+        if now != known {
+            known = now;
+            terminal::say(&reload(&folder, &project).await);
+        }
+    }
+}
+
+async fn reload(folder: &AppFolder, project: &Project) -> String {
+    match folder.load() {
+        Ok(Ok(app)) => match project.reload(app.schema, app.rules).await {
+            Ok(()) => "applied the changed schema".to_owned(),
+            Err(error) => format!("{}\nThe old schema stays.", wiring::explain(&error)),
+        },
+        Ok(Err(mistakes)) => format!("{}\nThe old schema stays.", mistakes.render()),
+        Err(error) => format!("{error:#}\nThe old schema stays."),
+    }
+}

@@ -1,0 +1,81 @@
+//! Puts the rooms together once, top to bottom.
+
+use crate::app_folder::App;
+use crate::args::Synchronous;
+use crate::data_folder::DataFolder;
+use anyhow::anyhow;
+use std::sync::Arc;
+use stead_engine::ctx::{OpenError, SystemClock, SystemRandomness};
+use stead_engine::{Clock, Limits, Project, ProjectConfig};
+
+/// A project on disk.
+pub(crate) async fn open(
+    app: App,
+    data: &DataFolder,
+    synchronous: Synchronous,
+    workers: usize,
+) -> anyhow::Result<Project> {
+    let config = ProjectConfig {
+        master_key: data.master_key,
+        ..config(app, store(data, synchronous, workers), Arc::new(SystemClock))
+    };
+    Project::open(config).await.map_err(|error| explain(&error))
+}
+
+/// The same without an app, for work on operators.
+pub(crate) async fn open_unfitted(data: &DataFolder) -> anyhow::Result<Project> {
+    let nothing = App { schema: Default::default(), rules: Default::default() };
+    let store = store(data, Synchronous::Full, 1);
+    let config =
+        ProjectConfig { master_key: data.master_key, ..config(nothing, store, Arc::new(SystemClock)) };
+    Project::open_unfitted(config).await.map_err(|error| explain(&error))
+}
+
+/// A project in memory at a given time, for rule tests.
+pub(crate) async fn open_in_memory(app: App, clock: Arc<dyn Clock>) -> anyhow::Result<Project> {
+    let store = stead_store::Config {
+        path: None,
+        readers: 1,
+        synchronous: stead_store::Synchronous::Normal,
+        migrations: Vec::new(),
+    };
+    Project::open(config(app, store, clock)).await.map_err(|error| explain(&error))
+}
+
+fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> ProjectConfig {
+    ProjectConfig {
+        schema: app.schema,
+        rules: app.rules,
+        store,
+        limits: Limits::default(),
+        master_key: [0; 32],
+        clock,
+        random: Arc::new(SystemRandomness::default()),
+    }
+}
+
+fn store(data: &DataFolder, synchronous: Synchronous, readers: usize) -> stead_store::Config {
+    stead_store::Config {
+        path: Some(data.database()),
+        readers,
+        synchronous: match synchronous {
+            Synchronous::Full => stead_store::Synchronous::Full,
+            Synchronous::Normal => stead_store::Synchronous::Normal,
+        },
+        migrations: Vec::new(),
+    }
+}
+
+/// Why a project did not open, with what to do about it.
+pub(crate) fn explain(error: &OpenError) -> anyhow::Error {
+    match error {
+        OpenError::Store(stead_store::Error::Refused(changes)) => {
+            let lines: String = changes.iter().map(|c| format!("\n  - {}\n    {}", c.what, c.help)).collect();
+            anyhow!(
+                "the schema needs changes that are not applied by themselves:{lines}\nNothing was changed."
+            )
+        }
+        OpenError::Store(error) => anyhow!("the database cannot be opened: {error}"),
+        OpenError::Other(error) => anyhow!("{error}"),
+    }
+}
