@@ -122,6 +122,11 @@ impl<'e> Folded<'e> {
         }
     }
 
+    /// In place of the part it was in: unchanged by itself, but not what stood there.
+    fn moved(self) -> Self {
+        Self::New(self.into_owned())
+    }
+
     fn boxed(self) -> Box<Expr> {
         Box::new(self.into_owned())
     }
@@ -322,8 +327,8 @@ impl<'f> Folder<'f> {
         let Expr::If(condition, yes, no) = whole else { return Folded::Same(whole) };
         let condition = self.fold(condition, Side::Exact);
         match condition.literal() {
-            Some(Value::Bool(true)) => return self.fold(yes, side),
-            Some(Value::Bool(false)) => return self.fold(no, side),
+            Some(Value::Bool(true)) => return self.fold(yes, side).moved(),
+            Some(Value::Bool(false)) => return self.fold(no, side).moved(),
             Some(_) => return Folded::value(Value::Null),
             None => {}
         }
@@ -343,8 +348,8 @@ impl<'f> Folder<'f> {
             let mut folded = folded.into_iter();
             return match (folded.next(), folded.next()) {
                 (Some(x), Some(other)) => match x.literal() {
-                    Some(Value::Null) => other,
-                    Some(_) => x,
+                    Some(Value::Null) => other.moved(),
+                    Some(_) => x.moved(),
                     None if x.is_same() && other.is_same() => Folded::Same(whole),
                     None => Folded::New(Expr::Call(func, vec![x.into_owned(), other.into_owned()])),
                 },

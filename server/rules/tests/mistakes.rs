@@ -40,7 +40,7 @@ functions:
     fields: {{user: {{type: ref, to: users}}, until: {{type: datetime, optional: true}}}}
     indexes: [[user]]
     rules: {{}}
-  loose: {{fields: {{owner: {{type: ref, to: users}}}}, rules: {{}}}}
+  loose: {{fields: {{owner: {{type: ref, to: users}}, word: {{type: text}}}}, rules: {{}}}}
   things:
     fields:
       title: {{type: text}}

@@ -6,7 +6,7 @@ use crate::narrow::{Outcome, forcing};
 use crate::normalise;
 use crate::syntax::{Ident, Kind, Node};
 use crate::types::{SetOf, Ty, Typed};
-use stead_schema::{CollectionId, Slot};
+use stead_schema::{Collection, CollectionId, FieldType, Index, Slot};
 
 const RESERVED: [&str; 11] =
     ["resource", "next", "auth", "request", "db", "now", "me", "p", "null", "true", "false"];
@@ -129,12 +129,7 @@ impl Checker<'_> {
 
     fn charge(&mut self, collection: CollectionId, var: VarId, body: &Expr, node: &Node, env: &Env<'_>) {
         let keys = key_slots(body, var);
-        let indexed = self.schema.get(collection).is_some_and(|c| {
-            let first = c.unique.iter().filter_map(|u| u.first()).chain(
-                c.indexes.iter().filter_map(|index| index.fields.first().map(|(slot, _)| slot)),
-            );
-            keys.contains(&Slot::ID) || first.into_iter().any(|slot| keys.contains(slot))
-        });
+        let indexed = self.schema.get(collection).is_some_and(|c| keys.iter().any(|key| leads_index(c, *key)));
         self.cost = self.cost.saturating_add(if indexed { INDEXED_COST } else { SCAN_COST });
         if indexed || SCAN_COST <= self.limits.cost || self.stopped {
             return;
@@ -150,6 +145,14 @@ impl Checker<'_> {
         };
         self.report_help("E0409", env, node.range, &message, help);
     }
+}
+
+/// Whether the database finds records by this field: the id, references, and the first field of what is declared.
+fn leads_index(collection: &Collection, slot: Slot) -> bool {
+    let reference = collection.get(slot).is_some_and(|f| matches!(f.kind, FieldType::Id | FieldType::Ref { .. }));
+    let unique = collection.unique.iter().any(|slots| slots.first() == Some(&slot));
+    let declared = |index: &Index| index.fields.first().is_some_and(|(first, _)| *first == slot);
+    reference || unique || collection.indexes.iter().any(declared)
 }
 
 /// Fields of the variable that a body pins with `==` to something outside.
