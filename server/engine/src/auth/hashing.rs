@@ -222,3 +222,82 @@ fn fresh_salt(random: &dyn Random) -> Result<Salt, Error> {
     random.fill(&mut bytes)?;
     Salt::new(&bytes).map_err(Error::internal)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::ctx::SystemRandomness;
+    use ring::rand::SystemRandom;
+
+    type Answer = oneshot::Receiver<Result<Output, Error>>;
+
+    fn job(age: Duration) -> (Job, Answer) {
+        let (answer, result) = oneshot::channel();
+        let params = Params::new(8, 1, 1, Some(OUTPUT_BYTES)).unwrap();
+        let salt = Salt::new(b"sixteen bytes ok").unwrap();
+        let queued = Instant::now().checked_sub(age).unwrap();
+        (Job { password: b"x".to_vec(), salt, params, algorithm: Algorithm::Argon2id, queued, answer }, result)
+    }
+
+    fn full() -> (Arc<Queue>, Vec<Answer>) {
+        let queue = Arc::new(Queue::default());
+        let push = |_| {
+            let (job, answer) = job(Duration::ZERO);
+            queue.push(job).unwrap();
+            answer
+        };
+        let answers = (0..limits::HASH_QUEUE_MAX).map(push).collect();
+        (queue, answers)
+    }
+
+    #[test]
+    fn a_full_queue_takes_no_more_even_when_the_requests_went_away() {
+        let (queue, answers) = full();
+        let refused = queue.push(job(Duration::ZERO).0).unwrap_err();
+        assert_eq!((refused.code, refused.retry_after_ms), (Code::HashBusy, Some(2000)));
+        drop(answers);
+        assert_eq!(queue.push(job(Duration::ZERO).0).unwrap_err().code, Code::HashBusy);
+        // A thread that takes one makes room for one.
+        assert!(queue.next().is_some());
+        assert!(queue.push(job(Duration::ZERO).0).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_waited_too_long_is_told_so_and_the_next_one_is_done() {
+        let queue = Arc::new(Queue::default());
+        let (late, late_answer) = job(Duration::from_millis(limits::HASH_WAIT_MS + 1));
+        let (fresh, fresh_answer) = job(Duration::ZERO);
+        queue.push(late).unwrap();
+        queue.push(fresh).unwrap();
+        let thread = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || work(&queue)
+        });
+        assert_eq!(late_answer.await.unwrap().unwrap_err().code, Code::HashBusy);
+        assert!(fresh_answer.await.unwrap().is_ok());
+        queue.state.lock().closed = true;
+        queue.arrived.notify_all();
+        thread.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_hash_fits_its_password_only_and_no_hash_fits_nothing() {
+        let random = SystemRandomness(SystemRandom::new());
+        let limits = Limits { hash_threads: 1, ..Limits::default() };
+        let hashing = Hashing::start(&limits, &random).unwrap();
+        let stored = hashing.hash(&random, "correct").await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert_ne!(stored, hashing.hash(&random, "correct").await.unwrap());
+        assert!(hashing.verify("correct", Some(&stored)).await.unwrap());
+        assert!(!hashing.verify("Correct", Some(&stored)).await.unwrap());
+        assert!(!hashing.verify("correct", None).await.unwrap());
+        assert!(!hashing.outdated(&stored));
+        assert!(hashing.outdated(&stored.replace("t=2", "t=3")));
+        // RFC 9106 names the costs; one that would stall the server is not computed.
+        for dear in ["m=2000000,t=2", "m=19456,t=999"] {
+            let planted = stored.replace("m=19456,t=2", dear);
+            assert_eq!(hashing.verify("correct", Some(&planted)).await.unwrap_err().code, Code::Internal);
+        }
+    }
+}

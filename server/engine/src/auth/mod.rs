@@ -22,7 +22,7 @@ mod sign_in;
 mod sign_up;
 mod sql;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod throttle;
 mod users;
 

@@ -105,7 +105,7 @@ async fn fifty_sign_ups_at_once_with_one_address_make_one_user() {
 async fn every_wrong_sign_in_is_answered_alike_and_hashes_alike() {
     let app = App::open().await;
     app.sign_up("ana").await;
-    let other = app.sign_up("bob").await;
+    app.sign_up("bob").await;
     app.meddle("DELETE FROM _passwords WHERE user = (SELECT user FROM _emails WHERE canonical LIKE 'bob%')").await;
     app.events().await;
     let long = "x".repeat(100_000);
@@ -128,7 +128,6 @@ async fn every_wrong_sign_in_is_answered_alike_and_hashes_alike() {
     // The right pair still passes, written in another way.
     let body = stead_wire::auth::PasswordSignIn { email: " ANA@example.com".to_owned(), password: PASSWORD.to_owned() };
     assert!(auth::sign_in(&app.nobody(), body).await.is_ok());
-    drop(other);
 }
 
 #[tokio::test]
@@ -158,13 +157,13 @@ async fn a_guesser_waits_and_the_owner_elsewhere_does_not() {
 async fn guesses_sent_at_the_same_moment_get_no_more_answers_than_the_free_ones() {
     let app = App::open().await;
     app.sign_up("ana").await;
-    let guesses = (0..30).map(|n| {
+    let guesses = (0..12).map(|n| {
         let cx = app.nobody();
-        let password = if n == 29 { PASSWORD.to_owned() } else { format!("guess number {n}") };
+        let password = if n == 11 { PASSWORD.to_owned() } else { format!("guess number {n}") };
         async move { auth::sign_in(&cx, sign_in("ana", &password)).await.map(|_| ()).map_err(|e| e.code) }
     });
     let answers = futures_util::future::join_all(guesses).await;
-    assert_eq!(answers[29], Err(Code::RateLimited));
+    assert_eq!(answers[11], Err(Code::RateLimited));
 }
 
 #[tokio::test]
@@ -180,8 +179,6 @@ async fn an_old_hash_is_made_anew_at_sign_in() {
         let hash: PasswordHash = hasher.hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
         hash.to_string()
     };
-    let user = app.project.catalogue().schema.users().unwrap().name.clone();
-    assert_eq!(user, "users");
     let id = app.sign_in("ana").await.user["id"].as_str().unwrap().to_owned();
     let job = async move |tx: &mut stead_store::Tx<'_>| auth::set_password(tx, &id, &weak, 0).await;
     app.project.store().write(job).await.unwrap();
