@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use stead_rules::{CmpOp, Expr, SortKey};
 use stead_schema::{
     AppSettings, Collection, CollectionId, Field, FieldType, Index, Kind, OnDelete, Schema, Slot, Span, Value,
 };
@@ -192,3 +193,12 @@ pub(crate) async fn everyone_else() {
         tokio::task::yield_now().await;
     }
 }
+
+/// `slot == value` of the stored record.
+pub(crate) fn is(slot: Slot, value: Value) -> Expr {
+    Expr::Compare(CmpOp::Eq, Box::new(Expr::Row(slot)), Box::new(Expr::Literal(value)))
+}
+
+/// Newest first.
+pub(crate) const NEWEST: [SortKey; 2] =
+    [SortKey { slot: Slot::CREATED_AT, descending: true }, SortKey { slot: Slot::ID, descending: true }];

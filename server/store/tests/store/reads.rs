@@ -4,8 +4,8 @@ use crate::app::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use stead_schema::Value;
-use stead_store::{Error, Sql};
+use stead_schema::{Slot, SlotSet, Value};
+use stead_store::{Error, Select, Shown, Sql};
 
 const COUNT: Sql = Sql::new("SELECT count(*) FROM messages");
 const FOREVER: Sql =
@@ -89,6 +89,48 @@ async fn referrers_come_by_id_and_bounded() {
     };
     assert_eq!(found(10).await, [message("m1"), message("m2"), message("m3")]);
     assert_eq!(found(2).await, [message("m1"), message("m2")]);
+}
+
+#[tokio::test]
+async fn pages_come_in_order_and_masked_fields_read_as_null() {
+    let (store, schema) = store(None).await;
+    for id in ["m1", "m2", "m3"] {
+        insert(&store, &schema, message(id)).await.unwrap();
+    }
+    let messages = &schema.collections[2];
+    let in_room = is(ROOM, Value::text("r1"));
+    let masks = [(BODY, is(Slot::ID, Value::text("m2")))];
+    let after = [Value::Datetime(NOW), Value::text("m3")];
+    let select = Select {
+        collection: messages,
+        predicates: &[&in_room],
+        masks: &masks,
+        sort: &NEWEST,
+        after: Some(&after),
+        limit: 10,
+    };
+    let (page, count, capped, holds, misses, nowhere) = store
+        .read(async |reader| {
+            let elsewhere = is(ROOM, Value::text("r2"));
+            Ok::<_, Error>((
+                reader.select(&select).await?,
+                reader.count(messages, &[&in_room], 100).await?,
+                reader.count(messages, &[&in_room], 2).await?,
+                reader.holds(&in_room, Some((messages, "m1"))).await?,
+                reader.holds(&elsewhere, Some((messages, "m1"))).await?,
+                reader.holds(&in_room, Some((messages, "m9"))).await?,
+            ))
+        })
+        .await
+        .unwrap();
+    let mut masked = message("m1").to_vec();
+    masked[BODY.index()] = Value::Null;
+    let hidden: SlotSet = [BODY].into_iter().collect();
+    let expected =
+        [Shown { row: message("m2"), hidden: SlotSet::EMPTY }, Shown { row: masked.into(), hidden }];
+    assert_eq!(page, expected);
+    assert_eq!((count, capped), (3, 2));
+    assert_eq!((holds, misses, nowhere), (true, false, false));
 }
 
 #[tokio::test]
