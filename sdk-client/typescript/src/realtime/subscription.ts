@@ -112,7 +112,7 @@ export class Subscription {
 
   /** Takes a change of its group. */
   change(frame: EventFrame | ForgetScopeFrame): "settled" | "unsure" {
-    if (this.state === "filling") this.#early.push(frame);
+    if (this.state === "filling") this.#putOff(frame);
     if (this.state !== "live") return "settled";
     this.cursor = frame.c;
     if (frame.t === "ev") {
@@ -122,6 +122,16 @@ export class Subscription {
     const { dropped, unsure } = this.#view.forgetScope(frame);
     this.#dirty ||= dropped;
     return unsure ? "unsure" : "settled";
+  }
+
+  /** Keeps a change for after the snapshot. What it takes away leaves at once also what is still shown from before. */
+  #putOff(frame: EventFrame | ForgetScopeFrame): void {
+    this.#early.push(frame);
+    const dropped =
+      frame.t === "forget_scope"
+        ? this.#view.forgetScope(frame).dropped
+        : frame.o === "forget" && this.#view.apply(frame);
+    this.#dirty ||= dropped;
   }
 
   /** The connection is gone; what is held stays, to be resumed from. */
