@@ -12,9 +12,7 @@ const ADDRESS: &str = "root@example.com";
 async fn audit(app: &App) -> Vec<String> {
     let sql = Sql::new("SELECT actor, action, target FROM _audit ORDER BY seq");
     let rows = app.project.store().read(async |r| Ok::<_, Error>(r.fetch(&sql, &[]).await?)).await.unwrap();
-    rows.iter()
-        .map(|row| [0, 1, 2].map(|cell| row.text(cell).unwrap()).join(" "))
-        .collect()
+    rows.iter().map(|row| [0, 1, 2].map(|cell| row.text(cell).unwrap()).join(" ")).collect()
 }
 
 async fn token(app: &App, password: &str) -> Result<String, Code> {

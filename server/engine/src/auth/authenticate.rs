@@ -61,7 +61,8 @@ fn confirm(project: &Project, live: &Arc<Live>, generation: u32, now: Instant) {
     let project = project.clone();
     let params = [Value::text(&*live.id), Value::Int(generation.into()), Value::Int(now.us())];
     tokio::spawn(async move {
-        let job = async move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.execute(&sql::CONFIRM_SESSION, &params).await?);
+        let job =
+            async move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.execute(&sql::CONFIRM_SESSION, &params).await?);
         if let Err(error) = project.store().write(job).await {
             tracing::warn!(%error, "a refresh could not be confirmed in the database");
         }
@@ -79,7 +80,9 @@ pub(super) async fn renew(
     // The log's reader may be a moment behind; the database is not.
     project.auth().sessions.forget(std::iter::once(&*caller.session));
     match session::live(project, &caller.session).await? {
-        Some(live) if !live.ended(now) && live.facts.id == caller.facts.id => Ok(live.caller(caller.expires_s)),
+        Some(live) if !live.ended(now) && live.facts.id == caller.facts.id => {
+            Ok(live.caller(caller.expires_s))
+        }
         _ => Err(invalid()),
     }
 }

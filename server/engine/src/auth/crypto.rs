@@ -81,7 +81,7 @@ pub(super) fn new_p256() -> Result<(Vec<u8>, String, String), Error> {
     let random = SystemRandom::new();
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).map_err(failed)?;
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
-        .map_err(|error| Error::internal(error))?;
+        .map_err(Error::internal)?;
     // Uncompressed point: 4, x, y (SEC 1 §2.3.3).
     let point = pair.public_key().as_ref();
     let (x, y) = point

@@ -54,8 +54,7 @@ struct Job {
 
 impl Hashing {
     pub(super) fn start(limits: &Limits, random: &dyn Random) -> Result<Self, Error> {
-        let params =
-            Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_BYTES)).map_err(Error::internal)?;
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_BYTES)).map_err(Error::internal)?;
         let mut output = [0; OUTPUT_BYTES];
         random.fill(&mut output)?;
         let decoy = phc(&params, fresh_salt(random)?, Output::new(&output).map_err(Error::internal)?)?;
@@ -237,7 +236,10 @@ mod tests {
         let params = Params::new(8, 1, 1, Some(OUTPUT_BYTES)).unwrap();
         let salt = Salt::new(b"sixteen bytes ok").unwrap();
         let queued = Instant::now().checked_sub(age).unwrap();
-        (Job { password: b"x".to_vec(), salt, params, algorithm: Algorithm::Argon2id, queued, answer }, result)
+        (
+            Job { password: b"x".to_vec(), salt, params, algorithm: Algorithm::Argon2id, queued, answer },
+            result,
+        )
     }
 
     fn full() -> (Arc<Queue>, Vec<Answer>) {

@@ -15,9 +15,8 @@ pub(super) struct Issue<'a> {
 impl Issue<'_> {
     pub(super) async fn answer(&self, cx: &Ctx) -> Result<SessionAnswer, Error> {
         let auth = cx.project.auth();
-        let live = session::live(&cx.project, self.session)
-            .await?
-            .ok_or_else(super::authenticate::invalid)?;
+        let live =
+            session::live(&cx.project, self.session).await?.ok_or_else(super::authenticate::invalid)?;
         let lifetime_s = cx.project.limits().access_token_s;
         let issued_s = cx.now.us() / 1_000_000;
         let expires_s = issued_s + i64::try_from(lifetime_s).unwrap_or(600);

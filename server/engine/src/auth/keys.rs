@@ -62,7 +62,8 @@ fn read(secrets: &Secrets, row: &Row) -> Result<Key, Error> {
             .hint("Start with the master key this database was made with.")
     })?;
     let verifies = DecodingKey::from_ec_components(&x, &y).map_err(Error::internal)?;
-    let header = Header { typ: Some("at+jwt".to_owned()), kid: Some(kid.clone()), ..Header::new(Algorithm::ES256) };
+    let header =
+        Header { typ: Some("at+jwt".to_owned()), kid: Some(kid.clone()), ..Header::new(Algorithm::ES256) };
     Ok(Key { header, signs: EncodingKey::from_ec_der(&private), verifies, kid, x, y })
 }
 

@@ -79,7 +79,8 @@ impl Attempt {
                 Ok(Outcome::Reused)
             }
             Step::Rotate(next, generation) => {
-                let number = |generation: Option<u32>| generation.map_or(Value::Null, |n| Value::Int(n.into()));
+                let number =
+                    |generation: Option<u32>| generation.map_or(Value::Null, |n| Value::Int(n.into()));
                 let params = [
                     Value::text(&self.session),
                     number(Some(next.current)),

@@ -76,9 +76,7 @@ impl Generations {
     /// The pending generation was seen.
     pub(super) fn confirmed(self) -> Self {
         match self.pending {
-            Some(pending) => {
-                Self { previous: Some(self.current), current: pending, pending: None, ..self }
-            }
+            Some(pending) => Self { previous: Some(self.current), current: pending, pending: None, ..self },
             None => self,
         }
     }

@@ -138,7 +138,12 @@ impl Sessions {
         })
     }
 
-    pub(super) fn remember_token(&self, token: &str, live: &Arc<Live>, claims: UserClaims) -> Arc<UserCaller> {
+    pub(super) fn remember_token(
+        &self,
+        token: &str,
+        live: &Arc<Live>,
+        claims: UserClaims,
+    ) -> Arc<UserCaller> {
         let caller = live.caller(claims.exp);
         let checked = Checked { live: Arc::clone(live), caller: Arc::clone(&caller), claims };
         self.tokens.insert(token.into(), Arc::new(checked));

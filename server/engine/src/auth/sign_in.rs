@@ -39,16 +39,12 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
 ///
 /// # Errors
 /// `invalid_credentials`, `rate_limited`, `hash_busy`.
-pub(crate) async fn verify(
-    cx: &Ctx,
-    pair: &Pair,
-    password: &str,
-    stored: Option<&str>,
-) -> Result<(), Error> {
+pub(crate) async fn verify(cx: &Ctx, pair: &Pair, password: &str, stored: Option<&str>) -> Result<(), Error> {
     let auth = cx.project.auth();
     auth.throttle.check(pair, cx.now)?;
     // What nobody can have set is not worth its bytes, but costs the same time.
-    let possible = password.chars().take(limits::PASSWORD_CHARS_MAX + 1).count() <= limits::PASSWORD_CHARS_MAX;
+    let possible =
+        password.chars().take(limits::PASSWORD_CHARS_MAX + 1).count() <= limits::PASSWORD_CHARS_MAX;
     let (password, stored) = if possible { (password, stored) } else { ("", None) };
     if !auth.hashing.verify(password, stored).await? {
         auth.throttle.failed(pair, cx.now);
@@ -72,9 +68,7 @@ async fn find(cx: &Ctx, canonical: &str) -> Result<Option<(String, Option<String
         .store()
         .read(async |reader| Ok::<_, Error>(reader.fetch(&sql::CREDENTIALS_BY_EMAIL, &params).await?))
         .await?;
-    rows.first()
-        .map(|row| Ok((row.text(0)?.to_owned(), row.text_or_null(1).map(str::to_owned))))
-        .transpose()
+    rows.first().map(|row| Ok((row.text(0)?.to_owned(), row.text_or_null(1).map(str::to_owned)))).transpose()
 }
 
 struct Entry {

@@ -69,9 +69,8 @@ pub(super) const SET_PASSWORD: Sql = Sql::new(
 pub(super) const EMAIL_OF: Sql = Sql::new("SELECT address FROM _emails WHERE user = ?1");
 pub(super) const REMOVE_EMAIL: Sql = Sql::new("DELETE FROM _emails WHERE user = ?1");
 /// Touches no row when another user has the address.
-pub(super) const CLAIM_EMAIL: Sql = Sql::new(
-    "INSERT INTO _emails (canonical, user, address) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-);
+pub(super) const CLAIM_EMAIL: Sql =
+    Sql::new("INSERT INTO _emails (canonical, user, address) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
 pub(super) const REMOVE_PASSWORD: Sql = Sql::new("DELETE FROM _passwords WHERE user = ?1");
 
 pub(super) const ROLES_OF: Sql = Sql::new("SELECT role FROM _user_roles WHERE user = ?1 ORDER BY role");
@@ -97,8 +96,9 @@ pub(super) const CONFIRM_SESSION: Sql = Sql::new(
     "UPDATE _sessions SET previous = generation, generation = pending, pending = NULL, last_seen_at = ?3
      WHERE id = ?1 AND pending = ?2",
 );
-pub(super) const LIVE_SESSIONS_OF: Sql =
-    Sql::new("SELECT id FROM _sessions WHERE user = ?1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC");
+pub(super) const LIVE_SESSIONS_OF: Sql = Sql::new(
+    "SELECT id FROM _sessions WHERE user = ?1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC",
+);
 pub(super) const SHOW_SESSIONS: Sql = Sql::new(
     "SELECT id, created_at, last_seen_at, user_agent, ip FROM _sessions
      WHERE user = ?1 AND revoked_at IS NULL AND idle_expires_at > ?2 AND expires_at > ?2

@@ -57,8 +57,10 @@ impl Throttle {
         let Some(failures) = self.counters.get(&pair.0) else { return Ok(()) };
         let wait_us = failures.lock().wait_until - now.us();
         match u64::try_from(wait_us) {
-            Ok(us) if us > 0 => Err(Error::with(Code::RateLimited, "Too many wrong passwords for this account.")
-                .retry_after_ms(us.div_ceil(1000))),
+            Ok(us) if us > 0 => {
+                Err(Error::with(Code::RateLimited, "Too many wrong passwords for this account.")
+                    .retry_after_ms(us.div_ceil(1000)))
+            }
             _ => Ok(()),
         }
     }
@@ -71,7 +73,11 @@ impl Throttle {
         if let Some(over) = failures.in_a_row.checked_sub(limits::SIGN_IN_FREE_FAILURES) {
             let wait_ms = (1000_i64 << over.min(20)).min(limits::SIGN_IN_WAIT_MS_MAX);
             failures.wait_until = now.us().saturating_add(wait_ms * 1000);
-            tracing::warn!(failures = failures.in_a_row, wait_ms, "sign-in slowed down after wrong passwords");
+            tracing::warn!(
+                failures = failures.in_a_row,
+                wait_ms,
+                "sign-in slowed down after wrong passwords"
+            );
         }
     }
 

@@ -6,7 +6,6 @@ use crate::site;
 use crate::state::State;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
 
 /// The SDK for browsers, built from `sdk-client/typescript`.
 const SDK: &[u8] = include_bytes!("../../assets/stead.js");
@@ -21,24 +20,14 @@ pub(crate) async fn jwks(state: web::Data<State>) -> Answer {
     answer::value(&stead_engine::auth::jwks(&state.project)).map(public)
 }
 
-/// GET /.well-known/openid-configuration (OpenID Connect Discovery 1.0 §3), as far as it applies to an issuer without a sign-in page.
+/// GET /.well-known/openid-configuration (OpenID Connect Discovery 1.0 §3)
 pub(crate) async fn openid(request: HttpRequest, state: web::Data<State>) -> Answer {
     let declared = state.project.catalogue().schema.app.public_url.clone();
-    let issuer = declared.unwrap_or_else(|| {
+    let base_url = declared.unwrap_or_else(|| {
         let seen = request.connection_info();
         format!("{}://{}", seen.scheme(), seen.host())
     });
-    let issuer = issuer.trim_end_matches('/');
-    answer::value(&json!({
-        "issuer": issuer,
-        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "token_endpoint": format!("{issuer}/api/v1/auth/token/refresh"),
-        "userinfo_endpoint": format!("{issuer}/api/v1/auth/me"),
-        "response_types_supported": ["token"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
-    }))
-    .map(public)
+    answer::value(&stead_engine::auth::openid_configuration(&state.project, &base_url)).map(public)
 }
 
 /// GET /sdk/stead.js

@@ -106,7 +106,8 @@ async fn every_wrong_sign_in_is_answered_alike_and_hashes_alike() {
     let app = App::open().await;
     app.sign_up("ana").await;
     app.sign_up("bob").await;
-    app.meddle("DELETE FROM _passwords WHERE user = (SELECT user FROM _emails WHERE canonical LIKE 'bob%')").await;
+    app.meddle("DELETE FROM _passwords WHERE user = (SELECT user FROM _emails WHERE canonical LIKE 'bob%')")
+        .await;
     app.events().await;
     let long = "x".repeat(100_000);
     let mut told = Vec::new();
@@ -126,7 +127,10 @@ async fn every_wrong_sign_in_is_answered_alike_and_hashes_alike() {
     assert!(told.iter().all(|answer| *answer == (Code::InvalidCredentials, None, None, 0, None)));
     assert_eq!(app.events().await, [""; 0]);
     // The right pair still passes, written in another way.
-    let body = stead_wire::auth::PasswordSignIn { email: " ANA@example.com".to_owned(), password: PASSWORD.to_owned() };
+    let body = stead_wire::auth::PasswordSignIn {
+        email: " ANA@example.com".to_owned(),
+        password: PASSWORD.to_owned(),
+    };
     assert!(auth::sign_in(&app.nobody(), body).await.is_ok());
 }
 
@@ -176,7 +180,8 @@ async fn an_old_hash_is_made_anew_at_sign_in() {
         use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
         let params = Params::new(8, 1, 1, Some(32)).unwrap();
         let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let hash: PasswordHash = hasher.hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
+        let hash: PasswordHash =
+            hasher.hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
         hash.to_string()
     };
     let id = app.sign_in("ana").await.user["id"].as_str().unwrap().to_owned();

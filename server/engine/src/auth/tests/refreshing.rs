@@ -11,7 +11,8 @@ fn what_a_generation_means() {
     let soon = AT + 10_000_000;
     let later = soon + 1;
     let state = |previous, current, pending| Generations { previous, current, pending, rotated_at: AT };
-    let (first, waiting, confirmed) = (state(None, 0, None), state(Some(3), 4, Some(6)), state(Some(4), 6, None));
+    let (first, waiting, confirmed) =
+        (state(None, 0, None), state(Some(3), 4, Some(6)), state(Some(4), 6, None));
     for (generations, presented, now, expected) in [
         (first, 0, later, Some(1)),
         (first, 1, later, None),
@@ -30,9 +31,13 @@ fn what_a_generation_means() {
         assert_eq!(next, expected, "{generations:?} {presented}");
     }
     // (c)
-    for (generations, presented, now) in
-        [(waiting, 5, soon), (waiting, 3, soon), (confirmed, 4, later), (confirmed, 5, soon), (confirmed, 0, soon)]
-    {
+    for (generations, presented, now) in [
+        (waiting, 5, soon),
+        (waiting, 3, soon),
+        (confirmed, 4, later),
+        (confirmed, 5, soon),
+        (confirmed, 0, soon),
+    ] {
         assert_eq!(generations.refresh(presented, now), Step::Reused, "{generations:?} {presented}");
     }
     for (generations, presented, expected) in [
@@ -71,8 +76,7 @@ async fn a_refresh_gives_the_next_pair_and_the_old_access_token_lives_on() {
 async fn the_same_refresh_at_once_fifty_times_gives_one_successor() {
     let app = App::open().await;
     let first = app.sign_up("ana").await;
-    let answers =
-        futures_util::future::join_all((0..50).map(|_| app.refresh(&first.refresh_token))).await;
+    let answers = futures_util::future::join_all((0..50).map(|_| app.refresh(&first.refresh_token))).await;
     let successors: HashSet<_> = answers.into_iter().map(|answer| answer.unwrap().refresh_token).collect();
     assert_eq!(successors.len(), 1);
     // A tab that wakes up nine seconds later, after another used the successor's access token.

@@ -45,7 +45,8 @@ async fn others_and_all_end_what_they_say() {
     let bob = app.sign_up("bob").await;
     let cx = app.as_user(&sessions[1].access_token).await;
     let shown = auth::sessions(&cx).await.unwrap();
-    let shown: Vec<_> = shown["items"].as_array().unwrap().iter().map(|s| (&s["id"], &s["current"], &s["ip"])).collect();
+    let shown: Vec<_> =
+        shown["items"].as_array().unwrap().iter().map(|s| (&s["id"], &s["current"], &s["ip"])).collect();
     assert_eq!(shown.len(), 3);
     assert_eq!(shown[0].0, &sessions[2].session_id);
     assert!(shown[1].1 == true && shown[0].1 == false && shown[2].2 == "192.0.2.1");
@@ -112,15 +113,16 @@ async fn a_removed_user_is_out_and_may_sign_up_again() {
     records::delete(&cx, "users", id, None, None).await.unwrap();
     let mut events = app.events().await;
     events.sort();
-    assert_eq!(events, [format!("auth {id} *"), format!("auth {id} {}", ana.session_id), format!("users {id}")]);
+    assert_eq!(
+        events,
+        [format!("auth {id} *"), format!("auth {id} {}", ana.session_id), format!("users {id}")]
+    );
     until(async || app.caller(&ana.access_token).await.err() == Some(Code::TokenInvalid)).await;
     until(async || !auth::session_alive(&app.project, &caller, app.now())).await;
     assert_eq!(app.refresh(&ana.refresh_token).await.unwrap_err().code, Code::TokenInvalid);
-    for table in [
-        "SELECT count(*) FROM _emails",
-        "SELECT count(*) FROM _passwords",
-        "SELECT count(*) FROM _sessions",
-    ] {
+    for table in
+        ["SELECT count(*) FROM _emails", "SELECT count(*) FROM _passwords", "SELECT count(*) FROM _sessions"]
+    {
         assert_eq!(app.count(table).await, 1, "{table}");
     }
     assert!(app.caller(&bob.access_token).await.is_ok());

@@ -116,7 +116,11 @@ async fn every_claim_must_be_there_with_its_type() {
     for name in ["iss", "sub", "aud", "exp", "iat", "jti", "sid", "gen"] {
         let mut without = claims.clone();
         without.as_object_mut().unwrap().remove(name).unwrap();
-        assert_eq!(app.caller(&sign(&header, &without, &key)).await.unwrap_err(), Code::TokenInvalid, "{name}");
+        assert_eq!(
+            app.caller(&sign(&header, &without, &key)).await.unwrap_err(),
+            Code::TokenInvalid,
+            "{name}"
+        );
     }
     let exp = claims["exp"].as_i64().unwrap();
     for (name, value) in [
@@ -146,7 +150,8 @@ async fn every_claim_must_be_there_with_its_type() {
             claims
         );
     }
-    for (name, value) in [("exp", json!(exp - 600)), ("exp", json!(0)), ("iss", json!("https://old.example"))] {
+    for (name, value) in [("exp", json!(exp - 600)), ("exp", json!(0)), ("iss", json!("https://old.example"))]
+    {
         let mut claims = claims.clone();
         claims[name] = value;
         assert_eq!(app.caller(&sign(&header, &claims, &key)).await.unwrap_err(), Code::TokenExpired);
@@ -185,12 +190,19 @@ async fn a_token_seen_before_is_answered_from_memory_and_still_expires() {
 
 #[tokio::test]
 async fn others_can_verify_a_token_with_the_published_key() {
-    let app = App::open_with("public_url: https://chat.example/\nauth: {roles: [chief]}\n", Limits::default()).await;
+    let app =
+        App::open_with("public_url: https://chat.example/\nauth: {roles: [chief]}\n", Limits::default())
+            .await;
     let token = app.sign_up("ana").await.access_token;
     let published = auth::jwks(&app.project)["keys"][0].clone();
     assert_eq!(published["kid"], part(&token, 0)["kid"]);
     assert!(published.get("d").is_none());
-    let point = [vec![4], BASE64.decode(published["x"].as_str().unwrap()).unwrap(), BASE64.decode(published["y"].as_str().unwrap()).unwrap()].concat();
+    let point = [
+        vec![4],
+        BASE64.decode(published["x"].as_str().unwrap()).unwrap(),
+        BASE64.decode(published["y"].as_str().unwrap()).unwrap(),
+    ]
+    .concat();
     let (message, signature) = token.rsplit_once('.').unwrap();
     let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, point);
     let signature = BASE64.decode(signature).unwrap();
@@ -208,13 +220,16 @@ async fn keys_survive_a_restart_and_another_master_key_does_not_open_them() {
     let clock = Arc::new(Hands(Mutex::new(Instant::parse("2026-01-01T12:00:00Z").unwrap())));
     let open = async |master| {
         let path = Some(folder.path().join("data.db"));
-        Project::open(config("auth: {roles: [chief]}\n", path, master, Limits::default(), clock.clone())).await
+        Project::open(config("auth: {roles: [chief]}\n", path, master, Limits::default(), clock.clone()))
+            .await
     };
     let project = open(MASTER).await.map_err(|e| e.to_string()).unwrap();
     let published = auth::jwks(&project);
     project.close().await;
     drop(project);
-    let Err(OpenError::Other(error)) = open([8; 32]).await.map(|_| ()) else { panic!("a wrong key opened it") };
+    let Err(OpenError::Other(error)) = open([8; 32]).await.map(|_| ()) else {
+        panic!("a wrong key opened it")
+    };
     assert!(error.to_string().contains("master key"), "{error}");
     assert!(error.hint.unwrap().contains("master key"));
     let project = open(MASTER).await.map_err(|e| e.to_string()).unwrap();
