@@ -111,7 +111,7 @@ impl Project {
             store.apply(Arc::clone(&catalogue.schema)).await?;
         }
         let auth = auth::Auth::load(&store, &limits, &master_key, &*clock, &*random).await?;
-        let hub = realtime::Hub::new(limits.clone());
+        let hub = realtime::Hub::start(&store, &limits, Arc::clone(&clock))?;
         let project = Self(Arc::new(Parts {
             catalogue: ArcSwap::from_pointee(catalogue),
             store,

@@ -87,3 +87,15 @@ pub const SIGN_IN_FREE_FAILURES: u32 = 5;
 pub const SIGN_IN_WAIT_MS_MAX: i64 = 900_000;
 /// Accounts times addresses whose failures are counted.
 pub const SIGN_IN_COUNTERS_MAX: u64 = 50_000;
+/// Pings without a sign of life before a socket is closed.
+pub const SOCKET_SILENT_PINGS_MAX: u32 = 2;
+/// Seconds in which a socket must say `hello`.
+pub const SOCKET_HELLO_S: u64 = 10;
+/// Seconds that a client may take nothing while frames wait.
+pub const SOCKET_STALL_S: u64 = 60;
+/// Seconds before a token's end at which its socket is warned, and after it at which it is closed.
+pub const SOCKET_GRACE_S: u64 = 60;
+/// Messages per second that a socket's client may send for long.
+pub const SOCKET_MESSAGES_PER_S: u32 = 20;
+/// Messages that it may send at once.
+pub const SOCKET_MESSAGES_BURST: u32 = 60;

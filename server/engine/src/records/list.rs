@@ -2,7 +2,7 @@
 //!
 //! A page that an index serves runs inline; any other, and every count, goes where a deadline holds.
 
-use super::access;
+use super::access::{self, FieldRights};
 use super::bounded::{pins, served_by_index};
 use super::show::{self, Shape};
 use super::{cursor, expand};
@@ -44,21 +44,44 @@ pub(super) async fn list(cx: &Ctx, name: &str, params: &ListParams) -> Result<Ve
     }
 }
 
+/// What a list or a subscription asks for, checked against what the caller may see.
+pub(crate) struct Question {
+    /// Fields that are shown, in full or in some records only.
+    pub(crate) rights: FieldRights,
+    /// What is shown of a record.
+    pub(crate) shape: Shape,
+    /// In which order.
+    pub(crate) sort: Vec<SortKey>,
+    /// Which records are asked for; the rule is not in it.
+    pub(crate) filter: Lowered,
+}
+
+/// Checks the names in `filter`, `sort`, `fields` and `expand`.
+pub(crate) fn question(
+    cx: &Ctx,
+    catalogue: &Catalogue,
+    name: &str,
+    params: &ListParams,
+) -> Result<Question, Error> {
+    let (collection, rules) = catalogue.collection(name)?;
+    let rights = access::fields(rules, &cx.caller, &cx.request_facts("list"), cx.now);
+    let (fields, expand) = (params.fields.as_deref(), params.expand.as_deref());
+    let shape = show::shape(cx, catalogue, collection, &rights, fields, expand)?;
+    let sort = sort(collection, rights.never, params.sort.as_deref())?;
+    let filter = wanted(cx, catalogue, collection, rights.never, params)?;
+    Ok(Question { rights, shape, sort, filter })
+}
+
 fn plan(cx: &Ctx, name: &str, params: &ListParams) -> Result<Plan, Error> {
     let catalogue = cx.project.catalogue();
     let (collection, rules) = catalogue.collection(name)?;
-    let request = cx.request_facts("list");
-    let rights = access::fields(rules, &cx.caller, &request, cx.now);
-    let (fields, expand) = (params.fields.as_deref(), params.expand.as_deref());
-    let shape = show::shape(cx, &catalogue, collection, &rights, fields, expand)?;
-    let sort = sort(collection, rights.never, params.sort.as_deref())?;
+    let Question { rights, shape, sort, filter } = question(cx, &catalogue, name, params)?;
     let after = params.cursor.as_deref().map(|text| cursor::decode(collection, &sort, text)).transpose()?;
-    let filter = wanted(cx, &catalogue, collection, rights.never, params)?;
     let pinned = match &filter {
         Lowered::Ask(predicate) => pins(&predicate.expr),
         Lowered::Allow | Lowered::Deny => Vec::new(),
     };
-    let visible = access::rows(rules, &cx.caller, &request, cx.now, &pinned);
+    let visible = access::rows(rules, &cx.caller, &cx.request_facts("list"), cx.now, &pinned);
     Ok(Plan {
         conditions: conditions([visible, filter]),
         collection: collection.id,
@@ -72,7 +95,8 @@ fn plan(cx: &Ctx, name: &str, params: &ListParams) -> Result<Plan, Error> {
     })
 }
 
-fn conditions(parts: [Lowered; 2]) -> Option<Vec<Expr>> {
+/// All of the parts; none when one of them denies.
+pub(crate) fn conditions(parts: [Lowered; 2]) -> Option<Vec<Expr>> {
     let mut all = Vec::with_capacity(2);
     for part in parts {
         match part {

@@ -13,7 +13,7 @@ mod delete;
 pub(crate) mod expand;
 mod get;
 mod idempotency;
-mod list;
+pub(crate) mod list;
 mod refusal;
 pub(crate) mod show;
 mod sql;

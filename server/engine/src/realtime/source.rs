@@ -1,0 +1,108 @@
+//! What the hub asks of the database: the log in order, and short reads about the newest commit.
+//!
+//! Calls are made one at a time on the hub's own thread, where waiting harms no request.
+
+use crate::Error;
+use std::sync::Arc;
+use std::time::Duration;
+use stead_rules::{Expr, Lookup, SortKey};
+use stead_schema::{Collection, Schema, Slot, Value};
+use stead_store::{Change, Select, Shown, Store};
+use tokio::runtime::Runtime;
+
+/// A commit is published right after it can be read; longer than this means that the writer is stuck.
+const PUBLISHED_MAX: Duration = Duration::from_secs(2);
+
+/// The log and the records.
+pub(super) trait Source {
+    /// The newest committed position.
+    fn head(&mut self) -> u64;
+
+    /// Waits until changes up to `seq`, which a read has seen, can be read from the log.
+    fn await_published(&mut self, seq: u64) -> Result<(), Error>;
+
+    /// The oldest position from which nothing is missing.
+    fn tail(&mut self) -> Result<u64, Error>;
+
+    /// At most `limit` changes after `seq`, in order.
+    fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error>;
+
+    /// The schema whose slots the rows of [`Source::after`] have.
+    fn schema(&mut self) -> Result<Arc<Schema>, Error>;
+
+    /// Records for which every predicate is true, by id, at most `limit`; and the position they belong to.
+    fn select(
+        &mut self,
+        collection: &Collection,
+        predicates: &[&Expr],
+        masks: &[(Slot, Expr)],
+        limit: u32,
+    ) -> Result<(u64, Vec<Shown>), Error>;
+
+    /// A record by id, and the position it belongs to.
+    fn find(&mut self, collection: &Collection, id: &str) -> Result<(u64, Option<Arc<[Value]>>), Error>;
+
+    /// The answer to a bound lookup, and the position it belongs to.
+    fn lookup(&mut self, lookup: &Lookup, limit: u64) -> Result<(u64, u64), Error>;
+}
+
+/// A project's database, asked from a thread that may wait.
+pub(super) struct StoreSource {
+    pub(super) store: Store,
+    pub(super) runtime: Arc<Runtime>,
+}
+
+impl Source for StoreSource {
+    fn head(&mut self) -> u64 {
+        *self.store.log().head().borrow()
+    }
+
+    fn await_published(&mut self, seq: u64) -> Result<(), Error> {
+        let mut head = self.store.log().head();
+        let reached =
+            async { tokio::time::timeout(PUBLISHED_MAX, head.wait_for(|head| *head >= seq)).await.is_ok() };
+        match self.runtime.block_on(reached) {
+            true => Ok(()),
+            false => Err(Error::internal("a commit was not published in time")),
+        }
+    }
+
+    fn tail(&mut self) -> Result<u64, Error> {
+        Ok(self.runtime.block_on(self.store.log().tail())?)
+    }
+
+    fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+        Ok(self.runtime.block_on(self.store.log().after(seq, limit))?)
+    }
+
+    fn schema(&mut self) -> Result<Arc<Schema>, Error> {
+        self.runtime.block_on(self.store.read::<_, Error, _>(async |reader| Ok(Arc::clone(reader.schema()))))
+    }
+
+    fn select(
+        &mut self,
+        collection: &Collection,
+        predicates: &[&Expr],
+        masks: &[(Slot, Expr)],
+        limit: u32,
+    ) -> Result<(u64, Vec<Shown>), Error> {
+        let by_id = [SortKey { slot: Slot::ID, descending: false }];
+        let select = Select { collection, predicates, masks, sort: &by_id, after: None, limit };
+        self.runtime.block_on(self.store.snapshot::<_, Error, _>(async |reader| {
+            let head = reader.head().await?;
+            Ok((head, reader.select(&select).await?))
+        }))
+    }
+
+    fn find(&mut self, collection: &Collection, id: &str) -> Result<(u64, Option<Arc<[Value]>>), Error> {
+        self.runtime.block_on(self.store.snapshot::<_, Error, _>(async |reader| {
+            Ok((reader.head().await?, reader.find(collection, id).await?))
+        }))
+    }
+
+    fn lookup(&mut self, lookup: &Lookup, limit: u64) -> Result<(u64, u64), Error> {
+        self.runtime.block_on(self.store.snapshot::<_, Error, _>(async |reader| {
+            Ok((reader.head().await?, reader.lookup(lookup, limit).await?))
+        }))
+    }
+}
