@@ -68,9 +68,9 @@ pub const HASH_WAIT_MS: u64 = 2_000;
 /// Longest bearer token that is looked at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 4096;
 /// Access tokens whose check is remembered.
-pub const TOKENS_REMEMBERED_MAX: u64 = 20_000;
+pub const TOKENS_REMEMBERED_MAX: usize = 20_000;
 /// Sessions kept in memory.
-pub const SESSIONS_REMEMBERED_MAX: u64 = 20_000;
+pub const SESSIONS_REMEMBERED_MAX: usize = 20_000;
 /// Sessions of one user; one more ends the oldest.
 pub const SESSIONS_PER_USER_MAX: usize = 100;
 /// A session that is not refreshed for this long ends, in seconds (30 days).

@@ -1,8 +1,9 @@
 //! From a bearer token to a caller. In front of every request, so a token seen before must cost next to nothing.
 
 use super::access_token::{Claims, UserClaims};
+use super::memory::{Known, Live};
 use super::rotation::Sight;
-use super::session::{self, Known, Live};
+use super::session;
 use super::{issuer, sql};
 use crate::{Caller, Error, Project, UserCaller, admin};
 use std::sync::Arc;
@@ -52,7 +53,7 @@ async fn admit(project: &Project, token: &str, claims: UserClaims, now: Instant)
             return Err(invalid());
         }
     }
-    Ok(Caller::User(project.auth().sessions.remember_token(token, &live, claims)))
+    Ok(Caller::User(project.auth().sessions.remember_token(token, &live, claims, now)))
 }
 
 /// Writes down that a generation was seen. The request does not wait: memory knows it already, a refresh asks memory

@@ -3,7 +3,7 @@
 //! The operations of this slice forget at once after their commit and do not wait for this reader; it is for changes
 //! that begin elsewhere, such as the removal of a user's record.
 
-use super::session::Sessions;
+use super::memory::Sessions;
 use std::sync::Arc;
 use stead_store::{ChangeKind, Store};
 use tokio::task::JoinHandle;

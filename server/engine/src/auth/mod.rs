@@ -12,6 +12,7 @@ mod hashing;
 mod issue;
 mod keys;
 mod me;
+mod memory;
 mod password;
 mod refresh;
 mod refresh_token;
@@ -48,7 +49,7 @@ pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;
 pub struct Auth {
     secrets: crypto::Secrets,
     tokens: access_token::AccessTokens,
-    sessions: Arc<session::Sessions>,
+    sessions: Arc<memory::Sessions>,
     hashing: hashing::Hashing,
     throttle: throttle::Throttle,
     _follower: follow::Follower,
@@ -69,7 +70,7 @@ impl Auth {
         crypto::install();
         let secrets = crypto::Secrets::derive(master_key)?;
         let keys = keys::load(store, &secrets, clock, random).await?;
-        let sessions = Arc::new(session::Sessions::new(limits.access_token_s));
+        let sessions = Arc::new(memory::Sessions::new(limits.access_token_s));
         Ok(Self {
             tokens: access_token::AccessTokens::new(keys)?,
             hashing: hashing::Hashing::start(limits, random)?,
