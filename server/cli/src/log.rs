@@ -1,12 +1,18 @@
 //! Log lines to standard error, for people or as JSON. A panic becomes a line too.
 
 use anyhow::Context;
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging.
 pub(crate) fn start(filter: &str, json: bool) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("`{filter}` is no log filter"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // The framework's own news (workers, services) say nothing that ours do not; a longer directive wins over them.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,mio=warn,{filter}"))
+        .with_context(|| format!("`{filter}` is no log filter"))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let started = if json { lines.json().try_init() } else { lines.with_target(false).try_init() };
     started.map_err(anyhow::Error::from_boxed)?;
     std::panic::set_hook(Box::new(|panic| {

@@ -36,7 +36,7 @@ pub enum Holds {
     Object,
     /// One of these words.
     Word(&'static [&'static str]),
-    /// A list of objects of one shape, at most this many.
+    /// A list of objects of one shape, 1 to this many.
     List(&'static [Member], usize),
 }
 
@@ -134,8 +134,8 @@ fn check_list(
     elements: &[Value],
     problems: &mut Vec<FieldProblem>,
 ) -> Option<(&'static str, String)> {
-    if elements.len() > most {
-        return Some(("too_many", format!("At most {most} elements.")));
+    if elements.is_empty() || elements.len() > most {
+        return Some(("length", format!("This must have 1 to {most} elements.")));
     }
     for (place, element) in elements.iter().enumerate() {
         match element.as_object() {
@@ -157,7 +157,9 @@ pub fn json_schema(members: &[Member]) -> Value {
         Holds::Count => json!({"type": "integer", "minimum": 0}),
         Holds::Object => json!({"type": "object"}),
         Holds::Word(words) => json!({"type": "string", "enum": words}),
-        Holds::List(shape, most) => json!({"type": "array", "maxItems": most, "items": json_schema(shape)}),
+        Holds::List(shape, most) => {
+            json!({"type": "array", "minItems": 1, "maxItems": most, "items": json_schema(shape)})
+        }
     };
     let properties: Map<String, Value> =
         members.iter().map(|member| (member.name.to_owned(), of(&member.holds))).collect();
@@ -196,8 +198,9 @@ mod tests {
                 "/operations/2 type"
             ]
         );
+        assert_eq!(found::<Batch>(json!({"operations": []})), ["/operations length"]);
         let many = vec![json!({"op": "require", "collection": "a", "id": "x"}); 201];
-        assert_eq!(found::<Batch>(json!({ "operations": many })), ["/operations too_many"]);
+        assert_eq!(found::<Batch>(json!({ "operations": many })), ["/operations length"]);
         assert_eq!(found::<SignOut>(json!({"scope": "some"})), ["/scope not_allowed"]);
         assert_eq!(
             found::<SignUp>(json!({"a/b~": 1, "email": "", "password": ""})),
