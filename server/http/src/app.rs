@@ -3,6 +3,7 @@
 use crate::answer::Failure;
 use crate::door::Door;
 use crate::doors::{admin, auth, batch, discovery, health, records, site};
+use crate::socket;
 use crate::state::State;
 use actix_web::web::{self, Data, PathConfig, ServiceConfig};
 use stead_wire::Code;
@@ -44,5 +45,6 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/sessions").get(auth::sessions))
         .service(Door::at("/auth/sessions/{id}").delete(auth::end_session))
         .service(Door::at("/auth/settings").get(auth::settings))
+        .service(Door::at("/realtime").get(socket::connect))
         .service(Door::at("/admin/session").post(admin::sign_in));
 }

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod serve;
 pub mod site;
+pub mod socket;
 pub mod state;
 
 pub use address::Network;

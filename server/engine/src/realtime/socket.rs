@@ -142,12 +142,10 @@ impl Socket {
     /// Waits for what must be done without the client's asking: looking again at who it is, after its roles or sessions
     /// changed. Cancel it freely.
     pub async fn attend(&mut self) {
-        loop {
-            self.outbox.regranted().await;
-            if self.ended() {
-                return;
-            }
-            if self.stale() && self.identify_again().await.is_err() {
+        while !self.ended() {
+            if !self.stale() {
+                self.outbox.regranted().await;
+            } else if self.identify_again().await.is_err() {
                 return;
             }
         }
