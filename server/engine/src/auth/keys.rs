@@ -58,8 +58,8 @@ async fn insert_first(
 fn read(secrets: &Secrets, row: &Row) -> Result<Key, Error> {
     let (kid, x, y) = (row.text(0)?.to_owned(), row.text(2)?.to_owned(), row.text(3)?.to_owned());
     let private = secrets.open(&place(&kid), row.text(1)?).ok_or_else(|| {
-        Error::with(Code::Internal, "The master key does not open the signing key in the database.")
-            .hint("Start with the master key this database was made with.")
+        let told = "The master key does not open the signing key in the database: start with the one it was made with.";
+        Error::with(Code::Internal, told)
     })?;
     let verifies = DecodingKey::from_ec_components(&x, &y).map_err(Error::internal)?;
     let header =

@@ -61,6 +61,9 @@ struct Checked {
     claims: UserClaims,
 }
 
+/// Some of the tokens, by their text.
+type Shard = RwLock<HashMap<Box<str>, Arc<Checked>, Tail>>;
+
 /// What the memory knows of a token.
 pub(super) enum Known {
     /// Still good.
@@ -73,7 +76,7 @@ pub(super) enum Known {
 
 /// The memory of sessions and access tokens.
 pub(super) struct Sessions {
-    tokens: [RwLock<HashMap<Box<str>, Arc<Checked>, Tail>>; SHARDS],
+    tokens: [Shard; SHARDS],
     live: RwLock<Remembered>,
     /// Sessions that ended, for as long as one of their tokens could still be shown.
     ended: Cache<Arc<str>, ()>,
@@ -135,7 +138,7 @@ impl Sessions {
     }
 
     /// By the signature's last character, which is as random as any.
-    fn shard(&self, token: &str) -> Option<&RwLock<HashMap<Box<str>, Arc<Checked>, Tail>>> {
+    fn shard(&self, token: &str) -> Option<&Shard> {
         // The last of 86 characters carries two bits only (RFC 4648 §3.5).
         let byte = token.as_bytes().iter().rev().nth(1)?;
         self.tokens.get(usize::from(*byte) % SHARDS)

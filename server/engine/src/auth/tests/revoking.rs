@@ -159,7 +159,7 @@ async fn a_user_has_a_bounded_number_of_sessions() {
         let job = async move |tx: &mut stead_store::Tx<'_>| beginning.insert(tx, &user).await;
         begun.extend(app.project.store().write(job).await.unwrap());
     }
-    assert_eq!(begun, [first.session_id.clone()]);
+    assert_eq!(begun, [first.session_id.as_str()]);
     assert_eq!(app.count("SELECT count(*) FROM _sessions WHERE revoked_at IS NULL").await, 100);
     until(async || app.caller(&first.access_token).await.err() == Some(Code::TokenInvalid)).await;
 }
