@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use crate::dice::Dice;
+use super::dice::Dice;
 use std::fmt::Write;
 use std::sync::Arc;
 use stead_rules::{AuthFacts, RuleBook, Tables, compile};
@@ -69,6 +69,10 @@ pub(crate) fn tables(schema: &Schema, dice: &mut Dice) -> Tables {
             let mut row: Vec<Value> =
                 collection.fields.iter().map(|field| value(&field.kind, field.optional, schema, dice)).collect();
             row[Slot::ID.index()] = Value::text(format!("{name}{number}"));
+            if let Some((email, _)) = collection.slots().find(|(_, field)| matches!(field.kind, FieldType::Email)) {
+                // Two users never share one.
+                row[email.index()] = Value::text(format!("{name}{number}"));
+            }
             row[Slot::VERSION.index()] = Value::Int(1);
             tables.insert(collection.id, row.into());
         }

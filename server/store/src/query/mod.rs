@@ -6,6 +6,8 @@
 mod expression;
 mod order;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod tests;
 
 use expression::{Plan, Writer};

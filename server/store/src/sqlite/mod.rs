@@ -4,10 +4,10 @@
 //! sqlx for each connection.
 
 mod apply;
-mod cells;
+pub(crate) mod cells;
 mod changes;
 mod checkpoint;
-mod ddl;
+pub(crate) mod ddl;
 mod errors;
 mod group;
 mod handle;
@@ -16,7 +16,7 @@ mod migrations;
 mod open;
 mod readers;
 mod session;
-mod statement;
+pub(crate) mod statement;
 mod survey;
 mod texts;
 mod writer;
