@@ -30,7 +30,8 @@ impl Shop {
         let mut add = |collection: &str, id: &str, fields: &[(&str, Value)]| {
             tables.insert(schema.by_name[collection], row(&schema, collection, id, fields));
         };
-        let (text, int, at) = (Value::text, Value::Int, Value::Datetime);
+        let (int, at) = (Value::Int, Value::Datetime);
+        let text = |text: &str| Value::text(text);
         add("users", "ann", &[("level", int(5))]);
         add("users", "bob", &[("name", text("Bob")), ("level", int(1))]);
         let tags = Value::List([text("new"), text("red")].into());
