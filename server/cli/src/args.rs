@@ -35,7 +35,9 @@ pub(crate) enum Command {
     Rules(Rules),
 }
 
+/// A flag that is given twice counts as given last, so that a script can add to a command.
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub(crate) struct Serve {
     /// The app folder
     #[arg(default_value = ".", env = "STEAD_APP")]

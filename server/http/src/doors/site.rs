@@ -20,9 +20,8 @@ pub(crate) async fn serve(request: HttpRequest, state: web::Data<State>, held: I
     }
     match &state.site {
         Some(site) => {
-            let accept =
-                request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let page = accept.contains("text/html");
+            let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
+            let page = accept.contains("text/html") || accept.contains("*/*");
             site.answer(request.path(), page, &held).await?.ok_or_else(|| Failure::new(Code::RouteNotFound))
         }
         None if request.path() == "/" => Ok(site::embedded("text/html; charset=utf-8", WELCOME, &held)),

@@ -2,10 +2,12 @@
 //!
 //! Silence would turn a typo in `filter` into a list of everything.
 
+use super::strict;
 use crate::answer::Failure;
 use actix_web::dev::Payload;
 use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
+use serde_json::Value;
 use std::future::{Ready, ready};
 use stead_engine::limits::PAGE_RECORDS_MAX;
 use stead_wire::records::{ListParams, ShowParams};
@@ -54,7 +56,7 @@ fn list(query: &str) -> Result<ListParams, Failure> {
     for (name, value) in pairs(query, &LIST)? {
         match name.as_str() {
             "filter" => params.filter = Some(value),
-            "p" => params.p = Some(value),
+            "p" => params.p = Some(parameters(value)?),
             "sort" => params.sort = Some(value),
             "limit" => params.limit = Some(limit(&value)?),
             "cursor" => params.cursor = Some(value),
@@ -83,6 +85,13 @@ fn limit(text: &str) -> Result<u32, Failure> {
             "The parameter `limit` must be a whole number, 1 to {PAGE_RECORDS_MAX}."
         ))
     })
+}
+
+fn parameters(text: String) -> Result<String, Failure> {
+    match strict::parse(text.as_bytes()) {
+        Ok(Value::Object(_)) => Ok(text),
+        _ => Err(Failure::bad_request("The parameter `p` must be a JSON object.")),
+    }
 }
 
 fn count(text: String) -> Result<String, Failure> {
@@ -139,6 +148,9 @@ mod tests {
             ("limit=ten", "`limit`"),
             ("limit=", "`limit`"),
             ("count=true", "`count`"),
+            ("p=[1]", "`p`"),
+            ("p={", "`p`"),
+            ("p={\"a\":1,\"a\":2}", "`p`"),
             ("sort=a&sort=b", "`sort`"),
         ] {
             let failure = list(query).unwrap_err();
