@@ -1,6 +1,6 @@
 //! Small rewrites of checked expressions that every consumer profits from; none changes what an expression means.
 
-use crate::ir::{CmpOp, Expr, FALSE, Lookup, LookupKind, TRUE};
+use crate::ir::{CmpOp, Expr, FALSE, Lookup, LookupKind, TRUE, VarId};
 use std::sync::Arc;
 use stead_schema::Value;
 
@@ -65,6 +65,29 @@ pub(crate) fn lookup(lookup: Lookup) -> Expr {
         lookup if lookup.kind == LookupKind::Exists && lookup.body == FALSE => FALSE,
         lookup => Expr::Lookup(Arc::new(lookup)),
     }
+}
+
+/// Variables named by how deep they are bound, so that equal parts are equal wherever they were written.
+pub(crate) fn by_depth(expr: &Expr) -> Expr {
+    renamed(expr, &mut Vec::new())
+}
+
+fn renamed(expr: &Expr, bound: &mut Vec<VarId>) -> Expr {
+    let name = |depth: usize| VarId(u16::try_from(depth).unwrap_or(u16::MAX));
+    expr.replaced(&mut |part| match part {
+        Expr::Var(var, slot) => {
+            let depth = bound.iter().rposition(|outer| outer == var)?;
+            Some(Expr::Var(name(depth), *slot))
+        }
+        Expr::Lookup(lookup) => {
+            bound.push(lookup.var);
+            let body = renamed(&lookup.body, bound);
+            bound.pop();
+            let var = name(bound.len());
+            Some(Expr::Lookup(Arc::new(Lookup { var, body, ..Lookup::clone(lookup) })))
+        }
+        _ => None,
+    })
 }
 
 /// Members of `&&` and `||` in order of what they cost to judge: facts and fields, then one record, then many.

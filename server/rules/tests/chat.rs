@@ -164,3 +164,16 @@ fn a_refusal_has_the_message_of_its_rule() {
     assert_eq!(create.message.as_deref(), Some("You are not a member of this room, or muted."));
     assert!(create.source.is_some());
 }
+
+#[test]
+fn what_list_and_read_both_ask_is_asked_once() {
+    let both = CHAT.replace(
+        "read: resource.room.kind == \"public\" || is_member(resource.room)",
+        "read: is_member(resource.room)\n      list: is_member(resource.room) && is_member(resource.room)",
+    );
+    assert_ne!(both, CHAT);
+    let schema = schema(&both);
+    let rules = rules(&schema);
+    let messages = rules.of(schema.by_name["messages"]).unwrap();
+    assert_eq!(messages.list.expr, messages.read.expr);
+}

@@ -122,6 +122,37 @@ fn what_the_caller_may_not_list_does_not_exist_for_a_filter() {
 }
 
 #[test]
+fn the_lookups_of_a_target_s_own_rule_keep_their_meaning() {
+    let schema = schema(app::CHAT);
+    let rules = rules(&schema);
+    let mut tables = Tables::default();
+    let mut add = |collection: &str, id: &str, fields: &[(&str, Value)]| {
+        tables.insert(schema.by_name[collection], row(&schema, collection, id, fields));
+    };
+    let text = |text: &str| Value::text(text);
+    add("users", "ann", &[]);
+    for room in ["mine", "theirs"] {
+        add("rooms", room, &[("kind", text("private")), ("owner", text("zoe"))]);
+        add("messages", &format!("in_{room}"), &[("room", text(room)), ("author", text("zoe")), ("body", text("x"))]);
+    }
+    add("members", "m1", &[("room", text("mine")), ("user", text("ann"))]);
+    add("members", "m2", &[("room", text("theirs")), ("user", text("zoe"))]);
+    let shop = Shop { schema, rules, tables };
+    let (ann, eve) = (user("ann", &[]), user("eve", &[]));
+    // The rule of messages asks for members of the room; the filter's own variable must not get in its way.
+    for (source, expected) in [
+        ("messages.exists(m, m.body == \"x\")", "mine"),
+        ("!messages.exists(m, m.body == \"x\")", "theirs"),
+        ("messages.exists(m, m.room.kind == \"private\")", "mine"),
+    ] {
+        assert_eq!(shop.found("rooms", source, json!({}), Some(&ann)), expected, "{source}");
+    }
+    assert_eq!(shop.found("rooms", "messages.exists(m, m.body == \"x\")", json!({}), Some(&eve)), "");
+    assert_eq!(shop.found("messages", "room.kind == \"private\"", json!({}), Some(&ann)), "in_mine");
+    assert_eq!(shop.found("messages", "room.messages.exists(m, m.body == \"x\")", json!({}), Some(&ann)), "in_mine");
+}
+
+#[test]
 fn a_field_reads_as_null_where_its_rule_hides_it() {
     let shop = Shop::new();
     let (bob, boss) = (user("bob", &[]), user("boss", &["staff"]));

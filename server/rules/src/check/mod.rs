@@ -185,7 +185,7 @@ impl<'s> Checker<'s> {
     /// A boolean expression.
     pub(crate) fn predicate(mut self, node: &Node, text: &RuleText) -> Result<Expr, Vec<Diagnostic>> {
         let expr = self.truth(node, &mut Env::outermost(text));
-        let expr = normalise::cheap_first(&expr);
+        let expr = normalise::cheap_first(&normalise::by_depth(&expr));
         self.finish(expr, node, text)
     }
 

@@ -273,7 +273,7 @@ impl<'s> Checker<'s> {
         let rule = rules.field_read.get(slot.index()).and_then(Option::as_ref).map(|rule| &rule.expr);
         let visible = match (&on, rule) {
             (Expr::Row(Slot::ID) | Expr::Var(_, Slot::ID), None) => return (field, false),
-            (Expr::Row(Slot::ID), Some(rule)) => rule.clone(),
+            (Expr::Row(Slot::ID), Some(rule)) => self.renumbered(rule),
             (Expr::Var(var, Slot::ID), Some(rule)) => self.rule_for(rule, *var),
             // Somebody else's record counts only as far as the caller may list it.
             (_, rule) => {
@@ -299,11 +299,11 @@ impl<'s> Checker<'s> {
 
     /// A rule over `resource` as a rule over a lookup's variable, with variables of its own.
     pub(super) fn rule_for(&mut self, rule: &Expr, var: VarId) -> Expr {
-        let rule = rule.replaced(&mut |part| match part {
+        // Fresh names first: the rule's own variables must not catch the one put in.
+        self.renumbered(rule).replaced(&mut |part| match part {
             Expr::Row(slot) => Some(Expr::Var(var, *slot)),
             _ => None,
-        });
-        self.renumbered(&rule)
+        })
     }
 
     fn renumbered(&mut self, expr: &Expr) -> Expr {
