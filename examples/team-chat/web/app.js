@@ -1,5 +1,5 @@
 // The page of the team chat: sign-in, rooms, messages, members. All of it through the Stead SDK; there is no server code.
-import { createClient } from '/sdk/stead.js';
+import { createClient, newId } from '/sdk/stead.js';
 
 const stead = createClient();
 const [rooms, members, messages, users] = ['rooms', 'members', 'messages', 'users'].map((name) => stead.collection(name));
@@ -92,7 +92,7 @@ at('new-room').onsubmit = async (event) => {
   event.preventDefault();
   const { name, open: isPublic } = Object.fromEntries(new FormData(event.target));
   await attempt(at('why'), async () => {
-    const id = crypto.randomUUID();
+    const id = newId();
     const me = stead.auth.user.id;
     // One batch: the room and its first admin, both or neither.
     const [made] = await stead.batch([

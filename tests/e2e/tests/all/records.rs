@@ -338,7 +338,7 @@ async fn refusals_name_the_right_reason() {
         stranger.update("things", "hidden", json!({ "count": 1 })).await.problem("record_not_found");
         stranger.delete("things", "hidden").await.problem("record_not_found");
     }
-    guest.create("things", json!({ "title": "x" })).await.problem("rule_denied");
+    guest.create("things", json!({ "title": "x", "owner": ana.user })).await.problem("rule_denied");
     ben.create("things", json!({ "title": "x", "owner": ana.user })).await.problem("rule_denied");
     ana.create("things", json!({ "id": id, "title": "again" })).await.problem("unique_violation");
     ana.create("things", json!({ "title": "x", "parent": "nothing" })).await.problem("field_invalid");

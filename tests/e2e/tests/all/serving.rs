@@ -14,7 +14,7 @@ async fn health_contract_page_and_sdk_are_served() {
     let page = guest.send("GET", "/", &[], None).await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    let deep = guest.send("GET", "/rooms/lobby", &[], None).await;
+    let deep = guest.send("GET", "/rooms/lobby", &[("Accept", "text/html")], None).await;
     assert_eq!(deep.text, page.text, "a page of the app is the app");
     let sdk = guest.send("GET", "/sdk/stead.js", &[], None).await;
     assert!(sdk.status == 200 && sdk.header("content-type").unwrap().starts_with("text/javascript"));
