@@ -174,17 +174,20 @@ async fn a_slow_reader_lags_and_then_has_everything() {
 }
 
 #[tokio::test]
-async fn two_subscriptions_that_see_the_same_share_a_group() {
+async fn connections_that_see_the_same_share_a_group() {
     let server = Server::probe().await;
-    let ana = server.fresh_user("ana").await;
-    let mut socket = ana.socket().await;
+    let (ana, ben) = (server.fresh_user("ana").await, server.fresh_user("ben").await);
+    let (mut phone, mut laptop, mut bens) = (ana.socket().await, ana.socket().await, ben.socket().await);
     let same = json!({ "filter": "count == p.n", "p": { "n": 1 } });
-    let one = socket.subscribe("one", "things", same.clone()).await;
-    let two = socket.subscribe("two", "things", same).await;
-    let other =
-        socket.subscribe("other", "things", json!({ "filter": "count == p.n", "p": { "n": 2 } })).await;
+    let one = phone.subscribe("one", "things", same.clone()).await;
+    let two = laptop.subscribe("two", "things", same.clone()).await;
+    let other = phone.subscribe("other", "things", json!({ "filter": "count == p.n", "p": { "n": 2 } })).await;
+    let foreign = bens.subscribe("one", "things", same).await;
     assert_eq!(one["g"], two["g"]);
-    assert_ne!(one["g"], other["g"]);
-    socket.say(json!({ "t": "unsub", "i": 90, "s": "one" })).await;
-    assert_eq!(socket.until(|f| f["i"] == 90).await["t"], "ok");
+    assert_ne!(one["g"], other["g"], "another filter is another group");
+    assert_ne!(one["g"], foreign["g"], "ben sees other records of the same filter");
+    phone.say(json!({ "t": "unsub", "i": 90, "s": "one" })).await;
+    assert_eq!(phone.until(|f| f["i"] == 90).await["t"], "ok");
+    ana.create("things", json!({ "id": "x", "title": "t", "count": 1 })).await.created();
+    assert_eq!(laptop.until(|f| f["t"] == "ev").await["id"], "x", "who stayed still hears");
 }
