@@ -69,21 +69,25 @@ function start(user) {
 }
 
 function stopAll() {
-  [...live.page, ...live.room].forEach((query) => query.stop());
+  live.page.forEach((query) => query.stop());
   live.page = [];
-  live.room = [];
   people.clear();
-  showRoom(null);
+  close();
 }
 
 function drawRooms(records) {
   const items = records.map((room) => {
-    const button = element('button', { onclick: () => enter(room) }, element('span', { textContent: room.kind === 'public' ? '#' : '🔒' }), element('span', { textContent: room.name }));
-    button.setAttribute('aria-current', String(room.id === open?.id));
+    const button = element('button', { onclick: () => enter(room) }, element('span', { className: room.kind }), element('span', { textContent: room.name }));
+    button.dataset.room = room.id;
     return element('li', {}, button);
   });
   at('rooms').replaceChildren(...items);
-  if (open && !records.some((room) => room.id === open.id)) showRoom(null);
+  if (open) {
+    const now = records.find((room) => room.id === open.id);
+    // Gone from sight: deleted, or this user is no longer in it.
+    if (now) title(now);
+    else close();
+  }
   // On a wide screen an empty page helps nobody; on a phone the list of rooms comes first.
   if (!open && records.length && matchMedia('(min-width: 40rem)').matches) enter(records.find((room) => room.kind === 'public') ?? records[0]);
 }
@@ -107,8 +111,8 @@ at('new-room').onsubmit = async (event) => {
 // ── the open room ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 function enter(room) {
-  if (open?.id === room.id) return showRoom(room);
-  live.room.forEach((query) => query.stop());
+  if (open?.id === room.id) return;
+  close();
   showRoom(room);
   const inThisRoom = { filter: 'room == p.room', params: { room: room.id } };
   live.room = [
@@ -121,25 +125,31 @@ function enter(room) {
 }
 
 function showRoom(room) {
-  open = room;
   inRoom = [];
   shown = [];
   at('app').classList.toggle('in-room', room !== null);
-  at('room-name').textContent = room?.name ?? 'Pick a room';
-  at('room-topic').textContent = room?.topic ?? '';
   at('why').hidden = true;
-  for (const button of at('rooms').querySelectorAll('button')) {
-    button.setAttribute('aria-current', String(room !== null && button.lastChild.textContent === room.name));
-  }
+  title(room);
   drawMembers();
   drawMessages([]);
 }
 
-at('back').onclick = () => {
+function title(room) {
+  open = room;
+  at('room-name').textContent = room?.name ?? 'Pick a room';
+  at('room-topic').textContent = room?.topic ?? '';
+  for (const button of at('rooms').querySelectorAll('button')) {
+    button.setAttribute('aria-current', String(button.dataset.room === room?.id));
+  }
+}
+
+function close() {
   live.room.forEach((query) => query.stop());
   live.room = [];
   showRoom(null);
-};
+}
+
+at('back').onclick = close;
 
 let shown = [];
 
