@@ -23,8 +23,8 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// A refused or failed request.
 #[derive(Debug)]
 pub struct Failure {
-    /// Why.
-    pub error: Error,
+    /// Why. Boxed, because every door returns it and few requests fail.
+    pub error: Box<Error>,
     /// Methods the path does answer, for `method_not_allowed`.
     pub allow: Option<String>,
 }
@@ -96,7 +96,7 @@ fn status(code: Code) -> StatusCode {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, allow: None }
+        Self { error: Box::new(error), allow: None }
     }
 }
 

@@ -22,3 +22,6 @@ pub use address::Network;
 pub use guard::rate::Rate;
 pub use serve::serve;
 pub use state::{HttpSettings, State};
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &args::Test) -> anyhow::Result<ExitCode> {
     }
     let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
     let (touched, all) = coverage.count();
-    let per_cent = if all == 0 { 100 } else { touched * 100 / all };
+    let per_cent = (touched * 100).checked_div(all).unwrap_or(100);
     let short = args.fail_under.is_some_and(|least| per_cent < usize::from(least));
     let report =
         if args.json { json_report(&outcomes, &coverage) } else { report(&outcomes, &coverage, short) };

@@ -66,6 +66,7 @@ fn page(collection: &Collection) -> Value {
 fn fixed_schemas() -> Map<String, Value> {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     let all = json!({
+        "Object": {"type": "object"},
         "Problem": {
             "type": "object",
             "description": "Problem details (RFC 9457).",

@@ -14,7 +14,7 @@ pub fn document(schema: &Schema) -> Value {
     let mut all = Map::new();
     paths::general(&mut all);
     for collection in &schema.collections {
-        paths::collection(schema, collection, &mut all);
+        paths::collection(collection, &mut all);
     }
     json!({
         "openapi": "3.1.0",
@@ -25,7 +25,7 @@ pub fn document(schema: &Schema) -> Value {
         },
         "servers": [{"url": schema.app.public_url.as_deref().unwrap_or("/")}],
         "security": [{}, {"bearer": []}],
-        "tags": [{"name": "auth"}, {"name": "records"}, {"name": "operators"}, {"name": "server"}],
+        "tags": [{"name": "auth"}, {"name": "records"}, {"name": "realtime"}, {"name": "operators"}, {"name": "server"}],
         "paths": all,
         "components": components::components(schema),
     })
