@@ -44,8 +44,14 @@ impl Checker<'_> {
         let mut members = self.keys(set, var, node, env);
         members.iter().for_each(|member| env.known.extend(forcing(member, Outcome::NotTrue)));
         if let Names::Filter { rules, .. } = &self.site.names {
-            let list = rules.of(set.collection).map_or(FALSE, |rules| rules.list.expr.clone());
+            let rules = rules.of(set.collection);
+            let list = rules.map_or(FALSE, |rules| rules.list.expr.clone());
             members.push(self.rule_for(&list, var));
+            // The way back goes through a field, which may be hidden itself.
+            let key = set.key.as_ref().and_then(|(slot, _)| rules?.field_read.get(slot.index())?.as_ref());
+            if let Some(rule) = key {
+                members.push(self.rule_for(&rule.expr, var));
+            }
         }
         env.vars.push((name, Typed::new(Expr::Var(var, Slot::ID), Ty::Id(set.collection), false, span)));
         if all {
@@ -128,6 +134,9 @@ impl Checker<'_> {
     }
 
     fn charge(&mut self, collection: CollectionId, var: VarId, body: &Expr, node: &Node, env: &Env<'_>) {
+        if *body == FALSE {
+            return;
+        }
         let keys = key_slots(body, var);
         let indexed = self.schema.get(collection).is_some_and(|c| keys.iter().any(|key| leads_index(c, *key)));
         self.cost = self.cost.saturating_add(if indexed { INDEXED_COST } else { SCAN_COST });

@@ -5,9 +5,10 @@
 use super::dice::Dice;
 use std::fmt::Write;
 use std::sync::Arc;
+use stead_rules::filter::{Filter, FilterError, FilterScope, parse};
 use stead_rules::{AuthFacts, RuleBook, Tables, compile};
 use stead_schema::{
-    Collection, FieldType, RuleSlot, RuleText, Schema, Slot, SourceFile, Span, Value, load,
+    Collection, FieldType, RuleSlot, RuleText, Schema, Slot, SlotSet, SourceFile, Span, Value, load,
 };
 
 pub(crate) const COLLECTIONS: [&str; 4] = ["users", "alpha", "beta", "gamma"];
@@ -171,6 +172,8 @@ pub(crate) enum Style {
     Full,
     /// Nothing that tells null from a value: no presence tests, `default`, `same`.
     Plain,
+    /// A user's filter: no caller but `me`, no whole collections.
+    Filter,
 }
 
 pub(crate) fn rule(schema: &Schema, collection: &str, dice: &mut Dice, style: Style) -> String {
@@ -178,6 +181,47 @@ pub(crate) fn rule(schema: &Schema, collection: &str, dice: &mut Dice, style: St
     let mut maker = Maker { schema, dice, style, records, variables: 0, sealed: false, lookups: 0 };
     let depth = 2 + maker.dice.below(3);
     maker.condition(depth)
+}
+
+/// Gives every collection a random read rule and every other one a field that not everyone may read.
+pub(crate) fn rule_all(schema: &mut Schema, dice: &mut Dice) -> RuleBook {
+    let mut book = None;
+    for name in COLLECTIONS {
+        book = Some(checked(schema, name, dice, Style::Full).1);
+        let at = usize::from(schema.by_name[name].0);
+        let slot = usize::from(Slot::SYSTEM) + dice.below(schema.collections[at].fields.len() - usize::from(Slot::SYSTEM));
+        for _ in 0..20 {
+            let source = rule(schema, name, dice, Style::Full);
+            put(schema, name, RuleSlot::List, &source);
+            let text = schema.collections[at].rules.remove(&RuleSlot::List);
+            schema.collections[at].fields[slot].read = text;
+            match compile(schema) {
+                Ok(ruled) => {
+                    book = Some(ruled);
+                    break;
+                }
+                Err(_) => schema.collections[at].fields[slot].read = None,
+            }
+        }
+    }
+    book.unwrap()
+}
+
+/// A random filter that is accepted.
+pub(crate) fn filter(schema: &Schema, rules: &RuleBook, collection: &str, dice: &mut Dice) -> (String, Filter) {
+    let of = schema.collection(collection).unwrap();
+    let scope = FilterScope { schema, rules, collection: of, hidden: SlotSet::EMPTY };
+    for _ in 0..2000 {
+        let source = rule(schema, collection, dice, Style::Filter).replace("resource.", "");
+        match parse(&source, &serde_json::Map::new(), &scope) {
+            Ok(filter) => return (source, filter),
+            Err(found) => {
+                let told = |e: &FilterError| ["lookups", "parts", "nested", "range", "costs"].iter().any(|w| e.message.contains(w));
+                assert!(found.iter().all(told), "{source}: {found:?}");
+            }
+        }
+    }
+    panic!("no filter was accepted")
 }
 
 struct Maker<'s, 'd> {
@@ -219,7 +263,9 @@ impl<'s> Maker<'s, '_> {
                 self.sealed = outer;
                 format!("({condition} ? {} : {})", self.condition(depth - 2), self.condition(depth - 2))
             }
-            6 | 7 if self.records.len() < 4 && self.lookups < 6 => self.lookup(depth - 1),
+            6 | 7 if self.records.len() < 4 && self.lookups < 6 => {
+                self.lookup(depth - 1).unwrap_or_else(|| self.atom())
+            }
             _ => self.atom(),
         }
     }
@@ -232,7 +278,7 @@ impl<'s> Maker<'s, '_> {
         inner
     }
 
-    fn lookup(&mut self, depth: usize) -> String {
+    fn lookup(&mut self, depth: usize) -> Option<String> {
         self.lookups += 1;
         let (record, of) = self.record();
         let inverses: Vec<(&str, &Collection)> = self
@@ -246,7 +292,11 @@ impl<'s> Maker<'s, '_> {
             .collect();
         self.variables += 1;
         let name = format!("v{}", self.variables);
-        let (set, key, target) = if !inverses.is_empty() && self.dice.chance(2) {
+        if self.style == Style::Filter && inverses.is_empty() {
+            return None;
+        }
+        let related = self.style == Style::Filter || self.dice.chance(2);
+        let (set, key, target) = if !inverses.is_empty() && related {
             let (inverse, target) = *self.dice.pick(&inverses);
             (format!("{record}.{inverse}"), None, target)
         } else {
@@ -261,12 +311,12 @@ impl<'s> Maker<'s, '_> {
         let body = self.condition(depth.saturating_sub(1));
         self.records.pop();
         self.sealed = outer;
-        match (all, key) {
+        Some(match (all, key) {
             (true, Some(key)) => format!("{set}.all({name}, !({key}) || {body})"),
             (true, None) => format!("{set}.all({name}, {body})"),
             (false, Some(key)) => format!("{set}.exists({name}, {key} && {body})"),
             (false, None) => format!("{set}.exists({name}, {body})"),
-        }
+        })
     }
 
     /// `variable.field == something outside`, by a field that has an index.
@@ -293,11 +343,11 @@ impl<'s> Maker<'s, '_> {
     fn atom(&mut self) -> String {
         let sort = self.sort();
         match self.dice.below(12) {
-            0 if self.style == Style::Full => {
-                let (path, _) = self.path(None).unwrap_or(("auth".into(), false));
+            0 if self.style != Style::Plain => {
+                let (path, _) = self.path(None).unwrap_or(("now".into(), false));
                 format!("{path} {} null", if self.dice.chance(2) { "==" } else { "!=" })
             }
-            1 if self.style == Style::Full => format!("same({}, {})", self.operand(sort), self.operand(sort)),
+            1 if self.style != Style::Plain => format!("same({}, {})", self.operand(sort), self.operand(sort)),
             2 => format!("{} in [{}, {}]", self.operand(sort), self.literal(sort), self.literal(sort)),
             3 => format!("{} in {}", self.operand(Sort::Text), self.operand(Sort::List)),
             4 => {
@@ -305,7 +355,7 @@ impl<'s> Maker<'s, '_> {
                 format!("{}.{method}({})", self.operand(Sort::Text), self.operand(Sort::Text))
             }
             5 => self.operand(Sort::Bool),
-            6 if !self.sealed => (*self.dice.pick(&["\"staff\" in auth.roles", "auth.verified"])).to_owned(),
+            6 if !self.sealed && self.style != Style::Filter => (*self.dice.pick(&["\"staff\" in auth.roles", "auth.verified"])).to_owned(),
             7 if self.style == Style::Full => (*self.dice.pick(&["auth != null", "auth == null"])).to_owned(),
             8 | 9 => format!("{} == {}", self.operand(sort), self.operand(sort)),
             _ => {
@@ -359,6 +409,7 @@ impl<'s> Maker<'s, '_> {
                 let (record, _) = self.record();
                 return format!("min(max(default({record}.j.n, 1), -9), 9)");
             }
+            (1..=3, Sort::Id(0)) if self.style == Style::Filter => return "me".to_owned(),
             (1..=3, Sort::Id(0)) if !self.sealed => return "auth.id".to_owned(),
             (1..=3, Sort::Id(0)) if self.style == Style::Full => return "default(auth.id, \"users1\")".to_owned(),
             (3, _) => return self.literal(sort),

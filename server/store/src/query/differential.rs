@@ -14,7 +14,7 @@ use random::{COLLECTIONS, NOW, Style, caller, checked};
 use rusqlite::Connection;
 use stead_rules::eval::Lookups;
 use stead_rules::ir::COUNT_MAX;
-use stead_rules::{Facts, Lowered, RequestFacts, Tables, holds as judge, lower};
+use stead_rules::{Facts, Lowered, RequestFacts, RuleBook, Tables, holds as judge, lower, lower_expr};
 use stead_schema::diff::Step;
 
 /// The same records in memory and in SQLite.
@@ -59,6 +59,21 @@ impl World {
         let Lowered::Ask(predicate) = lower(rule, &facts) else { return None };
         let closed = self.tables.of(collection.id).iter().map(|row| lower(rule, &Facts { row: Some(row), ..facts }));
         let closed = closed.collect();
+        Some(Case { source, collection, expr: predicate.expr, closed })
+    }
+
+    /// A user's filter over ruled collections, lowered.
+    fn filter_case(&mut self, book: &RuleBook) -> Option<Case> {
+        let name = *self.dice.pick(&COLLECTIONS);
+        let (source, filter) = random::filter(&self.schema, book, name, &mut self.dice);
+        let auth = caller(&mut self.dice);
+        let request = RequestFacts { op: "list", ..RequestFacts::default() };
+        let facts =
+            Facts { auth: auth.as_ref(), request: &request, now: NOW, next: None, row: None, pinned: &[] };
+        let collection = self.schema.collection(name).unwrap().clone();
+        let Lowered::Ask(predicate) = lower_expr(&filter.expr, &facts) else { return None };
+        let rows = self.tables.of(collection.id).iter();
+        let closed = rows.map(|row| lower_expr(&filter.expr, &Facts { row: Some(row), ..facts })).collect();
         Some(Case { source, collection, expr: predicate.expr, closed })
     }
 
@@ -110,7 +125,10 @@ fn memory_and_sqlite_name_the_same_records() {
     let (mut cases, mut allowed, mut all) = (0, 0, 0);
     for seed in 0..40 {
         let mut world = World::new(seed);
-        for case in (0..50).filter_map(|_| world.case()).collect::<Vec<_>>() {
+        let mut made: Vec<Case> = (0..40).filter_map(|_| world.case()).collect();
+        let book = random::rule_all(&mut world.schema, &mut world.dice);
+        made.extend((0..15).filter_map(|_| world.filter_case(&book)));
+        for case in made {
             let expected = world.in_memory(&case);
             let asked = select(&world.schema, &list(&case.collection, &[&case.expr], &[]));
             let found = world.texts(&asked).unwrap_or_else(|e| panic!("{e}\n{}\n{}", case.source, asked.text));
