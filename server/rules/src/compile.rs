@@ -1,9 +1,11 @@
 //! From a schema's rule texts to checked rules.
 
-use crate::check::{Checker, Function, Names, RULE_LIMITS, Resource, Site, nearest};
+use crate::check::{Checker, Function, Names, RULE_LIMITS, Resource, Site};
 use crate::ir::{AuthFact, Expr, FALSE, TRUE};
+use crate::nearest::nearest;
 use crate::normalise;
-use crate::syntax::{Fault, Kind, Node, Range, parse};
+use crate::parser::parse;
+use crate::syntax::{Fault, Kind, Node, Range};
 use crate::types::{Bounds, Ty};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -155,7 +157,8 @@ fn parameter_type(schema: &Schema, written: &str) -> Result<Ty, String> {
         "duration" => Ty::Duration,
         _ => {
             let names = schema.collections.iter().map(|c| c.name.as_str());
-            let near = nearest(collection, names.chain(["bool", "int", "float", "text", "datetime", "duration"]));
+            let near =
+                nearest(collection, names.chain(["bool", "int", "float", "text", "datetime", "duration"]));
             return Err(near.map_or_else(
                 || "write a collection, `id<collection>`, `list<text>`, bool, int, float, text, datetime or duration".into(),
                 |near| format!("did you mean `{near}`?"),
@@ -243,7 +246,8 @@ impl Compiler<'_> {
             let help = "write `public` if everyone may";
             return Err(vec![Diagnostic::new("E0210", span, "a rule cannot be just `true`").help(help)]);
         }
-        let checker = Checker::new(self.schema, self.functions, site(Some(collection), position), RULE_LIMITS);
+        let checker =
+            Checker::new(self.schema, self.functions, site(Some(collection), position), RULE_LIMITS);
         checker.predicate(&node, text)
     }
 }

@@ -51,7 +51,11 @@ pub fn holds(expr: &Expr, row: &[Value], lookups: &mut dyn Lookups) -> Result<bo
 ///
 /// # Errors
 /// When the provider fails.
-pub fn body_holds(lookup: &Lookup, candidate: &[Value], lookups: &mut dyn Lookups) -> Result<bool, LookupFailed> {
+pub fn body_holds(
+    lookup: &Lookup,
+    candidate: &[Value],
+    lookups: &mut dyn Lookups,
+) -> Result<bool, LookupFailed> {
     let mut judge = Judge { row: None, var: Some((lookup.var, candidate)), lookups };
     Ok(judge.truth(&lookup.body)? == Some(true))
 }
@@ -139,7 +143,9 @@ impl<'a> Judge<'a, '_> {
         match expr {
             Expr::Literal(value) => Ok(Cow::Borrowed(value)),
             Expr::Path { collection, id, slot } => {
-                let Some(id) = self.value(id)?.as_text().map(Arc::<str>::from) else { return Ok(Cow::Borrowed(NULL)) };
+                let Some(id) = self.value(id)?.as_text().map(Arc::<str>::from) else {
+                    return Ok(Cow::Borrowed(NULL));
+                };
                 let record = self.lookups.fetch(*collection, &id)?;
                 let cell = record.as_deref().and_then(|row| row.get(slot.index()));
                 Ok(Cow::Owned(cell.cloned().unwrap_or_default()))
@@ -164,7 +170,12 @@ impl<'a> Judge<'a, '_> {
                 Some(false) => self.value(no),
                 None => Ok(Cow::Borrowed(NULL)),
             },
-            Expr::And(_) | Expr::Or(_) | Expr::Not(_) | Expr::Compare(..) | Expr::In(..) | Expr::IsNull(_)
+            Expr::And(_)
+            | Expr::Or(_)
+            | Expr::Not(_)
+            | Expr::Compare(..)
+            | Expr::In(..)
+            | Expr::IsNull(_)
             | Expr::Lookup(_) => Ok(Cow::Owned(semantics::truth(self.truth(expr)?))),
             // Not bound here: lowering leaves none of these, and unknown denies.
             Expr::Row(_) | Expr::Var(..) | Expr::Next(_) | Expr::Auth(_) | Expr::Request(_) | Expr::Now => {

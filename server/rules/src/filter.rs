@@ -1,9 +1,10 @@
 //! User filters and sorts: the same language with a caller's names, a caller's rights and smaller limits.
 
-use crate::check::{Checker, FILTER_LIMITS, Names, Resource, Site, nearest};
+use crate::check::{Checker, FILTER_LIMITS, Names, Resource, Site};
 use crate::compile::RuleBook;
 use crate::ir::{CmpOp, Expr};
-use crate::syntax::parse as parse_source;
+use crate::nearest::nearest;
+use crate::parser::parse as parse_source;
 use std::collections::HashMap;
 use stead_schema::{Collection, Diagnostic, FieldType, RuleText, Schema, Slot, SlotSet, Span, Value};
 
@@ -59,7 +60,10 @@ pub fn parse(
         help,
     };
     let node = parse_source(source, &FILTER_LIMITS.source).map_err(|faults| {
-        faults.into_iter().map(|fault| mistake(fault.range.start, fault.message, fault.help)).collect::<Vec<_>>()
+        faults
+            .into_iter()
+            .map(|fault| mistake(fault.range.start, fault.message, fault.help))
+            .collect::<Vec<_>>()
     })?;
     let site = Site {
         collection: Some(scope.collection.id),
@@ -78,10 +82,12 @@ pub fn parse(
         offsets: Vec::new(),
         rebind_to_next: false,
     };
-    let expr = Checker::new(scope.schema, &functions, site, FILTER_LIMITS).predicate(&node, &text).map_err(|found| {
-        let told = |d: Diagnostic| mistake(d.span.start as usize, d.message, d.help);
-        found.into_iter().take(MISTAKES_MAX).map(told).collect::<Vec<_>>()
-    })?;
+    let expr = Checker::new(scope.schema, &functions, site, FILTER_LIMITS).predicate(&node, &text).map_err(
+        |found| {
+            let told = |d: Diagnostic| mistake(d.span.start as usize, d.message, d.help);
+            found.into_iter().take(MISTAKES_MAX).map(told).collect::<Vec<_>>()
+        },
+    )?;
     let pinned = pinned(&expr);
     Ok(Filter { expr, pinned })
 }
@@ -99,7 +105,9 @@ pub fn pinned(expr: &Expr) -> Vec<(Slot, Value)> {
     };
     let pin = |member: &Expr| match member {
         Expr::Compare(CmpOp::Eq, a, b) => match (&**a, &**b) {
-            (Expr::Row(slot), Expr::Literal(value)) | (Expr::Literal(value), Expr::Row(slot)) if !value.is_null() => {
+            (Expr::Row(slot), Expr::Literal(value)) | (Expr::Literal(value), Expr::Row(slot))
+                if !value.is_null() =>
+            {
                 Some((*slot, value.clone()))
             }
             _ => None,
@@ -132,7 +140,8 @@ pub fn parse_sort(source: &str, collection: &Collection, hidden: SlotSet) -> Res
         let readable = |slot: &Slot| !hidden.contains(*slot);
         let Some((slot, field)) = collection.field(name).filter(|(slot, _)| readable(slot)) else {
             let names = collection.slots().filter(|(slot, _)| readable(slot)).map(|(_, f)| f.name.as_str());
-            let help = nearest(name, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let help =
+                nearest(name, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             return Err(format!("collection `{}` has no field `{name}`{help}", collection.name));
         };
         if matches!(field.kind, FieldType::List { .. } | FieldType::Json(_)) {

@@ -205,7 +205,12 @@ impl Expr {
     /// Calls `f` for every direct part, a lookup's body included.
     pub fn each_child<'e>(&'e self, f: &mut dyn FnMut(&'e Expr)) {
         match self {
-            Self::Literal(_) | Self::Row(_) | Self::Next(_) | Self::Var(..) | Self::Auth(_) | Self::Request(_)
+            Self::Literal(_)
+            | Self::Row(_)
+            | Self::Next(_)
+            | Self::Var(..)
+            | Self::Auth(_)
+            | Self::Request(_)
             | Self::Now => {}
             Self::Path { id, .. } => f(id),
             Self::IsNull(a) | Self::Not(a) | Self::Matches(a, _) => f(a),
@@ -280,7 +285,12 @@ impl Expr {
                 let body = lookup.body.replaced(replace);
                 Self::Lookup(Arc::new(Lookup { body, ..Lookup::clone(lookup) }))
             }
-            Self::Literal(_) | Self::Row(_) | Self::Next(_) | Self::Var(..) | Self::Auth(_) | Self::Request(_)
+            Self::Literal(_)
+            | Self::Row(_)
+            | Self::Next(_)
+            | Self::Var(..)
+            | Self::Auth(_)
+            | Self::Request(_)
             | Self::Now => self.clone(),
         }
     }

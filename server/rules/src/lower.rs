@@ -187,7 +187,9 @@ impl<'f> Folder<'f> {
         match self.facts.row {
             // A row shorter than its collection stands for no record.
             Some(row) => Some(row.get(slot.index()).cloned().unwrap_or_default()),
-            None => self.facts.pinned.iter().find(|(pinned, _)| *pinned == slot).map(|(_, value)| value.clone()),
+            None => {
+                self.facts.pinned.iter().find(|(pinned, _)| *pinned == slot).map(|(_, value)| value.clone())
+            }
         }
     }
 
@@ -267,7 +269,9 @@ impl<'f> Folder<'f> {
         match (a.literal(), list.literal()) {
             (_, Some(Value::List(items))) if items.is_empty() => Folded::value(Value::Bool(false)),
             (_, Some(Value::Null)) => Folded::value(Value::Null),
-            (Some(x), Some(Value::List(items))) => Folded::value(semantics::truth(semantics::is_in(x, items.iter()))),
+            (Some(x), Some(Value::List(items))) => {
+                Folded::value(semantics::truth(semantics::is_in(x, items.iter())))
+            }
             (Some(Value::Null), Some(_)) => Folded::value(Value::Null),
             _ if a.is_same() && list.is_same() => Folded::Same(whole),
             _ => Folded::New(Expr::In(a.boxed(), list.boxed())),
@@ -341,7 +345,8 @@ impl<'f> Folder<'f> {
 
     fn call<'e>(&self, whole: &'e Expr, func: Func, args: &'e [Expr]) -> Folded<'e> {
         let folded: Vec<Folded<'e>> = args.iter().map(|arg| self.fold(arg, Side::Exact)).collect();
-        if let Some(values) = folded.iter().map(|arg| arg.literal().cloned()).collect::<Option<Vec<Value>>>() {
+        if let Some(values) = folded.iter().map(|arg| arg.literal().cloned()).collect::<Option<Vec<Value>>>()
+        {
             return Folded::value(semantics::call(func, &values));
         }
         if func == Func::Default {

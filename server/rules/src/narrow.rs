@@ -51,7 +51,12 @@ pub(crate) fn forcing(condition: &Expr, outcome: Outcome) -> Vec<Expr> {
         // Nothing is in an empty list, null neither.
         (Expr::In(_, list), NotFalse) => strict(list),
         (
-            Expr::Row(_) | Expr::Next(_) | Expr::Var(..) | Expr::Auth(_) | Expr::Path { .. } | Expr::Call(..)
+            Expr::Row(_)
+            | Expr::Next(_)
+            | Expr::Var(..)
+            | Expr::Auth(_)
+            | Expr::Path { .. }
+            | Expr::Call(..)
             | Expr::Matches(..),
             NotTrue | NotFalse,
         ) => strict(condition),

@@ -59,9 +59,9 @@ fn opposite(op: CmpOp) -> CmpOp {
 /// A lookup; `exists(A || B)` becomes `exists(A) || exists(B)`, because two index probes beat one scan.
 pub(crate) fn lookup(lookup: Lookup) -> Expr {
     match lookup {
-        Lookup { kind: LookupKind::Exists, body: Expr::Or(parts), .. } => any(parts
-            .into_iter()
-            .map(|body| self::lookup(Lookup { body, ..lookup }))),
+        Lookup { kind: LookupKind::Exists, body: Expr::Or(parts), .. } => {
+            any(parts.into_iter().map(|body| self::lookup(Lookup { body, ..lookup })))
+        }
         lookup if lookup.kind == LookupKind::Exists && lookup.body == FALSE => FALSE,
         lookup => Expr::Lookup(Arc::new(lookup)),
     }

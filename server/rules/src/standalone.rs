@@ -2,7 +2,7 @@
 
 use crate::check::{Checker, Names, RULE_LIMITS, Resource, Site};
 use crate::eval::value_of;
-use crate::syntax::parse;
+use crate::parser::parse;
 use crate::tables::Tables;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -27,7 +27,8 @@ pub fn eval(
     };
     let column = |byte: usize| source.get(..byte).map_or(1, |before| before.chars().count() + 1);
     let node = parse(source, &RULE_LIMITS.source).map_err(|faults| {
-        let told = |fault: crate::syntax::Fault| (fault.code.to_owned(), column(fault.range.start), fault.message);
+        let told =
+            |fault: crate::syntax::Fault| (fault.code.to_owned(), column(fault.range.start), fault.message);
         faults.into_iter().map(told).collect::<Vec<_>>()
     })?;
     let site = Site {

@@ -33,7 +33,8 @@ impl Tables {
     /// Removes the record with this id, if it is there.
     pub fn remove(&mut self, collection: CollectionId, id: &str) -> Option<Arc<[Value]>> {
         let rows = self.rows.get_mut(&collection)?;
-        let at = rows.iter().position(|row| row.get(Slot::ID.index()).and_then(Value::as_text) == Some(id))?;
+        let at =
+            rows.iter().position(|row| row.get(Slot::ID.index()).and_then(Value::as_text) == Some(id))?;
         Some(rows.remove(at))
     }
 }

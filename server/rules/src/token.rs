@@ -21,8 +21,8 @@ pub(crate) enum Token {
 
 /// Longest first, so that `<=` is not read as `<`.
 const MARKS: [&str; 30] = [
-    "===", "!==", "&&", "||", "==", "!=", "<=", ">=", "<>", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ".",
-    ",", "(", ")", "[", "]", "{", "}", "=", "&", "|",
+    "===", "!==", "&&", "||", "==", "!=", "<=", ">=", "<>", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":",
+    ".", ",", "(", ")", "[", "]", "{", "}", "=", "&", "|",
 ];
 
 /// All tokens, ended by [`Token::End`], and what could not be read.
@@ -106,7 +106,12 @@ impl Lexer<'_> {
         let prefix = matches!(&*word, "b" | "B" | "r" | "R" | "br" | "rb");
         if let (true, Some(quote @ ('"' | '\''))) = (prefix, self.peek()) {
             self.text(self.at, quote);
-            self.fault("E0208", start, "bytes and raw text are not part of the language", Some("write plain text: \"…\""));
+            self.fault(
+                "E0208",
+                start,
+                "bytes and raw text are not part of the language",
+                Some("write plain text: \"…\""),
+            );
             return Token::Bad;
         }
         Token::Ident(word)

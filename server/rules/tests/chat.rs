@@ -1,18 +1,14 @@
 //! The chat app of the examples: who may do what, and what is left of its rules once the caller is known.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod app;
 
 use app::{CHAT, facts, row, rules, schema, user};
 use stead_rules::depend::{Scope, dependencies};
-use stead_rules::{AuthFacts, CmpOp, Expr, Facts, Lowered, RequestFacts, Rule, RuleBook, Tables, holds, lower};
+use stead_rules::{
+    AuthFacts, CmpOp, Expr, Facts, Lowered, RequestFacts, Rule, RuleBook, Tables, holds, lower,
+};
 use stead_schema::{Schema, Slot, Value};
 
 fn world(schema: &Schema) -> Tables {
@@ -104,7 +100,8 @@ fn a_muted_member_cannot_write_and_nobody_writes_as_another() {
 fn an_update_given_once_is_checked_on_the_new_record_too() {
     let (schema, rules, tables) = book();
     let messages = rules.of(schema.by_name["messages"]).unwrap();
-    let stolen = row(&schema, "messages", "hi", &[("room", Value::text("team")), ("author", Value::text("eve"))]);
+    let stolen =
+        row(&schema, "messages", "hi", &[("room", Value::text("team")), ("author", Value::text("eve"))]);
     let hi = tables.find(schema.by_name["messages"], "hi").unwrap();
     assert_eq!(who(&messages.update_before, &tables, Some(hi), None), "bob");
     assert_eq!(who(&messages.update_after, &tables, Some(hi), Some(&stolen)), "eve");
@@ -154,7 +151,10 @@ fn reading_messages_depends_on_the_room_and_on_ones_own_membership() {
     assert_eq!(found[1].collection, schema.by_name["members"]);
     assert_eq!(found[1].scope, Some(Scope { row_slot: room, key_slot: slot("members", "room") }));
     assert_eq!(found[1].constant_keys, [(slot("members", "user"), Value::text("ann"))]);
-    assert!(found[1].columns.contains(slot("members", "room")) && !found[1].columns.contains(slot("members", "role")));
+    assert!(
+        found[1].columns.contains(slot("members", "room"))
+            && !found[1].columns.contains(slot("members", "role"))
+    );
 }
 
 #[test]

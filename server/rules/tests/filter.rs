@@ -1,12 +1,6 @@
 //! User filters: what they find, whose rights they have, and what they never tell.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod app;
 
@@ -37,18 +31,63 @@ impl Shop {
         let tags = Value::List([text("new"), text("red")].into());
         let meta = Value::Json(json!({"theme": "dark", "size": 3}).into());
         let cost = ("cost", int(60));
-        add("products", "lamp", &[("title", text("Lamp")), ("price", int(100)), ("published_at", at(1000)), ("tags", tags), ("meta", meta), cost.clone()]);
-        add("products", "desk", &[("title", text("Desk")), ("price", int(900)), ("published_at", at(2000)), ("tags", Value::List([].into())), cost]);
+        add(
+            "products",
+            "lamp",
+            &[
+                ("title", text("Lamp")),
+                ("price", int(100)),
+                ("published_at", at(1000)),
+                ("tags", tags),
+                ("meta", meta),
+                cost.clone(),
+            ],
+        );
+        add(
+            "products",
+            "desk",
+            &[
+                ("title", text("Desk")),
+                ("price", int(900)),
+                ("published_at", at(2000)),
+                ("tags", Value::List([].into())),
+                cost,
+            ],
+        );
         let status = |word: &str| ("status", text(word));
-        add("orders", "o1", &[("customer", text("ann")), ("helper", text("bob")), status("paid"), ("note", text("x")), ("total", int(1))]);
-        add("orders", "o2", &[("customer", text("ann")), status("pending"), ("note", text("x")), ("total", int(2))]);
-        add("orders", "o3", &[("customer", text("bob")), status("paid"), ("note", text("x")), ("total", int(3))]);
+        add(
+            "orders",
+            "o1",
+            &[
+                ("customer", text("ann")),
+                ("helper", text("bob")),
+                status("paid"),
+                ("note", text("x")),
+                ("total", int(1)),
+            ],
+        );
+        add(
+            "orders",
+            "o2",
+            &[("customer", text("ann")), status("pending"), ("note", text("x")), ("total", int(2))],
+        );
+        add(
+            "orders",
+            "o3",
+            &[("customer", text("bob")), status("paid"), ("note", text("x")), ("total", int(3))],
+        );
         add("items", "i1", &[("order", text("o1")), ("product", text("lamp")), ("qty", int(1))]);
         add("items", "i3", &[("order", text("o3")), ("product", text("lamp")), ("qty", int(9))]);
         Self { schema, rules, tables }
     }
 
-    fn parse(&self, collection: &str, source: &str, params: serde_json::Value, hidden: &[&str]) -> Result<Filter, Vec<FilterError>> {
+    fn parse(
+        &self,
+        collection: &str,
+        source: &str,
+        params: serde_json::Value,
+        hidden: &[&str],
+    ) -> Result<Filter, Vec<FilterError>> {
         let collection = self.schema.collection(collection).unwrap();
         let hidden: SlotSet = hidden.iter().map(|name| collection.field(name).unwrap().0).collect();
         let scope = FilterScope { schema: &self.schema, rules: &self.rules, collection, hidden };
@@ -56,8 +95,15 @@ impl Shop {
     }
 
     /// What a filter finds among all records of a collection, whatever the list rule says of them.
-    fn found(&self, collection: &str, source: &str, params: serde_json::Value, auth: Option<&AuthFacts>) -> String {
-        let filter = self.parse(collection, source, params, &[]).unwrap_or_else(|e| panic!("{source}: {e:?}"));
+    fn found(
+        &self,
+        collection: &str,
+        source: &str,
+        params: serde_json::Value,
+        auth: Option<&AuthFacts>,
+    ) -> String {
+        let filter =
+            self.parse(collection, source, params, &[]).unwrap_or_else(|e| panic!("{source}: {e:?}"));
         let request = RequestFacts::default();
         let rows = self.tables.of(self.schema.by_name[collection]).iter();
         let matches = |row: &[Value]| match lower_expr(&filter.expr, &facts(auth, &request)) {
@@ -133,7 +179,11 @@ fn the_lookups_of_a_target_s_own_rule_keep_their_meaning() {
     add("users", "ann", &[]);
     for room in ["mine", "theirs"] {
         add("rooms", room, &[("kind", text("private")), ("owner", text("zoe"))]);
-        add("messages", &format!("in_{room}"), &[("room", text(room)), ("author", text("zoe")), ("body", text("x"))]);
+        add(
+            "messages",
+            &format!("in_{room}"),
+            &[("room", text(room)), ("author", text("zoe")), ("body", text("x"))],
+        );
     }
     add("members", "m1", &[("room", text("mine")), ("user", text("ann"))]);
     add("members", "m2", &[("room", text("theirs")), ("user", text("zoe"))]);
@@ -149,7 +199,10 @@ fn the_lookups_of_a_target_s_own_rule_keep_their_meaning() {
     }
     assert_eq!(shop.found("rooms", "messages.exists(m, m.body == \"x\")", json!({}), Some(&eve)), "");
     assert_eq!(shop.found("messages", "room.kind == \"private\"", json!({}), Some(&ann)), "in_mine");
-    assert_eq!(shop.found("messages", "room.messages.exists(m, m.body == \"x\")", json!({}), Some(&ann)), "in_mine");
+    assert_eq!(
+        shop.found("messages", "room.messages.exists(m, m.body == \"x\")", json!({}), Some(&ann)),
+        "in_mine"
+    );
 }
 
 #[test]
@@ -176,13 +229,17 @@ fn a_hidden_field_and_an_unknown_field_read_the_same() {
     assert_eq!(told("cost", &["cost"]), told("zzzz", &["cost"]));
     assert!(shop.parse("products", "cost == 5", json!({}), &[]).is_ok(), "it is there for those who may");
     // Nor may a misspelling find it.
-    let help = |source: &str| shop.parse("products", source, json!({}), &["cost"]).unwrap_err()[0].help.clone();
+    let help =
+        |source: &str| shop.parse("products", source, json!({}), &["cost"]).unwrap_err()[0].help.clone();
     assert_eq!(help("cots == 5"), None);
     assert_eq!(help("prcie == 5").as_deref(), Some("did you mean `price`?"));
     let products = shop.schema.collection("products").unwrap();
     let cost: SlotSet = [products.field("cost").unwrap().0].into_iter().collect();
     let hidden = parse_sort("cost", products, cost).unwrap_err();
-    assert_eq!(hidden.replace("cost", "?"), parse_sort("zzzz", products, cost).unwrap_err().replace("zzzz", "?"));
+    assert_eq!(
+        hidden.replace("cost", "?"),
+        parse_sort("zzzz", products, cost).unwrap_err().replace("zzzz", "?")
+    );
 }
 
 #[test]
@@ -224,8 +281,12 @@ fn filters_have_limits_of_their_own() {
     let nested = "items.exists(i, i.order.items.exists(k, k.qty > 1))";
     assert!(parse(nested).unwrap_err()[0].message.contains("nested"));
     assert!(parse(&format!("{}total > 1", "!".repeat(15))).is_err());
-    assert!(parse(&format!("total == 1{}", " ".repeat(4090))).unwrap_err()[0].message.contains("at most 4096"));
-    assert!(parse(&vec!["total > 1"; 40].join(" || ")).unwrap_err()[0].message.contains("more than 96 parts"));
+    assert!(
+        parse(&format!("total == 1{}", " ".repeat(4090))).unwrap_err()[0].message.contains("at most 4096")
+    );
+    assert!(
+        parse(&vec!["total > 1"; 40].join(" || ")).unwrap_err()[0].message.contains("more than 96 parts")
+    );
     assert!(parse(&vec!["total > 1"; 20].join(" || ")).is_ok());
 }
 
@@ -235,8 +296,9 @@ fn what_a_filter_pins_is_told() {
     let pinned = |source: &str| shop.parse("orders", source, json!({"c": "ann"}), &[]).unwrap().pinned;
     let orders = shop.schema.collection("orders").unwrap();
     let customer = (orders.field("customer").unwrap().0, Value::text("ann"));
-    assert_eq!(pinned("customer == p.c"), [customer.clone()]);
-    assert_eq!(pinned("p.c == customer && total > 3"), [customer]);
+    let expected = [customer];
+    assert_eq!(pinned("customer == p.c"), expected);
+    assert_eq!(pinned("p.c == customer && total > 3"), expected);
     assert_eq!(pinned("customer == p.c || total > 3"), []);
     assert_eq!(pinned("!(customer == p.c)"), []);
     assert_eq!(pinned("note == \"x\""), [], "a masked field pins nothing");

@@ -20,7 +20,9 @@ use stead_rules::compile;
 fn app_with(slot: &str, rule: &str, functions: &str) -> String {
     let block = |indent: &str| format!("|\n{indent}    {rule}");
     let (rules, write) = match slot {
-        "after" => (format!("update: {{}}\n").replace("{}", &format!("\n        before: public\n        after: {}", block("      "))), String::new()),
+        "after" => {
+            (format!("update:\n        before: public\n        after: {}\n", block("      ")), String::new())
+        }
         "write" => ("read: public\n".to_owned(), format!("\n        write: {}", block("      "))),
         slot => (format!("{slot}: {}\n", block("    ")), String::new()),
     };
@@ -99,7 +101,11 @@ fn functions_are_checked_even_when_nobody_calls_them() {
         let (codes, text) = mistakes_of(&app_with("read", "public", function));
         assert!(codes.contains(&code), "{function}: {text}");
     }
-    let (codes, text) = mistakes_of(&app_with("read", "f(resource)", "  f: {params: {r: things}, is: 'r.ok && g(r)'}\n  g: {params: {r: things}, is: 'r.n > 2'}\n"));
+    let (codes, text) = mistakes_of(&app_with(
+        "read",
+        "f(resource)",
+        "  f: {params: {r: things}, is: 'r.ok && g(r)'}\n  g: {params: {r: things}, is: 'r.n > 2'}\n",
+    ));
     assert!(codes.is_empty(), "{text}");
 }
 
@@ -122,7 +128,7 @@ fn limits_stop_what_would_be_too_dear() {
         (format!("{}resource.ok{}", "(".repeat(200), ")".repeat(200)), "", "E0403"),
         (format!("{}resource.ok", "!".repeat(200)), "", "E0403"),
         (format!("resource.title{}.size() == 1", ".lower()".repeat(60)), "", "E0403"),
-        (vec![exists; 9].join(" || "), "", "E0404"),
+        ([exists; 9].join(" || "), "", "E0404"),
         (nested(4), "", "E0405"),
         (format!("resource.title in [{}]", words.join(", ")), "", "E0406"),
         (format!("resource.title == \"{}\"", "a".repeat(1100)), "", "E0407"),
@@ -132,7 +138,7 @@ fn limits_stop_what_would_be_too_dear() {
         assert!(!codes.is_empty() && codes.iter().all(|found| *found == code), "{code}: {text}");
     }
     for (rule, functions) in [
-        (vec![exists; 8].join(" || "), ""),
+        ([exists; 8].join(" || "), ""),
         (nested(3), ""),
         (vec!["resource.ok"; 100].join(" && "), ""),
         (format!("{}resource.ok{}", "(".repeat(30), ")".repeat(30)), ""),

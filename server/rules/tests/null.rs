@@ -1,12 +1,6 @@
 //! Where null must be dealt with: narrowing and sealing, as a table.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod app;
 
@@ -30,7 +24,8 @@ fn negated_lookups_accept_only_what_cannot_be_null() {
         };
         schema.collections[orders].rules.insert(RuleSlot::Read, text);
         let found = compile(&schema).err().unwrap_or_default();
-        let codes: Vec<&str> = if found.is_empty() { vec!["ok"] } else { found.iter().map(|d| d.code).collect() };
+        let codes: Vec<&str> =
+            if found.is_empty() { vec!["ok"] } else { found.iter().map(|d| d.code).collect() };
         assert!(codes.contains(&expected), "{expected}: {rule}\n{}", told(&schema, &found));
         seen[usize::from(expected == "ok")] += 1;
     }

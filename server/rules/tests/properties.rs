@@ -1,12 +1,6 @@
 //! What must hold for every rule: lowering never changes an answer, and null never grants one.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod dice;
 mod random;
@@ -27,10 +21,14 @@ fn unfolded(expr: &Expr, auth: Option<&AuthFacts>) -> Expr {
         Expr::Auth(AuthFact::IsAnonymous) => Some(Expr::Literal(Value::Bool(auth.is_none()))),
         Expr::Auth(AuthFact::IsOperator) => Some(Expr::Literal(Value::Bool(false))),
         Expr::Auth(AuthFact::Id) => Some(auth.map_or(Expr::Literal(Value::Null), |a| text(&a.id))),
-        Expr::Auth(AuthFact::Verified) => Some(Expr::Literal(auth.map_or(Value::Null, |a| Value::Bool(a.verified)))),
-        Expr::Auth(AuthFact::Roles) => Some(Expr::Literal(auth.map_or(Value::Null, |a| {
-            Value::List(a.roles.iter().map(|r| Value::Text(r.clone())).collect())
-        }))),
+        Expr::Auth(AuthFact::Verified) => {
+            Some(Expr::Literal(auth.map_or(Value::Null, |a| Value::Bool(a.verified))))
+        }
+        Expr::Auth(AuthFact::Roles) => {
+            Some(Expr::Literal(auth.map_or(Value::Null, |a| {
+                Value::List(a.roles.iter().map(|r| Value::Text(r.clone())).collect())
+            })))
+        }
         Expr::Request(RequestFact::Op) => Some(text("list")),
         _ => None,
     })
@@ -41,7 +39,8 @@ fn lowered_holds(expr: &Expr, facts: &Facts<'_>, row: &[Value], tables: &Tables)
         Lowered::Allow => true,
         Lowered::Deny => false,
         Lowered::Ask(left) => {
-            let open = |part: &Expr| matches!(part, Expr::Next(_) | Expr::Auth(_) | Expr::Request(_) | Expr::Now);
+            let open =
+                |part: &Expr| matches!(part, Expr::Next(_) | Expr::Auth(_) | Expr::Request(_) | Expr::Now);
             assert!(!left.expr.any(&mut |part| open(part)), "{:?}", left.expr);
             holds(&left.expr, row, &mut tables.clone()).unwrap()
         }
@@ -68,12 +67,23 @@ fn lowering_never_changes_an_answer() {
             let collection = schema.by_name[name];
             let rule = &book.of(collection).unwrap().read.expr;
             let auth = caller(&mut dice);
-            let facts = Facts { auth: auth.as_ref(), request: &request, now: NOW, next: None, row: None, pinned: &[] };
+            let facts = Facts {
+                auth: auth.as_ref(),
+                request: &request,
+                now: NOW,
+                next: None,
+                row: None,
+                pinned: &[],
+            };
             folded += usize::from(!matches!(lower_expr(rule, &facts), Lowered::Ask(_)));
             let plain = unfolded(rule, auth.as_ref());
             for row in tables.of(collection) {
                 let expected = holds(&plain, row, &mut tables.clone()).unwrap();
-                assert_eq!(lowered_holds(rule, &facts, row, &tables), expected, "{source}\n{row:?}\n{auth:?}");
+                assert_eq!(
+                    lowered_holds(rule, &facts, row, &tables),
+                    expected,
+                    "{source}\n{row:?}\n{auth:?}"
+                );
                 let known = Facts { row: Some(row), ..facts };
                 assert_eq!(lowered_holds(rule, &known, row, &tables), expected, "row known: {source}");
                 let slot = Slot(u16::try_from(dice.below(row.len())).unwrap());
@@ -90,7 +100,13 @@ fn lowering_never_changes_an_answer() {
 }
 
 /// The records that a rule allows, by id.
-fn allowed(rule: &Expr, facts: &Facts<'_>, schema: &Schema, collection: &str, tables: &Tables) -> HashSet<String> {
+fn allowed(
+    rule: &Expr,
+    facts: &Facts<'_>,
+    schema: &Schema,
+    collection: &str,
+    tables: &Tables,
+) -> HashSet<String> {
     let rows = tables.of(schema.by_name[collection]);
     rows.iter()
         .filter(|row| lowered_holds(rule, facts, row, tables))
@@ -108,7 +124,14 @@ fn null_never_grants() {
             let (source, book) = checked(&mut schema, name, &mut dice, Style::Plain);
             let rule = &book.of(schema.by_name[name]).unwrap().read.expr;
             let auth = caller(&mut dice);
-            let facts = Facts { auth: auth.as_ref(), request: &request, now: NOW, next: None, row: None, pinned: &[] };
+            let facts = Facts {
+                auth: auth.as_ref(),
+                request: &request,
+                now: NOW,
+                next: None,
+                row: None,
+                pinned: &[],
+            };
             let before = allowed(rule, &facts, &schema, name, &tables);
             let guest = Facts { auth: None, ..facts };
             let after = allowed(rule, &guest, &schema, name, &tables);

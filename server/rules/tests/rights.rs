@@ -1,13 +1,7 @@
 //! A filter has the rights of its caller: it must find what it would find if everything the caller may not see were
 //! not there.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod dice;
 mod random;
@@ -31,7 +25,9 @@ fn seen(schema: &Schema, rules: &RuleBook, facts: &Facts<'_>, tables: &Tables) -
     let mut left = Tables::default();
     for collection in &schema.collections {
         let rules = rules.of(collection.id).unwrap();
-        for row in tables.of(collection.id).iter().filter(|row| true_for(&rules.list.expr, facts, row, tables)) {
+        for row in
+            tables.of(collection.id).iter().filter(|row| true_for(&rules.list.expr, facts, row, tables))
+        {
             let cells = row.iter().zip(&rules.field_read).map(|(cell, rule)| match rule {
                 Some(rule) if !true_for(&rule.expr, facts, row, tables) => Value::Null,
                 _ => cell.clone(),
@@ -73,8 +69,14 @@ fn a_filter_finds_what_it_would_if_the_unseen_were_not_there() {
                 FilterScope { schema: &open_schema, rules: &open_rules, collection, hidden: SlotSet::EMPTY };
             let open = parse(&source, &serde_json::Map::new(), &scope).unwrap();
             let auth = caller(&mut dice);
-            let facts =
-                Facts { auth: auth.as_ref(), request: &request, now: NOW, next: None, row: None, pinned: &[] };
+            let facts = Facts {
+                auth: auth.as_ref(),
+                request: &request,
+                now: NOW,
+                next: None,
+                row: None,
+                pinned: &[],
+            };
             let left = seen(&schema, &rules, &facts, &tables);
             for row in left.of(collection.id) {
                 let id = row[0].as_text().unwrap();
@@ -85,7 +87,8 @@ fn a_filter_finds_what_it_would_if_the_unseen_were_not_there() {
                 tried += 1;
                 found += usize::from(answer);
                 // The control: without the caller's rights, answers would differ now and then.
-                differs_without_rights += usize::from(true_for(&open.expr, &facts, stored, &tables) != expected);
+                differs_without_rights +=
+                    usize::from(true_for(&open.expr, &facts, stored, &tables) != expected);
             }
         }
     }

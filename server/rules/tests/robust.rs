@@ -1,12 +1,6 @@
 //! Whatever is thrown at the parser: an answer in bounded time, on a small stack, and never a panic.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod dice;
 
@@ -15,10 +9,64 @@ use std::time::{Duration, Instant};
 use stead_rules::standalone::eval;
 
 const PIECES: [&str; 58] = [
-    "&&", "||", "!", "==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%", "?", ":", ".", ",", "(", ")",
-    "[", "]", "{", "}", "null", "true", "false", "1", "0x1f", "1.5", "1e400", "9223372036854775807", "'a'", "\"b\"",
-    "\"", "'", "\\", "x", "l", "s", "o", "u", ".size()", ".exists(m, ", ".matches(", "default(", "min(", "div(",
-    "duration(", "timestamp(", "not", "and", "=", "===", "ñ", "\n", "// c\n",
+    "&&",
+    "||",
+    "!",
+    "==",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "in",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "?",
+    ":",
+    ".",
+    ",",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "null",
+    "true",
+    "false",
+    "1",
+    "0x1f",
+    "1.5",
+    "1e400",
+    "9223372036854775807",
+    "'a'",
+    "\"b\"",
+    "\"",
+    "'",
+    "\\",
+    "x",
+    "l",
+    "s",
+    "o",
+    "u",
+    ".size()",
+    ".exists(m, ",
+    ".matches(",
+    "default(",
+    "min(",
+    "div(",
+    "duration(",
+    "timestamp(",
+    "not",
+    "and",
+    "=",
+    "===",
+    "ñ",
+    "\n",
+    "// c\n",
 ];
 
 #[test]

@@ -1,12 +1,6 @@
 //! What expressions over plain values come to: three-valued logic, arithmetic, text, times.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use serde_json::{Value, json};
 use stead_rules::standalone::eval;

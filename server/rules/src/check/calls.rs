@@ -1,19 +1,42 @@
 //! Functions and methods, the language's own and the app's.
 
-use super::{Checker, Env, Resource, did_you_mean};
+use super::{Checker, Env, Resource};
 use crate::ir::{CmpOp, Expr, Func, NULL, Pattern, RequestFact};
+use crate::nearest::did_you_mean;
 use crate::syntax::{Ident, Kind, Node};
 use crate::types::{Bounds, Ty, Typed};
 use std::sync::Arc;
 use stead_schema::{SlotSet, Value};
 
 const FUNCTIONS: [&str; 13] = [
-    "size", "min", "max", "abs", "default", "same", "div", "mod", "duration", "timestamp", "has", "changed",
+    "size",
+    "min",
+    "max",
+    "abs",
+    "default",
+    "same",
+    "div",
+    "mod",
+    "duration",
+    "timestamp",
+    "has",
+    "changed",
     "changedOnly",
 ];
 const METHODS: [&str; 13] = [
-    "size", "startsWith", "endsWith", "contains", "lower", "matches", "exists", "all", "count", "asText", "asInt",
-    "asBool", "sets",
+    "size",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "lower",
+    "matches",
+    "exists",
+    "all",
+    "count",
+    "asText",
+    "asInt",
+    "asBool",
+    "sets",
 ];
 
 /// Largest compiled regular expression, in bytes.
@@ -83,7 +106,13 @@ impl<'s> Checker<'s> {
             "sets" => "request.sets(\"field\")",
             _ => "x.lower()",
         };
-        self.report_help("E0309", env, name.range, &format!("wrong arguments for `{function}`"), format!("usage: `{usage}`"))
+        self.report_help(
+            "E0309",
+            env,
+            name.range,
+            &format!("wrong arguments for `{function}`"),
+            format!("usage: `{usage}`"),
+        )
     }
 
     fn nothing(&self, node: &Node, env: &Env<'_>) -> Typed {
@@ -131,7 +160,12 @@ impl<'s> Checker<'s> {
                     _ => (Func::JsonBool, Ty::Bool),
                 };
                 let path = Expr::Literal(Value::text(&place.path));
-                return Typed { expr: Expr::Call(func, vec![on.expr, path]), ty, nullable: true, span: on.span };
+                return Typed {
+                    expr: Expr::Call(func, vec![on.expr, path]),
+                    ty,
+                    nullable: true,
+                    span: on.span,
+                };
             }
             _ => {}
         }
@@ -148,7 +182,9 @@ impl<'s> Checker<'s> {
             (ty, "startsWith" | "endsWith" | "contains", [arg]) if ty.is_textual() || *ty == Ty::Null => {
                 self.part_of_text(on, on_node, method, arg, env)
             }
-            (ty, "matches", [arg]) if ty.is_textual() || *ty == Ty::Null => self.matches(on, on_node, arg, env),
+            (ty, "matches", [arg]) if ty.is_textual() || *ty == Ty::Null => {
+                self.matches(on, on_node, arg, env)
+            }
             (Ty::Text | Ty::Enum(_) | Ty::Id(_), known, _) if METHODS.iter().take(6).any(|m| *m == known) => {
                 self.wrong_arguments(known, env, method)
             }
@@ -176,7 +212,14 @@ impl<'s> Checker<'s> {
         Typed { expr: Expr::Call(func, vec![on.expr]), ty: Ty::Int(bounds), ..on }
     }
 
-    fn part_of_text(&mut self, on: Typed, on_node: &Node, method: &Ident, arg: &Node, env: &mut Env<'_>) -> Typed {
+    fn part_of_text(
+        &mut self,
+        on: Typed,
+        on_node: &Node,
+        method: &Ident,
+        arg: &Node,
+        env: &mut Env<'_>,
+    ) -> Typed {
         self.cost = self.cost.saturating_add(1);
         let part = self.operand(arg, env);
         let part = self.coerced(part, &Ty::Text, arg, env);
@@ -205,22 +248,45 @@ impl<'s> Checker<'s> {
         });
         if stored {
             let help = "only `next`, `auth` and `request` may be matched; store a computed bool, or use startsWith or contains";
-            return self.report_help("E0420", env, on_node.range, "`matches` cannot run on stored fields", help);
+            return self.report_help(
+                "E0420",
+                env,
+                on_node.range,
+                "`matches` cannot run on stored fields",
+                help,
+            );
         }
         let Kind::Text(pattern) = &arg.kind else {
-            return self.report("E0422", env, arg.range, "the pattern of `matches` must be written out as text");
+            return self.report(
+                "E0422",
+                env,
+                arg.range,
+                "the pattern of `matches` must be written out as text",
+            );
         };
-        match regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).dfa_size_limit(1 << 20).build() {
+        match regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).dfa_size_limit(1 << 20).build()
+        {
             Ok(pattern) => {
                 self.compared(&on, on_node, env);
                 let pattern = Pattern(Arc::new(pattern));
                 let nullable = !env.sealed && on.nullable;
-                Typed { expr: Expr::Matches(Box::new(on.expr), pattern), ty: Ty::Bool, nullable, span: on.span }
+                Typed {
+                    expr: Expr::Matches(Box::new(on.expr), pattern),
+                    ty: Ty::Bool,
+                    nullable,
+                    span: on.span,
+                }
             }
             Err(error) => {
                 let told = error.to_string();
                 let help = told.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                self.report_help("E0422", env, arg.range, "this regular expression is broken or too large", help)
+                self.report_help(
+                    "E0422",
+                    env,
+                    arg.range,
+                    "this regular expression is broken or too large",
+                    help,
+                )
             }
         }
     }
@@ -287,7 +353,8 @@ impl<'s> Checker<'s> {
         match constant {
             Some((value, ty)) => Typed::new(Expr::Literal(value), ty, false, span),
             None if name == "duration" => {
-                let help = "write a number and d, h, m, s, ms or us, up to a hundred years: \"15m\", \"1h30m\"";
+                let help =
+                    "write a number and d, h, m, s, ms or us, up to a hundred years: \"15m\", \"1h30m\"";
                 self.report_help("E0423", env, text.range, "this is not a span of time", help)
             }
             None => {
@@ -325,14 +392,22 @@ impl<'s> Checker<'s> {
             return self.report("E0306", env, name.range, &message);
         }
         let Some(slots) = self.named_fields(args, env) else { return self.nothing(node, env) };
-        let fact =
-            if &*name.name == "changed" { RequestFact::Changed(slots) } else { RequestFact::ChangedOnly(slots) };
+        let fact = if &*name.name == "changed" {
+            RequestFact::Changed(slots)
+        } else {
+            RequestFact::ChangedOnly(slots)
+        };
         Typed::new(Expr::Request(fact), Ty::Bool, false, env.text.locate(node.range.start, node.range.end))
     }
 
     fn sets(&mut self, method: &Ident, args: &[Node], node: &Node, env: &Env<'_>) -> Typed {
         if !self.site.sets || env.in_function || self.site.resource == Resource::Absent("") {
-            return self.report("E0306", env, method.range, "`request.sets` exists in `create` and `update` only");
+            return self.report(
+                "E0306",
+                env,
+                method.range,
+                "`request.sets` exists in `create` and `update` only",
+            );
         }
         let [_] = args else { return self.wrong_arguments("sets", env, method) };
         let Some(slot) = self.named_fields(args, env).and_then(|slots| slots.iter().next()) else {
@@ -352,7 +427,9 @@ impl<'s> Checker<'s> {
         boolean: bool,
     ) -> Typed {
         let functions = self.functions;
-        let Some((declared, function)) = functions.get_key_value(&*name.name) else { return self.nothing(node, env) };
+        let Some((declared, function)) = functions.get_key_value(&*name.name) else {
+            return self.nothing(node, env);
+        };
         if self.calls.contains(declared) {
             let message = format!("`{declared}` calls itself");
             return self.stop("E0314", env, name.range, &message);
@@ -365,7 +442,13 @@ impl<'s> Checker<'s> {
         if args.len() != function.params.len() {
             let wanted: Vec<&str> = function.params.iter().map(|(param, _)| param.as_str()).collect();
             let help = format!("usage: `{declared}({})`", wanted.join(", "));
-            return self.report_help("E0309", env, name.range, &format!("wrong arguments for `{declared}`"), help);
+            return self.report_help(
+                "E0309",
+                env,
+                name.range,
+                &format!("wrong arguments for `{declared}`"),
+                help,
+            );
         }
         let mut vars = Vec::with_capacity(args.len());
         for (arg, (param, ty)) in args.iter().zip(&function.params) {

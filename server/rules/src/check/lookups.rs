@@ -70,11 +70,18 @@ impl Checker<'_> {
         let expr = normalise::lookup(Lookup { collection: set.collection, var, kind, body, sealed });
         match kind {
             LookupKind::Count => Typed::new(expr, Ty::Int(Self::count_bounds()), false, span),
-            LookupKind::Exists => Typed::new(if all { normalise::not(expr) } else { expr }, Ty::Bool, false, span),
+            LookupKind::Exists => {
+                Typed::new(if all { normalise::not(expr) } else { expr }, Ty::Bool, false, span)
+            }
         }
     }
 
-    fn arguments<'n>(&mut self, method: &Ident, args: &'n [Node], env: &Env<'_>) -> Option<(String, &'n Node)> {
+    fn arguments<'n>(
+        &mut self,
+        method: &Ident,
+        args: &'n [Node],
+        env: &Env<'_>,
+    ) -> Option<(String, &'n Node)> {
         let [var, condition] = args else {
             let help = format!("usage: `set.{}(x, condition on x)`", method.name);
             let message = format!("`{}` needs a name and a condition", method.name);
@@ -106,7 +113,13 @@ impl Checker<'_> {
             self.stop("E0405", env, method.range, &message);
         } else if &*method.name == "count" && self.site.queried {
             let help = "counting every record's relations is too dear for a query; ask `.exists(x, …)`";
-            self.report_help("E0421", env, method.range, "`count` works in create, update and delete only", help);
+            self.report_help(
+                "E0421",
+                env,
+                method.range,
+                "`count` works in create, update and delete only",
+                help,
+            );
             return false;
         }
         !self.stopped
@@ -138,7 +151,8 @@ impl Checker<'_> {
             return;
         }
         let keys = key_slots(body, var);
-        let indexed = self.schema.get(collection).is_some_and(|c| keys.iter().any(|key| leads_index(c, *key)));
+        let indexed =
+            self.schema.get(collection).is_some_and(|c| keys.iter().any(|key| leads_index(c, *key)));
         self.cost = self.cost.saturating_add(if indexed { INDEXED_COST } else { SCAN_COST });
         if indexed || SCAN_COST <= self.limits.cost || self.stopped {
             return;
@@ -158,7 +172,8 @@ impl Checker<'_> {
 
 /// Whether the database finds records by this field: the id, references, and the first field of what is declared.
 fn leads_index(collection: &Collection, slot: Slot) -> bool {
-    let reference = collection.get(slot).is_some_and(|f| matches!(f.kind, FieldType::Id | FieldType::Ref { .. }));
+    let reference =
+        collection.get(slot).is_some_and(|f| matches!(f.kind, FieldType::Id | FieldType::Ref { .. }));
     let unique = collection.unique.iter().any(|slots| slots.first() == Some(&slot));
     let declared = |index: &Index| index.fields.first().is_some_and(|(first, _)| *first == slot);
     reference || unique || collection.indexes.iter().any(declared)

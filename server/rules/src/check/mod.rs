@@ -15,8 +15,8 @@ use crate::narrow::{Outcome, forcing};
 use crate::normalise;
 use crate::syntax::{Kind, Node, Range, SourceLimits};
 use crate::types::{Bounds, Ty, Typed};
-use stead_schema::{CollectionId, Diagnostic, RuleText, Schema, Slot, SlotSet, Span, Value};
 use std::collections::HashMap;
+use stead_schema::{CollectionId, Diagnostic, RuleText, Schema, Slot, SlotSet, Span, Value};
 
 /// A declared function, parsed.
 pub(crate) struct Function<'s> {
@@ -219,7 +219,12 @@ impl<'s> Checker<'s> {
     fn finish(mut self, expr: Expr, node: &Node, text: &RuleText) -> Result<Expr, Vec<Diagnostic>> {
         let env = Env::outermost(text);
         if self.found.is_empty() && expr.depth() > self.limits.depth {
-            self.report("E0403", &env, node.range, "with its functions inlined, the expression is nested too deep");
+            self.report(
+                "E0403",
+                &env,
+                node.range,
+                "with its functions inlined, the expression is nested too deep",
+            );
         }
         if self.found.is_empty() && self.cost > self.limits.cost {
             let message =
@@ -267,7 +272,10 @@ impl<'s> Checker<'s> {
     fn room_for(&mut self, size: usize, env: &Env<'_>, range: Range) -> bool {
         self.nodes = self.nodes.saturating_add(size);
         if self.nodes > self.limits.nodes {
-            let message = format!("with its functions inlined, the expression has more than {} parts", self.limits.nodes);
+            let message = format!(
+                "with its functions inlined, the expression has more than {} parts",
+                self.limits.nodes
+            );
             self.stop("E0402", env, range, &message);
         }
         !self.stopped
@@ -471,41 +479,4 @@ impl<'t> Env<'t> {
     fn shown(&self, node: &Node) -> &'t str {
         self.text.text.get(node.range.start..node.range.end).unwrap_or_default()
     }
-}
-
-/// The name among `names` that was probably meant.
-pub(crate) fn nearest<'n>(meant: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let close = (meant.chars().count() / 3).clamp(1, 3);
-    names
-        .into_iter()
-        .map(|name| (distance(meant, name), name))
-        .filter(|(distance, _)| *distance <= close)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// "did you mean", if something was.
-fn did_you_mean<'n>(meant: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
-    nearest(meant, names).map(|name| format!("did you mean `{name}`?"))
-}
-
-/// Edits between two words; a swap of neighbours counts as one.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, cb) in b.iter().enumerate() {
-            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
-            let mut best = (cell(&row, j) + usize::from(ca != cb)).min(cell(&row, j + 1) + 1).min(cell(&next, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
-            if swapped {
-                best = best.min(cell(&before, j - 1) + 1);
-            }
-            next.push(best);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -1,7 +1,8 @@
 //! What names mean: records, the caller, the request, fields, relations, members of JSON documents.
 
-use super::{Checker, Env, Names, Resource, did_you_mean};
+use super::{Checker, Env, Names, Resource};
 use crate::ir::{AuthFact, CmpOp, Expr, Lookup, LookupKind, NULL, RequestFact, VarId};
+use crate::nearest::did_you_mean;
 use crate::normalise;
 use crate::syntax::{Ident, Node};
 use crate::types::{Bounds, SetOf, Space, Ty, Typed, collection_name};
@@ -43,7 +44,14 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn unknown(&mut self, code: &'static str, env: &Env<'_>, node: &Node, message: &str, help: Option<String>) -> Typed {
+    fn unknown(
+        &mut self,
+        code: &'static str,
+        env: &Env<'_>,
+        node: &Node,
+        message: &str,
+        help: Option<String>,
+    ) -> Typed {
         match help {
             Some(help) => self.report_help(code, env, node.range, message, help),
             None => self.report(code, env, node.range, message),
@@ -130,7 +138,12 @@ impl<'s> Checker<'s> {
             Ty::Space(space) => self.space_member(&space.clone(), member, node, env),
             Ty::Param(json) => match json.get(&*member.name) {
                 Some(json) => super::params::variable(json, span),
-                None => self.report("E0304", env, member.range, &format!("the parameter has no `{}`", member.name)),
+                None => self.report(
+                    "E0304",
+                    env,
+                    member.range,
+                    &format!("the parameter has no `{}`", member.name),
+                ),
             },
             Ty::Null => Typed::new(NULL, Ty::Null, true, span),
             Ty::Set(_) => {
@@ -194,7 +207,9 @@ impl<'s> Checker<'s> {
                 fact(AuthFact::Roles, Ty::List(Box::new(roles)))
             }
             "user" if self.schema.users().is_some() => self.caller_id(span),
-            "user" => self.report("E0306", env, member.range, "`auth.user` needs a collection of `kind: auth`"),
+            "user" => {
+                self.report("E0306", env, member.range, "`auth.user` needs a collection of `kind: auth`")
+            }
             other => {
                 let help = did_you_mean(other, ["id", "roles", "verified", "user"])
                     .unwrap_or_else(|| "the caller has `id`, `roles`, `verified` and `user`".into());
@@ -214,8 +229,9 @@ impl<'s> Checker<'s> {
             "ip" => fact(RequestFact::Ip, Ty::Text, true),
             "origin" => fact(RequestFact::Origin, Ty::Text, true),
             other => {
-                let help = did_you_mean(other, ["time", "op", "ip", "origin", "sets"])
-                    .unwrap_or_else(|| "a request has `time`, `op`, `ip`, `origin` and `sets(\"field\")`".into());
+                let help = did_you_mean(other, ["time", "op", "ip", "origin", "sets"]).unwrap_or_else(|| {
+                    "a request has `time`, `op`, `ip`, `origin` and `sets(\"field\")`".into()
+                });
                 self.report_help("E0301", env, member.range, &format!("`request` has no `{other}`"), help)
             }
         }
@@ -236,7 +252,9 @@ impl<'s> Checker<'s> {
             Names::Filter { hidden, .. } if of_root => *hidden,
             _ => stead_schema::SlotSet::EMPTY,
         };
-        if let Some((slot, field)) = collection.field(&member.name).filter(|(slot, _)| !hidden.contains(*slot)) {
+        if let Some((slot, field)) =
+            collection.field(&member.name).filter(|(slot, _)| !hidden.contains(*slot))
+        {
             let nullable = field.optional
                 || match &on.expr {
                     Expr::Row(Slot::ID) => self.site.resource == Resource::Perhaps,
@@ -253,9 +271,14 @@ impl<'s> Checker<'s> {
             let set = SetOf { collection: from.id, key: Some((slot, Box::new(on))) };
             return Typed::new(NULL, Ty::Set(set), false, span);
         }
-        let fields = collection.slots().filter(|(slot, _)| !hidden.contains(*slot)).map(|(_, f)| f.name.as_str());
+        let fields =
+            collection.slots().filter(|(slot, _)| !hidden.contains(*slot)).map(|(_, f)| f.name.as_str());
         let help = did_you_mean(&member.name, fields);
-        let message = format!("collection `{}` has no field `{}`", collection_name(self.schema, collection.id), member.name);
+        let message = format!(
+            "collection `{}` has no field `{}`",
+            collection_name(self.schema, collection.id),
+            member.name
+        );
         let place = Node { range: member.range, ..node.clone() };
         self.unknown("E0301", env, &place, &message, help)
     }
@@ -278,7 +301,8 @@ impl<'s> Checker<'s> {
             // Somebody else's record counts only as far as the caller may list it.
             (_, rule) => {
                 let var = self.fresh_var();
-                let is_it = Expr::Compare(CmpOp::Eq, Box::new(Expr::Var(var, Slot::ID)), Box::new(on.clone()));
+                let is_it =
+                    Expr::Compare(CmpOp::Eq, Box::new(Expr::Var(var, Slot::ID)), Box::new(on.clone()));
                 let list = self.rule_for(&rules.list.expr, var);
                 let rule = rule.map(|rule| self.rule_for(rule, var));
                 let body = normalise::all([is_it, list].into_iter().chain(rule));

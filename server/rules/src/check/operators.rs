@@ -1,7 +1,8 @@
 //! Operators: comparison, `in`, arithmetic, and how two types meet.
 
-use super::{Checker, Env, Polarity, did_you_mean, params};
+use super::{Checker, Env, Polarity, params};
 use crate::ir::{AuthFact, CmpOp, Expr, FALSE, Func, NULL};
+use crate::nearest::did_you_mean;
 use crate::normalise;
 use crate::syntax::{Kind, Node};
 use crate::types::{Bounds, Space, Ty, Typed};
@@ -37,7 +38,9 @@ impl Checker<'_> {
             None => {
                 let shown = env.shown(node).to_owned();
                 let message = format!("the type of `{shown}` is not known");
-                let help = format!("write `{shown}.asText()`, `.asInt()` or `.asBool()`, or pin it in the JSON Schema");
+                let help = format!(
+                    "write `{shown}.asText()`, `.asInt()` or `.asBool()`, or pin it in the JSON Schema"
+                );
                 return self.report_help("E0310", env, node.range, &message, help);
             }
         };
@@ -201,7 +204,8 @@ impl Checker<'_> {
             words => format!("`{wrong}` is not one of ({words})"),
         };
         let help = did_you_mean(&wrong, words.iter().map(String::as_str)).unwrap_or_else(|| {
-            if words.is_empty() { "declare it under `auth: roles:`" } else { "only declared values compare" }.into()
+            if words.is_empty() { "declare it under `auth: roles:`" } else { "only declared values compare" }
+                .into()
         });
         self.report_help("E0303", env, node.range, &message, help);
         false
@@ -223,13 +227,17 @@ impl Checker<'_> {
         }
         let (left, right) = (a.ty.name(self.schema), b.ty.name(self.schema));
         let message = match (&a.ty, &b.ty) {
-            (Ty::Bool, Ty::Bool) | (Ty::Enum(_), Ty::Enum(_) | Ty::Text) | (Ty::Text, Ty::Enum(_)) if !equality => {
+            (Ty::Bool, Ty::Bool) | (Ty::Enum(_), Ty::Enum(_) | Ty::Text) | (Ty::Text, Ty::Enum(_))
+                if !equality =>
+            {
                 format!("{left} has no order")
             }
             _ => format!("{left} cannot be compared with {right}"),
         };
         let help = match (&a.ty, &b.ty) {
-            (Ty::Datetime, Ty::Text) | (Ty::Text, Ty::Datetime) => "write `timestamp(\"2026-01-31T12:00:00Z\")`",
+            (Ty::Datetime, Ty::Text) | (Ty::Text, Ty::Datetime) => {
+                "write `timestamp(\"2026-01-31T12:00:00Z\")`"
+            }
             (Ty::Space(Space::Auth), _) | (_, Ty::Space(Space::Auth)) => "compare `auth.id`",
             (Ty::Set(_), _) | (_, Ty::Set(_)) => "ask `.exists(x, …)`",
             (Ty::List(_), _) | (_, Ty::List(_)) => "ask `x in list` or `.size()`",
@@ -272,7 +280,8 @@ impl Checker<'_> {
     pub(super) fn list(&mut self, items: &[Node], node: &Node, env: &mut Env<'_>) -> Typed {
         let mut typed: Vec<Typed> = items.iter().map(|item| self.operand(item, env)).collect();
         let of = typed.iter().map(|t| &t.ty).find(|ty| !matches!(ty, Ty::Param(_))).cloned();
-        let of = of.or_else(|| typed.first().and_then(|t| self.natural(t)).map(|(_, ty)| ty)).unwrap_or(Ty::Null);
+        let of =
+            of.or_else(|| typed.first().and_then(|t| self.natural(t)).map(|(_, ty)| ty)).unwrap_or(Ty::Null);
         let float = typed.iter().any(|t| t.ty == Ty::Float) && matches!(of, Ty::Int(_));
         let mut of = if float { Ty::Float } else { of };
         for (at, item) in items.iter().enumerate() {
@@ -280,7 +289,12 @@ impl Checker<'_> {
             let taken = std::mem::replace(slot, Typed::new(NULL, Ty::Broken, false, slot.span));
             let member = self.coerced(taken, &of, item, env);
             if matches!(member.ty, Ty::Null | Ty::List(_) | Ty::Set(_) | Ty::Space(_)) {
-                self.report("E0302", env, item.range, "a list holds values only: no null, list, set or record space");
+                self.report(
+                    "E0302",
+                    env,
+                    item.range,
+                    "a list holds values only: no null, list, set or record space",
+                );
                 return self.broken(node, env);
             }
             if member.ty == Ty::Broken {
@@ -291,7 +305,8 @@ impl Checker<'_> {
                 (all, one) if all == one => {}
                 (all, one) if all.is_textual() && one.is_textual() => *all = Ty::Text,
                 (all, one) => {
-                    let message = format!("the list mixes {} and {}", all.name(self.schema), one.name(self.schema));
+                    let message =
+                        format!("the list mixes {} and {}", all.name(self.schema), one.name(self.schema));
                     self.report("E0302", env, item.range, &message);
                     return self.broken(node, env);
                 }
@@ -391,7 +406,14 @@ impl Checker<'_> {
     }
 
     /// `a mark b` for whole numbers and times.
-    pub(super) fn calculation(&mut self, mark: &str, a: Typed, b: Typed, node: &Node, env: &Env<'_>) -> Typed {
+    pub(super) fn calculation(
+        &mut self,
+        mark: &str,
+        a: Typed,
+        b: Typed,
+        node: &Node,
+        env: &Env<'_>,
+    ) -> Typed {
         let span = env.text.locate(node.range.start, node.range.end);
         let mut nullable = a.nullable || b.nullable;
         let (func, ty) = match (mark, &a.ty, &b.ty) {
@@ -415,17 +437,25 @@ impl Checker<'_> {
                 };
                 if !bounds.fits() {
                     let message = format!("`{}` may leave the range of whole numbers", env.shown(node));
-                    let help = "declare `min` and `max` on the fields, so that the result stays within ±9.2e18";
+                    let help =
+                        "declare `min` and `max` on the fields, so that the result stays within ±9.2e18";
                     return self.report_help("E0411", env, node.range, &message, help);
                 }
                 (func, Ty::Int(bounds))
             }
             (_, Ty::Float, Ty::Float) => {
                 let help = "floats can be compared; store what you would compute";
-                return self.report_help("E0412", env, node.range, "rules do no arithmetic with floats", help);
+                return self.report_help(
+                    "E0412",
+                    env,
+                    node.range,
+                    "rules do no arithmetic with floats",
+                    help,
+                );
             }
             (_, x, y) => {
-                let message = format!("`{mark}` does not work on {} and {}", x.name(self.schema), y.name(self.schema));
+                let message =
+                    format!("`{mark}` does not work on {} and {}", x.name(self.schema), y.name(self.schema));
                 return self.report("E0302", env, node.range, &message);
             }
         };
@@ -440,6 +470,7 @@ fn same_kind(a: &Ty, b: &Ty) -> bool {
 
 #[allow(clippy::cast_precision_loss)]
 fn floats(items: &[Value]) -> Value {
-    let float = |value: &Value| value.as_int().map_or_else(|| value.clone(), |number| Value::Float(number as f64));
+    let float =
+        |value: &Value| value.as_int().map_or_else(|| value.clone(), |number| Value::Float(number as f64));
     Value::List(items.iter().map(float).collect())
 }

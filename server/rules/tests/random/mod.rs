@@ -50,7 +50,11 @@ pub(crate) fn schema(dice: &mut Dice) -> Schema {
             // Only what points to an earlier collection can be required: its first record needs something to point to.
             let optional = if to == at || dice.chance(3) { ", optional: true" } else { "" };
             let to = COLLECTIONS[to];
-            writeln!(yaml, "      r{number}: {{type: ref, to: {to}, inverse: {collection}_r{number}{optional}}}").unwrap();
+            writeln!(
+                yaml,
+                "      r{number}: {{type: ref, to: {to}, inverse: {collection}_r{number}{optional}}}"
+            )
+            .unwrap();
         }
         writeln!(yaml, "      j: {{type: json, optional: true, schema: {{properties: {{t: {{type: string}}, n: {{type: integer}}}}}}}}").unwrap();
         writeln!(yaml, "    indexes: [{}]\n    rules: {{}}", names.join(", ")).unwrap();
@@ -67,10 +71,15 @@ pub(crate) fn tables(schema: &Schema, dice: &mut Dice) -> Tables {
     for name in COLLECTIONS {
         let collection = schema.collection(name).unwrap();
         for number in 0..2 + dice.below(6) {
-            let mut row: Vec<Value> =
-                collection.fields.iter().map(|field| value(&field.kind, field.optional, schema, dice)).collect();
+            let mut row: Vec<Value> = collection
+                .fields
+                .iter()
+                .map(|field| value(&field.kind, field.optional, schema, dice))
+                .collect();
             row[Slot::ID.index()] = Value::text(format!("{name}{number}"));
-            if let Some((email, _)) = collection.slots().find(|(_, field)| matches!(field.kind, FieldType::Email)) {
+            if let Some((email, _)) =
+                collection.slots().find(|(_, field)| matches!(field.kind, FieldType::Email))
+            {
                 // Two users never share one.
                 row[email.index()] = Value::text(format!("{name}{number}"));
             }
@@ -97,7 +106,9 @@ pub(crate) fn value(kind: &FieldType, optional: bool, schema: &Schema, dice: &mu
             let among = if dice.chance(8) { 20 } else { 2 };
             Value::text(format!("{name}{}", dice.below(among)))
         }
-        FieldType::List { .. } => (0..dice.below(3)).map(|_| Value::text(dice.pick(&TEXTS))).collect::<Vec<_>>().into_list(),
+        FieldType::List { .. } => {
+            (0..dice.below(3)).map(|_| Value::text(dice.pick(&TEXTS))).collect::<Vec<_>>().into_list()
+        }
         FieldType::Json(_) => Value::Json(Arc::new(
             [
                 serde_json::json!({}),
@@ -126,8 +137,13 @@ pub(crate) fn caller(dice: &mut Dice) -> Option<AuthFacts> {
     if dice.chance(4) {
         return None;
     }
-    let roles: Vec<Arc<str>> = ["staff", "boss"].iter().filter(|_| dice.chance(2)).map(|r| Arc::from(*r)).collect();
-    Some(AuthFacts { id: format!("users{}", dice.below(3)).into(), roles: roles.into(), verified: dice.chance(2) })
+    let roles: Vec<Arc<str>> =
+        ["staff", "boss"].iter().filter(|_| dice.chance(2)).map(|r| Arc::from(*r)).collect();
+    Some(AuthFacts {
+        id: format!("users{}", dice.below(3)).into(),
+        roles: roles.into(),
+        verified: dice.chance(2),
+    })
 }
 
 /// Puts a rule in place of what a collection had.
@@ -189,7 +205,8 @@ pub(crate) fn rule_all(schema: &mut Schema, dice: &mut Dice) -> RuleBook {
     for name in COLLECTIONS {
         book = Some(checked(schema, name, dice, Style::Full).1);
         let at = usize::from(schema.by_name[name].0);
-        let slot = usize::from(Slot::SYSTEM) + dice.below(schema.collections[at].fields.len() - usize::from(Slot::SYSTEM));
+        let slot = usize::from(Slot::SYSTEM)
+            + dice.below(schema.collections[at].fields.len() - usize::from(Slot::SYSTEM));
         for _ in 0..20 {
             let source = rule(schema, name, dice, Style::Full);
             put(schema, name, RuleSlot::List, &source);
@@ -208,7 +225,12 @@ pub(crate) fn rule_all(schema: &mut Schema, dice: &mut Dice) -> RuleBook {
 }
 
 /// A random filter that is accepted.
-pub(crate) fn filter(schema: &Schema, rules: &RuleBook, collection: &str, dice: &mut Dice) -> (String, Filter) {
+pub(crate) fn filter(
+    schema: &Schema,
+    rules: &RuleBook,
+    collection: &str,
+    dice: &mut Dice,
+) -> (String, Filter) {
     let of = schema.collection(collection).unwrap();
     let scope = FilterScope { schema, rules, collection: of, hidden: SlotSet::EMPTY };
     for _ in 0..2000 {
@@ -216,7 +238,9 @@ pub(crate) fn filter(schema: &Schema, rules: &RuleBook, collection: &str, dice: 
         match parse(&source, &serde_json::Map::new(), &scope) {
             Ok(filter) => return (source, filter),
             Err(found) => {
-                let told = |e: &FilterError| ["lookups", "parts", "nested", "range", "costs"].iter().any(|w| e.message.contains(w));
+                let told = |e: &FilterError| {
+                    ["lookups", "parts", "nested", "range", "costs"].iter().any(|w| e.message.contains(w))
+                };
                 assert!(found.iter().all(told), "{source}: {found:?}");
             }
         }
@@ -285,10 +309,14 @@ impl<'s> Maker<'s, '_> {
             .schema
             .collections
             .iter()
-            .flat_map(|c| c.fields.iter().filter_map(move |f| match &f.kind {
-                FieldType::Ref { to, inverse: Some(inverse), .. } if *to == of.id => Some((inverse.as_str(), c)),
-                _ => None,
-            }))
+            .flat_map(|c| {
+                c.fields.iter().filter_map(move |f| match &f.kind {
+                    FieldType::Ref { to, inverse: Some(inverse), .. } if *to == of.id => {
+                        Some((inverse.as_str(), c))
+                    }
+                    _ => None,
+                })
+            })
             .collect();
         self.variables += 1;
         let name = format!("v{}", self.variables);
@@ -347,7 +375,9 @@ impl<'s> Maker<'s, '_> {
                 let (path, _) = self.path(None).unwrap_or(("now".into(), false));
                 format!("{path} {} null", if self.dice.chance(2) { "==" } else { "!=" })
             }
-            1 if self.style != Style::Plain => format!("same({}, {})", self.operand(sort), self.operand(sort)),
+            1 if self.style != Style::Plain => {
+                format!("same({}, {})", self.operand(sort), self.operand(sort))
+            }
             2 => format!("{} in [{}, {}]", self.operand(sort), self.literal(sort), self.literal(sort)),
             3 => format!("{} in {}", self.operand(Sort::Text), self.operand(Sort::List)),
             4 => {
@@ -355,7 +385,9 @@ impl<'s> Maker<'s, '_> {
                 format!("{}.{method}({})", self.operand(Sort::Text), self.operand(Sort::Text))
             }
             5 => self.operand(Sort::Bool),
-            6 if !self.sealed && self.style != Style::Filter => (*self.dice.pick(&["\"staff\" in auth.roles", "auth.verified"])).to_owned(),
+            6 if !self.sealed && self.style != Style::Filter => {
+                (*self.dice.pick(&["\"staff\" in auth.roles", "auth.verified"])).to_owned()
+            }
             7 if self.style == Style::Full => (*self.dice.pick(&["auth != null", "auth == null"])).to_owned(),
             8 | 9 => format!("{} == {}", self.operand(sort), self.operand(sort)),
             _ => {
@@ -388,7 +420,15 @@ impl<'s> Maker<'s, '_> {
         match (self.dice.below(8), sort) {
             (0, Sort::Int | Sort::Small) => {
                 let (a, b) = (self.operand(Sort::Small), self.operand(Sort::Small));
-                let call = *self.dice.pick(&["({a} + {b})", "({a} - {b})", "({a} * {b})", "min({a}, {b})", "max({a}, {b})", "abs({a})", "-({a})"]);
+                let call = *self.dice.pick(&[
+                    "({a} + {b})",
+                    "({a} - {b})",
+                    "({a} * {b})",
+                    "min({a}, {b})",
+                    "max({a}, {b})",
+                    "abs({a})",
+                    "-({a})",
+                ]);
                 return call.replace("{a}", &a).replace("{b}", &b);
             }
             (1, Sort::Int | Sort::Small) if self.style == Style::Full => {
@@ -411,7 +451,9 @@ impl<'s> Maker<'s, '_> {
             }
             (1..=3, Sort::Id(0)) if self.style == Style::Filter => return "me".to_owned(),
             (1..=3, Sort::Id(0)) if !self.sealed => return "auth.id".to_owned(),
-            (1..=3, Sort::Id(0)) if self.style == Style::Full => return "default(auth.id, \"users1\")".to_owned(),
+            (1..=3, Sort::Id(0)) if self.style == Style::Full => {
+                return "default(auth.id, \"users1\")".to_owned();
+            }
             (3, _) => return self.literal(sort),
             _ => {}
         }

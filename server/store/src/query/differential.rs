@@ -57,7 +57,8 @@ impl World {
         let collection = self.schema.collection(name).unwrap().clone();
         let rule = &book.of(collection.id).unwrap().read;
         let Lowered::Ask(predicate) = lower(rule, &facts) else { return None };
-        let closed = self.tables.of(collection.id).iter().map(|row| lower(rule, &Facts { row: Some(row), ..facts }));
+        let closed =
+            self.tables.of(collection.id).iter().map(|row| lower(rule, &Facts { row: Some(row), ..facts }));
         let closed = closed.collect();
         Some(Case { source, collection, expr: predicate.expr, closed })
     }
@@ -131,7 +132,8 @@ fn memory_and_sqlite_name_the_same_records() {
         for case in made {
             let expected = world.in_memory(&case);
             let asked = select(&world.schema, &list(&case.collection, &[&case.expr], &[]));
-            let found = world.texts(&asked).unwrap_or_else(|e| panic!("{e}\n{}\n{}", case.source, asked.text));
+            let found =
+                world.texts(&asked).unwrap_or_else(|e| panic!("{e}\n{}\n{}", case.source, asked.text));
             assert_eq!(found, expected, "{}\n{}\n{:?}", case.source, asked.text, asked.params);
             let counted = count(&world.schema, &case.collection, &[&case.expr], 1000);
             assert_eq!(world.number(&counted), Some(expected.len() as i64), "{}", case.source);
@@ -142,7 +144,10 @@ fn memory_and_sqlite_name_the_same_records() {
             all += world.tables.of(case.collection.id).len();
         }
     }
-    assert!(cases > 1500 && allowed * 10 > all && allowed * 10 < all * 9, "{cases} cases, {allowed} of {all}");
+    assert!(
+        cases > 1500 && allowed * 10 > all && allowed * 10 < all * 9,
+        "{cases} cases, {allowed} of {all}"
+    );
 }
 
 /// The same question about each record alone: by its id, and with its fields known beforehand.

@@ -1,0 +1,424 @@
+//! From tokens to a syntax tree, after the grammar of the language reference; several mistakes in one pass.
+//!
+//! It must never recurse deeper than its limit and knows no schema.
+
+use crate::syntax::{Fault, Ident, Kind, Node, Range, SourceLimits, each_child};
+use crate::token::{Token, tokens};
+use std::sync::Arc;
+
+/// How strongly operators bind; `!` and `-` before a value bind more strongly than all.
+const CHOICE: u8 = 1;
+const RELATION: u8 = 4;
+const BINDING: [(&str, u8); 14] = [
+    ("?", CHOICE),
+    ("||", 2),
+    ("&&", 3),
+    ("==", RELATION),
+    ("!=", RELATION),
+    ("<", RELATION),
+    ("<=", RELATION),
+    (">", RELATION),
+    (">=", RELATION),
+    ("+", 5),
+    ("-", 5),
+    ("*", 6),
+    ("/", 6),
+    ("%", 6),
+];
+
+/// Mistakes reported for one text; what follows is rarely news.
+const FAULTS_MAX: usize = 8;
+
+/// Reads one expression.
+pub(crate) fn parse(source: &str, limits: &SourceLimits) -> Result<Node, Vec<Fault>> {
+    if source.len() > limits.bytes {
+        let message =
+            format!("the expression has {} bytes; at most {} are allowed", source.len(), limits.bytes);
+        return Err(vec![Fault { code: "E0401", range: Range::new(0, 0), message, help: None }]);
+    }
+    let (tokens, faults) = tokens(source);
+    let mut parser = Parser { tokens, at: 0, limits, level: 0, nodes: 0, faults, stopped: false };
+    let node = parser.expr(CHOICE);
+    if !parser.stopped && *parser.peek() != Token::End {
+        parser.unexpected("the end of the expression");
+    }
+    let mut faults = parser.faults;
+    if faults.is_empty() {
+        return Ok(node);
+    }
+    faults.sort_by_key(|fault| fault.range.start);
+    faults.truncate(FAULTS_MAX);
+    Err(faults)
+}
+
+struct Parser<'l> {
+    tokens: Vec<(Token, Range)>,
+    at: usize,
+    limits: &'l SourceLimits,
+    level: u16,
+    nodes: usize,
+    faults: Vec<Fault>,
+    /// A limit was passed: read no further.
+    stopped: bool,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> &Token {
+        if self.stopped {
+            return &Token::End;
+        }
+        self.tokens.get(self.at).map_or(&Token::End, |(token, _)| token)
+    }
+
+    fn range(&self) -> Range {
+        self.tokens.get(self.at).or(self.tokens.last()).map_or_else(Range::default, |(_, range)| *range)
+    }
+
+    fn take(&mut self) -> Range {
+        let range = self.range();
+        self.at += 1;
+        range
+    }
+
+    fn mark(&self) -> Option<&'static str> {
+        match self.peek() {
+            Token::Mark(mark) => Some(mark),
+            _ => None,
+        }
+    }
+
+    fn word(&self) -> Option<&str> {
+        match self.peek() {
+            Token::Ident(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn accept(&mut self, mark: &str) -> bool {
+        let found = self.mark() == Some(mark);
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    fn fault(&mut self, code: &'static str, range: Range, message: impl Into<String>, help: Option<String>) {
+        self.faults.push(Fault { code, range, message: message.into(), help });
+    }
+
+    fn limit(&mut self, code: &'static str, range: Range, message: String) {
+        if !self.stopped {
+            self.fault(code, range, message, None);
+        }
+        self.stopped = true;
+    }
+
+    /// Reports what stands here instead of `wanted`, then skips to where an expression may go on.
+    fn unexpected(&mut self, wanted: &str) {
+        let range = self.range();
+        match self.peek().clone() {
+            Token::Bad => {}
+            Token::End => self.fault("E0203", range, format!("expected {wanted}, found the end"), None),
+            Token::Mark(word) => self.unexpected_word(word, wanted, range),
+            Token::Ident(word) => self.unexpected_word(&word, wanted, range),
+            Token::Int(_) | Token::Float(_) | Token::Text(_) => {
+                self.fault("E0203", range, format!("expected {wanted}, found a value"), None);
+            }
+        }
+        self.recover();
+    }
+
+    fn unexpected_word(&mut self, word: &str, wanted: &str, range: Range) {
+        let (code, help) = foreign(word);
+        let message = match code {
+            "E0205" => format!("`{word}` is not an operator of this language"),
+            _ => format!("expected {wanted}, found `{word}`"),
+        };
+        self.fault(code, range, message, help);
+    }
+
+    fn recover(&mut self) {
+        let mut open = 0u32;
+        loop {
+            match self.peek() {
+                Token::End => return,
+                Token::Mark("(" | "[" | "{") => open += 1,
+                Token::Mark(")" | "]" | "}") if open > 0 => open -= 1,
+                Token::Mark("&&" | "||" | "," | ")" | "]") if open == 0 => return,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    fn node(&mut self, kind: Kind, range: Range) -> Node {
+        let mut below = 0;
+        each_child(&kind, &mut |child| below = below.max(child.depth));
+        let depth = below + 1;
+        self.nodes += 1;
+        if self.nodes > self.limits.nodes {
+            self.limit("E0402", range, format!("the expression has more than {} parts", self.limits.nodes));
+        }
+        if depth > self.limits.depth {
+            self.limit("E0403", range, format!("the expression is nested deeper than {}", self.limits.depth));
+            return Node { kind: Kind::Broken, range, depth: 1 };
+        }
+        Node { kind, range, depth }
+    }
+
+    fn broken(&mut self, range: Range) -> Node {
+        Node { kind: Kind::Broken, range, depth: 1 }
+    }
+
+    /// An expression whose operators bind at least as strongly as `power`.
+    fn expr(&mut self, power: u8) -> Node {
+        let range = self.range();
+        if self.level >= self.limits.depth.saturating_mul(2) {
+            self.limit("E0403", range, format!("the expression is nested deeper than {}", self.limits.depth));
+            return self.broken(range);
+        }
+        self.level += 1;
+        let mut left = self.unary();
+        while let Some((mark, own)) = self.operator().filter(|(_, own)| *own >= power) {
+            left = match mark {
+                "?" => self.choice(left),
+                "&&" => self.chain(left, mark, own, Kind::And),
+                "||" => self.chain(left, mark, own, Kind::Or),
+                _ => self.binary(left, mark, own),
+            };
+        }
+        self.level -= 1;
+        left
+    }
+
+    /// The operator that stands here and how strongly it binds. What other languages write instead is told.
+    fn operator(&mut self) -> Option<(&'static str, u8)> {
+        let (word, found) = match self.peek() {
+            Token::Mark(mark) => (*mark, BINDING.iter().find(|(known, _)| known == mark).copied()),
+            Token::Ident(word) if &**word == "in" => ("in", Some(("in", RELATION))),
+            Token::Ident(word) if foreign(word).0 == "E0205" => ("and", None),
+            _ => return None,
+        };
+        if found.is_none() && foreign(word).0 == "E0205" {
+            self.unexpected("an operator");
+            return self.operator();
+        }
+        found
+    }
+
+    fn choice(&mut self, condition: Node) -> Node {
+        self.at += 1;
+        let yes = self.expr(CHOICE + 1);
+        if !self.accept(":") {
+            self.unexpected("`:` of `condition ? a : b`");
+            return self.broken(condition.range);
+        }
+        let no = self.expr(CHOICE);
+        let range = condition.range.to(no.range);
+        self.node(Kind::Choice(Box::new([condition, yes, no])), range)
+    }
+
+    fn chain(&mut self, first: Node, mark: &str, own: u8, kind: fn(Vec<Node>) -> Kind) -> Node {
+        let start = first.range;
+        let mut parts = vec![first];
+        while self.accept(mark) {
+            parts.push(self.expr(own + 1));
+        }
+        let range = parts.last().map_or(start, |last| start.to(last.range));
+        self.node(kind(parts), range)
+    }
+
+    fn binary(&mut self, left: Node, mark: &'static str, own: u8) -> Node {
+        self.at += 1;
+        let right = self.expr(own + 1);
+        let range = left.range.to(right.range);
+        let node = self.node(Kind::Binary(mark, Box::new(left), Box::new(right)), range);
+        if own == RELATION && self.operator().is_some_and(|(_, next)| next == RELATION) {
+            let help = "compare two things at a time: `a < b && b < c`".to_owned();
+            self.fault("E0206", self.range(), "comparisons cannot be chained", Some(help));
+            self.recover();
+        }
+        node
+    }
+
+    fn unary(&mut self) -> Node {
+        let start = self.range();
+        let mut nots = 0usize;
+        while self.accept("!") {
+            nots += 1;
+        }
+        let negative = nots == 0 && self.accept("-");
+        let mut node = self.postfix();
+        let range = start.to(node.range);
+        if negative {
+            node = self.node(Kind::Negate(Box::new(node)), range);
+        }
+        for _ in 0..nots.min(usize::from(self.limits.depth) + 1) {
+            node = self.node(Kind::Not(Box::new(node)), range);
+        }
+        node
+    }
+
+    fn postfix(&mut self) -> Node {
+        let mut node = self.primary();
+        loop {
+            if self.accept(".") {
+                let Some(name) = self.word().map(Arc::<str>::from) else {
+                    self.unexpected("a name after `.`");
+                    return self.broken(node.range);
+                };
+                let ident = Ident { name, range: self.take() };
+                let range = node.range.to(ident.range);
+                node = if self.mark() == Some("(") {
+                    let args = self.args();
+                    let range = Range::new(range.start, self.end_before());
+                    self.node(Kind::Method(Box::new(node), ident, args), range)
+                } else {
+                    self.node(Kind::Member(Box::new(node), ident), range)
+                };
+            } else if self.mark() == Some("[") {
+                let help = "use `x in list`, or `.name` for a member of a json field".to_owned();
+                self.fault(
+                    "E0208",
+                    self.range(),
+                    "`[…]` after a value is not part of the language",
+                    Some(help),
+                );
+                self.at += 1;
+                self.recover();
+                self.accept("]");
+            } else {
+                return node;
+            }
+        }
+    }
+
+    fn end_before(&self) -> usize {
+        self.tokens.get(self.at.saturating_sub(1)).map_or(0, |(_, range)| range.end)
+    }
+
+    fn args(&mut self) -> Vec<Node> {
+        self.at += 1;
+        self.items(")")
+    }
+
+    /// Expressions between `,` up to `close`, which is taken.
+    fn items(&mut self, close: &'static str) -> Vec<Node> {
+        let mut items = Vec::new();
+        if self.accept(close) {
+            return items;
+        }
+        loop {
+            items.push(self.expr(CHOICE));
+            if self.accept(",") {
+                continue;
+            }
+            if !self.accept(close) {
+                if *self.peek() == Token::End {
+                    let range = self.range();
+                    if !self.stopped {
+                        self.fault("E0204", range, format!("`{close}` is missing"), None);
+                    }
+                } else {
+                    self.unexpected(&format!("`,` or `{close}`"));
+                    self.accept(close);
+                }
+            }
+            return items;
+        }
+    }
+
+    fn primary(&mut self) -> Node {
+        let range = self.range();
+        let kind = match self.peek().clone() {
+            Token::Int(number) => Kind::Int(number),
+            Token::Float(number) => Kind::Float(number),
+            Token::Text(text) => {
+                if text.len() > self.limits.text {
+                    let message = format!("a text may have at most {} bytes here", self.limits.text);
+                    self.fault("E0407", range, message, None);
+                }
+                Kind::Text(text)
+            }
+            Token::Ident(word) => return self.named(word, range),
+            Token::Mark("(") => return self.parenthesised(),
+            Token::Mark("[") => {
+                self.at += 1;
+                let items = self.items("]");
+                let range = Range::new(range.start, self.end_before());
+                if items.len() > self.limits.list {
+                    let message = format!("a list may have at most {} members", self.limits.list);
+                    self.fault("E0406", range, message, None);
+                }
+                return self.node(Kind::List(items), range);
+            }
+            Token::Mark("{") => {
+                self.fault("E0208", range, "maps are not part of the language", None);
+                self.at += 1;
+                self.recover();
+                return self.broken(range);
+            }
+            Token::Mark(_) | Token::Bad | Token::End => {
+                self.unexpected("an expression");
+                return self.broken(range);
+            }
+        };
+        self.at += 1;
+        self.node(kind, range)
+    }
+
+    fn named(&mut self, word: Arc<str>, range: Range) -> Node {
+        let kind = match &*word {
+            "null" => Kind::Null,
+            "true" => Kind::Bool(true),
+            "false" => Kind::Bool(false),
+            "in" => {
+                self.unexpected("an expression");
+                return self.broken(range);
+            }
+            "not" if !matches!(self.tokens.get(self.at + 1), Some((Token::Mark("."), _))) => {
+                self.unexpected("an expression");
+                return self.broken(range);
+            }
+            _ => {
+                self.at += 1;
+                if self.mark() != Some("(") {
+                    return self.node(Kind::Name(word), range);
+                }
+                let args = self.args();
+                let whole = Range::new(range.start, self.end_before());
+                return self.node(Kind::Call(Ident { name: word, range }, args), whole);
+            }
+        };
+        self.at += 1;
+        self.node(kind, range)
+    }
+
+    fn parenthesised(&mut self) -> Node {
+        let open = self.take();
+        let mut node = self.expr(CHOICE);
+        if !self.accept(")") {
+            if *self.peek() == Token::End && !self.stopped {
+                self.fault("E0204", open, "this `(` is never closed", None);
+            } else if !self.stopped {
+                self.unexpected("`)`");
+                self.accept(")");
+            }
+        }
+        node.range = Range::new(open.start, self.end_before());
+        node
+    }
+}
+
+/// Code and advice for a word or mark that other languages have.
+fn foreign(word: &str) -> (&'static str, Option<String>) {
+    let help = match word {
+        "=" | "===" | "is" => "write `==` to compare",
+        "!==" | "<>" => "write `!=` for unequal",
+        "and" | "AND" | "&" => "write `&&`",
+        "or" | "OR" | "|" => "write `||`",
+        "not" | "NOT" => "write `!` before the expression",
+        _ => return ("E0203", None),
+    };
+    ("E0205", Some(help.to_owned()))
+}
