@@ -12,6 +12,9 @@ use std::process::ExitCode;
 use stead_engine::{Project, seed};
 use stead_http::{HttpSettings, Rate, State};
 
+/// Fewer open files than this are worth a line at the start: a thousand sockets would not fit.
+const OPEN_FILES_FEW: u64 = 4096;
+
 /// Runs until asked to end.
 pub(crate) fn serve(args: &args::Serve, watching: bool) -> anyhow::Result<ExitCode> {
     log::start(&args.log, args.log_json)?;
@@ -98,8 +101,22 @@ fn greeting(
     if seeded > 0 {
         line("seeded", &format!("{seeded} records"));
     }
+    if let Some(files) = open_files().filter(|files| *files < OPEN_FILES_FEW) {
+        line(
+            "open files",
+            &format!("at most {files}: each socket takes one, so raise it with `ulimit -n` for many"),
+        );
+    }
     line("operators", &format!("stead operator add YOU@EXAMPLE.COM --data {path}"));
     text
+}
+
+/// How many files the process may have open, where the system tells.
+fn open_files() -> Option<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok())
 }
 
 /// An engine error without its code, for a terminal.

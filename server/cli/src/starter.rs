@@ -4,6 +4,7 @@ use crate::args::{self, Template};
 use crate::terminal;
 use anyhow::{Context, bail};
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Path and content.
@@ -38,14 +39,23 @@ const CHAT: &[File] = chat![
 /// Data is no part of an app's sources.
 const IGNORED: File = (".gitignore", "stead-data/\n*.master.key\n");
 
-/// Makes the folder.
+/// Makes the folder and says what to do with it.
 pub(crate) fn new(args: &args::New) -> anyhow::Result<ExitCode> {
-    let folder = &args.folder;
+    write(&args.folder, args.template)?;
+    let shown = args.folder.display();
+    terminal::say(&format!(
+        "made {shown}\n\n  stead dev {shown}     run it and apply changes as you save\n  stead test {shown}    run its rule tests"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the files of a template.
+pub(crate) fn write(folder: &Path, template: Template) -> anyhow::Result<()> {
     let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if occupied || folder.is_file() {
         bail!("{} exists and is not empty; nothing was written", folder.display());
     }
-    let files = match args.template {
+    let files = match template {
         Template::Notes => NOTES,
         Template::Chat => CHAT,
     };
@@ -56,9 +66,5 @@ pub(crate) fn new(args: &args::New) -> anyhow::Result<ExitCode> {
             .and_then(|()| fs::write(&target, text))
             .with_context(|| format!("cannot write {}", target.display()))?;
     }
-    let shown = folder.display();
-    terminal::say(&format!(
-        "made {shown}\n\n  stead dev {shown}     run it and apply changes as you save\n  stead test {shown}    run its rule tests"
-    ));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -19,7 +19,8 @@ impl Coverage {
             for slot in collection.rules.keys() {
                 rules.insert(name(collection, *slot), false);
             }
-            for field in &collection.fields {
+            // The server's own rules for its own fields are tried by its own tests.
+            for field in collection.fields.iter().filter(|field| !field.system) {
                 for (kind, rule) in [("read", &field.read), ("write", &field.write)] {
                     if rule.is_some() {
                         rules.insert(format!("{}.{}.{kind}", collection.name, field.name), false);

@@ -7,9 +7,11 @@ mod coverage;
 mod database;
 mod file;
 mod memory;
+#[cfg(test)]
+mod tests;
 mod world;
 
-use crate::app_folder::{App, AppFolder};
+use crate::app_folder::{App, AppFolder, Mistakes};
 use crate::{args, terminal};
 use actix_web::rt::System;
 use case::{Case, Verdict};
@@ -18,7 +20,7 @@ use database::Database;
 use file::TestFile;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use stead_schema::{Diagnostic, Sources};
+use stead_schema::{Diagnostic, Schema, SourceFile, Sources};
 
 /// How one case went.
 struct Outcome {
@@ -57,6 +59,11 @@ pub(crate) fn run(args: &args::Test) -> anyhow::Result<ExitCode> {
         if args.json { json_report(&outcomes, &coverage) } else { report(&outcomes, &coverage, short) };
     terminal::say(&report);
     Ok(if failed > 0 || short { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is wrong with a test file, if anything.
+pub(crate) fn mistakes(source: SourceFile, schema: &Schema) -> Option<Mistakes> {
+    file::read(source, schema).err().map(|(sources, diagnostics)| Mistakes { sources, diagnostics })
 }
 
 fn unreadable(sources: &Sources, mistake: &Diagnostic) -> Outcome {
