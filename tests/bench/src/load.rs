@@ -26,7 +26,7 @@ pub async fn fill(target: &mut Target, count: u64) -> anyhow::Result<()> {
                 return anyhow::Ok(ids);
             }
             let made = connection.json(&shared.request(Scenario::Create, n as usize, BODY)).await?;
-            if n % 10 == 0 {
+            if n.is_multiple_of(10) {
                 ids.extend(made["id"].as_str().map(str::to_owned));
             }
         }

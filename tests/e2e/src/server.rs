@@ -113,7 +113,10 @@ impl Server {
 /// Rate limits out of reach, but for those a test sets itself.
 fn unlimited(flags: &[String]) -> impl Iterator<Item = &'static str> {
     let limits = ["--rate-per-address", "--rate-per-user", "--rate-sign-in"];
-    limits.into_iter().filter(|limit| !flags.iter().any(|flag| flag == limit)).flat_map(|limit| [limit, "1000000"])
+    limits
+        .into_iter()
+        .filter(|limit| !flags.iter().any(|flag| flag == limit))
+        .flat_map(|limit| [limit, "1000000"])
 }
 
 async fn start(app: &Path, folder: &Path, flags: &[String]) -> (Child, String) {

@@ -97,11 +97,8 @@ fn chosen_id(mut body: Map<String, Value>, id: Option<String>) -> Result<Map<Str
 
 /// Something wrong with the operation itself rather than with its data.
 fn problem(member: &str, message: &str) -> Error {
-    let field = FieldProblem {
-        path: format!("//{member}"),
-        code: "invalid".to_owned(),
-        message: message.to_owned(),
-    };
+    let field =
+        FieldProblem { path: format!("//{member}"), code: "invalid".to_owned(), message: message.to_owned() };
     Error { fields: vec![field], ..Error::new(Code::BadRequest) }
 }
 

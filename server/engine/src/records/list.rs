@@ -202,7 +202,7 @@ impl Plan {
         let collection = self.collection()?;
         let mut out = Vec::with_capacity(64 + 256 * page.len());
         out.extend_from_slice(b"{\"items\":[");
-        let mut answered = 0;
+        let mut answered: usize = 0;
         for shown in page.iter().take(self.limit as usize) {
             if answered > 0 {
                 out.push(b',');
@@ -215,7 +215,7 @@ impl Plan {
             }
         }
         out.extend_from_slice(b"],\"next_cursor\":");
-        match page.iter().take(answered).last().filter(|_| page.len() > answered) {
+        match answered.checked_sub(1).and_then(|last| page.get(last)).filter(|_| page.len() > answered) {
             Some(last) => {
                 out.push(b'"');
                 out.extend_from_slice(cursor::encode(collection, &self.sort, &last.row).as_bytes());

@@ -3,10 +3,10 @@
 //! Identifiers come only from the schema and are quoted here; every value is bound. The text of a statement depends on
 //! its shape alone, never on values, so that prepared statements are found again by their text.
 
-mod expression;
-mod order;
 #[cfg(test)]
 mod differential;
+mod expression;
+mod order;
 #[cfg(test)]
 mod tests;
 

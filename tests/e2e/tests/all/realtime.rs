@@ -181,7 +181,8 @@ async fn connections_that_see_the_same_share_a_group() {
     let same = json!({ "filter": "count == p.n", "p": { "n": 1 } });
     let one = phone.subscribe("one", "things", same.clone()).await;
     let two = laptop.subscribe("two", "things", same.clone()).await;
-    let other = phone.subscribe("other", "things", json!({ "filter": "count == p.n", "p": { "n": 2 } })).await;
+    let other =
+        phone.subscribe("other", "things", json!({ "filter": "count == p.n", "p": { "n": 2 } })).await;
     let foreign = bens.subscribe("one", "things", same).await;
     assert_eq!(one["g"], two["g"]);
     assert_ne!(one["g"], other["g"], "another filter is another group");
