@@ -52,7 +52,7 @@ impl Board {
                 Impact::All => self.resync_told(id, change.seq),
                 Impact::Scope { slot, key, before, after } => {
                     let scope = Scope { slot, key, before, after };
-                    match self.compare(source, &view, &scope, change.seq) {
+                    match self.compare(source, &view, &scope, change) {
                         Ok(Some(told)) => self.tell(id, &view, &scope, &told, change.seq),
                         Ok(None) => self.resync_told(id, change.seq),
                         Err(error) => {
@@ -84,7 +84,7 @@ impl Board {
         source: &mut dyn Source,
         view: &View,
         scope: &Scope,
-        seq: u64,
+        change: RecordChange<'_>,
     ) -> Result<Option<Told>, Error> {
         let collection =
             view.declared().ok_or_else(|| Error::internal("the collection of a view is gone"))?;
@@ -96,25 +96,29 @@ impl Board {
         let lost = and_not(scope.before.clone(), scope.after.clone());
         let (seen_at, gone) = source.select(collection, &[&inside, &lost], &[], 1)?;
         self.timeline.cover(source, seen_at)?;
-        let lost = !gone.is_empty() || self.lost_since(source, view, scope, seen_at)?;
+        let lost = !gone.is_empty() || self.lost_since(source, view, scope, change, seen_at)?;
         let gained = and_not(scope.after.clone(), scope.before.clone());
         let wanted = if lost { &view.predicate } else { &gained };
         let (until, rows) =
             source.select(collection, &[&inside, wanted], &view.masks, SCOPE_RECORDS_MAX + 1)?;
         self.timeline.cover(source, until)?;
         let exact = rows.len() <= SCOPE_RECORDS_MAX as usize && !self.changes_again(view, until);
-        Ok((exact && until >= seq).then_some(Told { lost, rows, until }))
+        Ok((exact && until >= change.seq).then_some(Told { lost, rows, until }))
     }
 
-    /// Whether a record was visible in the scope that has changed since and so no longer shows it.
+    /// Whether a record was visible in the scope that the database shows no longer: the change's own, when it is of the
+    /// same collection, or one that changed since.
     fn lost_since(
         &mut self,
         source: &mut dyn Source,
         view: &View,
         scope: &Scope,
+        change: RecordChange<'_>,
         until: u64,
     ) -> Result<bool, Error> {
-        let rows = self.timeline.rows_until(until, view.collection);
+        let since = self.timeline.rows_until(until, view.collection);
+        let own = change.before.filter(|_| change.touched.collection == view.collection).cloned();
+        let rows = since.into_iter().filter_map(|(here, _)| here).chain(own);
         let counters = Arc::clone(&self.counters);
         let mut asker = Asker {
             cache: &mut self.cache,
@@ -123,7 +127,7 @@ impl Board {
             schema: &view.catalogue.schema,
             counters: &counters,
         };
-        for row in rows.into_iter().filter_map(|(here, _)| here) {
+        for row in rows {
             let inside = row.get(scope.slot.index()) == Some(&scope.key);
             let mut is = |expr: &Expr| holds(expr, &row, &mut asker).map_err(Error::internal);
             if inside && is(&scope.before)? && !is(&scope.after)? {

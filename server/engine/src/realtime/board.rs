@@ -58,7 +58,6 @@ pub(super) struct Board {
     pub(super) bell: Bell,
     /// The newest changes of sessions and roles, for those who said who they are just before.
     pub(super) auth_changes: VecDeque<AuthChange>,
-    pub(super) now: Instant,
     /// When groups that depend on the time were judged last.
     pub(super) aged: Instant,
 }
@@ -130,7 +129,6 @@ impl Board {
             counters,
             bell,
             auth_changes: VecDeque::new(),
-            now,
             aged: now,
         }
     }
