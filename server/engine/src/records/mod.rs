@@ -17,6 +17,8 @@ pub(crate) mod list;
 mod refusal;
 pub(crate) mod show;
 mod sql;
+#[cfg(test)]
+mod tests;
 
 use crate::{Ctx, Error};
 use serde_json::{Map, Value};

@@ -1,0 +1,11 @@
+//! The data path as sentences: every operation, every refusal, and what the log says afterwards.
+//!
+//! Each test runs a whole project on a database in memory, with a fixed clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod app;
+mod bounded;
+mod hidden;
+mod lists;
+mod removals;
+mod writes;
