@@ -18,7 +18,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0304", "unknown name"),
     ("E0305", "`null` compared with `null`"),
     ("E0306", "a name that does not exist in this kind of rule"),
-    ("E0307", "a lookup variable that hides another name"),
+    ("E0307", "a function or lookup variable that hides another name"),
     ("E0308", "no such function or method"),
     ("E0309", "wrong arguments"),
     ("E0310", "a member of a json field whose type is not known"),

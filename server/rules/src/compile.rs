@@ -1,6 +1,6 @@
 //! From a schema's rule texts to checked rules.
 
-use crate::check::{Checker, Function, Names, RULE_LIMITS, Resource, Site};
+use crate::check::{Checker, Function, Names, RULE_LIMITS, Resource, Site, is_built_in};
 use crate::ir::{AuthFact, Expr, FALSE, TRUE};
 use crate::nearest::nearest;
 use crate::normalise;
@@ -121,6 +121,10 @@ fn site(collection: Option<CollectionId>, position: Position) -> Site<'static> {
 fn functions<'s>(schema: &'s Schema, found: &mut Vec<Diagnostic>) -> HashMap<&'s str, Function<'s>> {
     let mut functions = HashMap::new();
     for declared in &schema.functions {
+        if is_built_in(&declared.name) {
+            let message = format!("the language has a function `{}` of its own", declared.name);
+            found.push(Diagnostic::new("E0307", declared.span, message).help("choose another name"));
+        }
         let mut params = Vec::new();
         for (name, ty, span) in &declared.params {
             let ty = parameter_type(schema, ty.trim()).unwrap_or_else(|help| {

@@ -97,6 +97,7 @@ fn functions_are_checked_even_when_nobody_calls_them() {
         ("  f: {params: {r: rooms}, is: 'resource.ok'}\n", "E0306"),
         ("  f: {is: 'g()'}\n  g: {is: 'f()'}\n", "E0314"),
         ("  f: {is: 'auth.id =='}\n", "E0203"),
+        ("  size: {is: 'auth != null'}\n", "E0307"),
     ] {
         let (codes, text) = mistakes_of(&app_with("read", "public", function));
         assert!(codes.contains(&code), "{function}: {text}");

@@ -2,9 +2,8 @@
 
 use super::board::{AuthChange, Board, RecordChange, reason};
 use super::frame;
-use super::groups::{ConnectionId, Early, GroupId, Stage};
+use super::groups::{ConnectionId, GroupId};
 use super::impact::{Impact, and_not};
-use super::lookups::Asker;
 use super::outbox::{Load, Pushed};
 use super::source::Source;
 use super::stats::count;
@@ -12,9 +11,9 @@ use super::view::View;
 use crate::Error;
 use bytes::Bytes;
 use std::sync::Arc;
-use stead_rules::{CmpOp, Expr, holds};
-use stead_schema::{Slot, Value};
-use stead_store::{ChangeKind, Shown};
+use stead_rules::{CmpOp, Expr};
+use stead_schema::{Slot, SlotSet, Value};
+use stead_store::ChangeKind;
 use stead_wire::Instant;
 use stead_wire::frames::{Effect, ServerFrame};
 
@@ -36,9 +35,8 @@ struct Scope {
 struct Told {
     /// Drop the scope first.
     lost: bool,
-    /// Then hold these, as they are at `until`.
-    rows: Vec<Shown>,
-    until: u64,
+    /// Then hold these records, each with the fields that are shown.
+    rows: Vec<(Arc<[Value]>, SlotSet)>,
 }
 
 impl Board {
@@ -52,7 +50,7 @@ impl Board {
                 Impact::All => self.resync_told(id, change.seq),
                 Impact::Scope { slot, key, before, after } => {
                     let scope = Scope { slot, key, before, after };
-                    match self.compare(source, &view, &scope, change.seq) {
+                    match self.compare(source, &view, &scope, change) {
                         Ok(Some(told)) => self.tell(id, &view, &scope, &told, change.seq),
                         Ok(None) => self.resync_told(id, change.seq),
                         Err(error) => {
@@ -74,59 +72,76 @@ impl Board {
 
     fn live_before(&self, id: GroupId, seq: u64) -> Vec<ConnectionId> {
         let Some(group) = self.groups.get(id) else { return Vec::new() };
-        let concerned = |stage: Stage, since: u64| stage == Stage::Live && since < seq;
-        group.members.iter().filter(|(_, m)| concerned(m.stage, m.since)).map(|(id, _)| *id).collect()
+        group.members.iter().filter(|(_, member)| member.wants(seq)).map(|(id, _)| *id).collect()
     }
 
-    /// What was visible in the scope and is not, and what is now. `None` when that cannot be said exactly.
+    /// What was visible in the scope and is not, and what is now, both as of the change. `None` when that cannot be said
+    /// exactly.
+    ///
+    /// The database may be ahead. Records that were touched since are judged by their images from the log; for the others
+    /// the database's answer is right as long as nothing else that the view hangs on has changed.
     fn compare(
         &mut self,
         source: &mut dyn Source,
         view: &View,
         scope: &Scope,
-        seq: u64,
+        change: RecordChange<'_>,
     ) -> Result<Option<Told>, Error> {
         let collection =
             view.declared().ok_or_else(|| Error::internal("the collection of a view is gone"))?;
-        let inside = Expr::Compare(
-            CmpOp::Eq,
-            Box::new(Expr::Row(scope.slot)),
-            Box::new(Expr::Literal(scope.key.clone())),
-        );
+        let field = Box::new(Expr::Row(scope.slot));
+        let inside = Expr::Compare(CmpOp::Eq, field, Box::new(Expr::Literal(scope.key.clone())));
         let lost = and_not(scope.before.clone(), scope.after.clone());
         let (seen_at, gone) = source.select(collection, &[&inside, &lost], &[], 1)?;
         self.timeline.cover(source, seen_at)?;
-        let lost = !gone.is_empty() || self.lost_since(source, view, scope, seen_at)?;
+        let lost = !gone.is_empty() || self.lost_since(source, view, scope, change, seen_at)?;
         let gained = and_not(scope.after.clone(), scope.before.clone());
         let wanted = if lost { &view.predicate } else { &gained };
-        let (until, rows) =
+        let (until, page) =
             source.select(collection, &[&inside, wanted], &view.masks, SCOPE_RECORDS_MAX + 1)?;
         self.timeline.cover(source, until)?;
-        let exact = rows.len() <= SCOPE_RECORDS_MAX as usize && !self.changes_again(view, until);
-        Ok((exact && until >= seq).then_some(Told { lost, rows, until }))
+        if page.len() > SCOPE_RECORDS_MAX as usize || self.changes_again(view, until) {
+            return Ok(None);
+        }
+        let touched = self.timeline.rows_until(until, view.collection);
+        let known = |row: &[Value]| {
+            let same = |image: &Option<Arc<[Value]>>| {
+                image.as_ref().is_some_and(|image| image.first() == row.first())
+            };
+            // The change's own record is told of by its own event.
+            record_id(row).as_ref() == Some(change.id) && change.touched.collection == view.collection
+                || touched.iter().any(|(here, there)| same(here) || same(there))
+        };
+        let settled = page.into_iter().filter(|shown| !known(&shown.row));
+        let mut rows: Vec<_> = settled.map(|shown| (shown.row, view.shown.without(shown.hidden))).collect();
+        for row in touched.iter().filter_map(|(here, _)| here.as_ref()) {
+            let inside =
+                row.get(scope.slot.index()) == Some(&scope.key) && record_id(row).as_ref() != Some(change.id);
+            if inside && (lost || !self.holds(source, view, &scope.before, row).map_err(Error::internal)?) {
+                let shown = self.sees(source, view, row).map_err(Error::internal)?;
+                rows.extend(shown.map(|shown| (Arc::clone(row), shown)));
+            }
+        }
+        Ok(Some(Told { lost, rows }))
     }
 
-    /// Whether a record was visible in the scope that has changed since and so no longer shows it.
+    /// Whether a record was visible in the scope that the database shows no longer: the change's own, when it is of the
+    /// same collection, or one that changed since.
     fn lost_since(
         &mut self,
         source: &mut dyn Source,
         view: &View,
         scope: &Scope,
+        change: RecordChange<'_>,
         until: u64,
     ) -> Result<bool, Error> {
-        let rows = self.timeline.rows_until(until, view.collection);
-        let counters = Arc::clone(&self.counters);
-        let mut asker = Asker {
-            cache: &mut self.cache,
-            timeline: &mut self.timeline,
-            source,
-            schema: &view.catalogue.schema,
-            counters: &counters,
-        };
-        for row in rows.into_iter().filter_map(|(here, _)| here) {
-            let inside = row.get(scope.slot.index()) == Some(&scope.key);
-            let mut is = |expr: &Expr| holds(expr, &row, &mut asker).map_err(Error::internal);
-            if inside && is(&scope.before)? && !is(&scope.after)? {
+        let since = self.timeline.rows_until(until, view.collection);
+        let own = change.before.filter(|_| change.touched.collection == view.collection).cloned();
+        for row in since.into_iter().filter_map(|(here, _)| here).chain(own) {
+            if row.get(scope.slot.index()) == Some(&scope.key)
+                && self.holds(source, view, &scope.before, &row).map_err(Error::internal)?
+                && !self.holds(source, view, &scope.after, &row).map_err(Error::internal)?
+            {
                 return Ok(true);
             }
         }
@@ -146,19 +161,15 @@ impl Board {
             return;
         }
         let mut frames = Vec::new();
-        let cursor = view.cursor(seq);
+        // The position before the change: a client that leaves in the middle of these frames, and comes back with the
+        // cursor of one of them, meets the change again and begins with a snapshot.
+        let cursor = view.cursor(seq.saturating_sub(1));
         if told.lost {
             frames.extend(forget_scope(id, view, scope, &cursor));
         }
-        frames.extend(told.rows.iter().filter_map(|shown| put(id, view, shown, &cursor)));
-        let ids = told.rows.iter().filter_map(|shown| record_id(&shown.row)).collect();
-        let early = Arc::new(Early { until: told.until, ids });
+        frames.extend(told.rows.iter().filter_map(|(row, shown)| put(id, view, row, *shown, &cursor)));
         for connection in self.live_before(id, seq) {
             self.send_all(id, connection, seq, &frames);
-            if let Some(member) = self.groups.get_mut(id).and_then(|g| g.members.get_mut(&connection)) {
-                // Replaces the last: this change would have been among those that `changes_again` refuses.
-                member.early = Some(Arc::clone(&early));
-            }
         }
     }
 
@@ -246,15 +257,15 @@ fn record_id(row: &[Value]) -> Option<Arc<str>> {
     }
 }
 
-fn put(group: GroupId, view: &View, shown: &Shown, cursor: &str) -> Option<Bytes> {
+fn put(group: GroupId, view: &View, row: &[Value], shown: SlotSet, cursor: &str) -> Option<Bytes> {
     let mut record = Vec::with_capacity(256);
-    frame::record(view.declared()?, &shown.row, view.shown.without(shown.hidden), &mut record);
+    frame::record(view.declared()?, row, shown, &mut record);
     Some(frame::event(&frame::Event {
         group,
         cursor,
         effect: Effect::Put,
-        id: &record_id(&shown.row)?,
-        version: shown.row.get(Slot::VERSION.index()).and_then(Value::as_int).unwrap_or_default(),
+        id: &record_id(row)?,
+        version: row.get(Slot::VERSION.index()).and_then(Value::as_int).unwrap_or_default(),
         record: Some(&record),
     }))
 }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use stead_rules::{LookupFailed, holds};
+use stead_rules::{Expr, LookupFailed, holds};
 use stead_schema::{Schema, SlotSet, Value};
 use stead_store::{Change, ChangeKind};
 use stead_wire::Instant;
@@ -58,7 +58,6 @@ pub(super) struct Board {
     pub(super) bell: Bell,
     /// The newest changes of sessions and roles, for those who said who they are just before.
     pub(super) auth_changes: VecDeque<AuthChange>,
-    pub(super) now: Instant,
     /// When groups that depend on the time were judged last.
     pub(super) aged: Instant,
 }
@@ -130,7 +129,6 @@ impl Board {
             counters,
             bell,
             auth_changes: VecDeque::new(),
-            now,
             aged: now,
         }
     }
@@ -187,7 +185,7 @@ impl Board {
         let mut encoded: Vec<(SlotSet, Vec<u8>)> = Vec::new();
         for id in self.groups.candidates(change.touched.collection, [change.before, change.after]) {
             let Some(group) = self.groups.get(id) else { continue };
-            let wanted = group.members.values().any(|member| member.wants(change.seq, change.id));
+            let wanted = group.members.values().any(|member| member.wants(change.seq));
             if !wanted {
                 continue;
             }
@@ -195,7 +193,7 @@ impl Board {
             match self.judge(source, &view, change) {
                 Ok(verdict) => {
                     if let Some(frame) = event(id, &view, change, &verdict, &mut encoded) {
-                        self.deliver(id, change.seq, change.id, &frame);
+                        self.deliver(id, change.seq, &frame);
                     }
                 }
                 Err(error) => {
@@ -213,46 +211,68 @@ impl Board {
         view: &View,
         change: RecordChange<'_>,
     ) -> Result<Verdict, LookupFailed> {
-        let counters = Arc::clone(&self.counters);
-        let mut asker = Asker {
-            cache: &mut self.cache,
-            timeline: &mut self.timeline,
-            source,
-            schema: &view.catalogue.schema,
-            counters: &counters,
-        };
-        let mut visible = |row: Option<&Arc<[Value]>>| match row {
-            Some(row) => {
-                count(&counters.evaluations);
-                holds(&view.predicate, row, &mut asker)
-            }
-            None => Ok(false),
-        };
-        if visible(change.after)? {
-            let mut shown = view.shown;
-            for (slot, mask) in &view.masks {
-                let row = change.after.map(|row| &**row).unwrap_or_default();
-                if shown.contains(*slot) && !holds(mask, row, &mut asker)? {
-                    shown.remove(*slot);
-                }
-            }
+        if let Some(row) = change.after
+            && let Some(shown) = self.sees(source, view, row)?
+        {
             return Ok(Verdict::Put(shown));
         }
-        Ok(match (visible(change.before)?, change.after) {
+        let seen = match change.before {
+            Some(row) => self.holds(source, view, &view.predicate, row)?,
+            None => false,
+        };
+        Ok(match (seen, change.after) {
             (true, Some(_)) => Verdict::Forget,
             (true, None) => Verdict::Del,
             (false, _) => Verdict::Nothing,
         })
     }
 
+    /// Which fields of a row a view shows; none when it does not show the row.
+    pub(super) fn sees(
+        &mut self,
+        source: &mut dyn Source,
+        view: &View,
+        row: &[Value],
+    ) -> Result<Option<SlotSet>, LookupFailed> {
+        if !self.holds(source, view, &view.predicate, row)? {
+            return Ok(None);
+        }
+        let mut shown = view.shown;
+        for (slot, mask) in &view.masks {
+            if shown.contains(*slot) && !self.holds(source, view, mask, row)? {
+                shown.remove(*slot);
+            }
+        }
+        Ok(Some(shown))
+    }
+
+    /// Whether an expression of a view is true for a row, as of the hub's position.
+    pub(super) fn holds(
+        &mut self,
+        source: &mut dyn Source,
+        view: &View,
+        expr: &Expr,
+        row: &[Value],
+    ) -> Result<bool, LookupFailed> {
+        count(&self.counters.evaluations);
+        let mut asker = Asker {
+            cache: &mut self.cache,
+            timeline: &mut self.timeline,
+            source,
+            schema: &view.catalogue.schema,
+            counters: &self.counters,
+        };
+        holds(expr, row, &mut asker)
+    }
+
     /// Gives a frame to every live member that wants it.
-    fn deliver(&mut self, id: GroupId, seq: u64, record: &str, frame: &Bytes) {
+    fn deliver(&mut self, id: GroupId, seq: u64, frame: &Bytes) {
         let Some(group) = self.groups.get(id) else { return };
         let load = Load::Event { group: id, seq };
         let mut full = Vec::new();
         let mut taken = 0;
         for (connection, member) in &group.members {
-            if !member.wants(seq, record) {
+            if !member.wants(seq) {
                 continue;
             }
             match member.outbox.push(load, frame.clone()) {

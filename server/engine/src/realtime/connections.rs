@@ -92,16 +92,16 @@ const fn after(from: Instant, seconds: u64) -> Instant {
 
 impl Board {
     /// A socket opened.
-    pub(super) fn open(&mut self, id: ConnectionId, outbox: Arc<Outbox>) {
+    pub(super) fn open(&mut self, id: ConnectionId, outbox: Arc<Outbox>, opened: Instant) {
         let connection = Connection {
             outbox,
             identity: None,
             subscriptions: HashMap::new(),
-            opened: self.now,
-            next_ping: after(self.now, SOCKET_PING_S),
+            opened,
+            next_ping: after(opened, SOCKET_PING_S),
             silent: 0,
             warned: false,
-            taken: (0, self.now),
+            taken: (0, opened),
         };
         self.connections.insert(id, connection);
     }
@@ -204,7 +204,6 @@ impl Board {
 
     /// Does what is due at `now`.
     pub(super) fn tick(&mut self, source: &mut dyn Source, now: Instant) {
-        self.now = now;
         let head = source.head().to_string();
         let ping = frame::of(&ServerFrame::Ping { head: &head });
         for id in self.connections.keys().copied().collect::<Vec<_>>() {

@@ -6,7 +6,7 @@
 use super::expr::Key;
 use super::outbox::Outbox;
 use super::view::View;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use stead_schema::{CollectionId, Slot, Value};
 
@@ -28,8 +28,6 @@ pub(super) struct Member {
     /// Changes up to here are in what the client holds already.
     pub(super) since: u64,
     pub(super) stage: Stage,
-    /// Records that were sent ahead of their changes.
-    pub(super) early: Option<Arc<Early>>,
 }
 
 /// How a subscription gets its changes.
@@ -41,18 +39,10 @@ pub(super) enum Stage {
     Behind { from: u64 },
 }
 
-/// Records that an access change brought into view in their state at `until`: their changes up to there are known.
-#[derive(Debug)]
-pub(super) struct Early {
-    pub(super) until: u64,
-    pub(super) ids: HashSet<Arc<str>>,
-}
-
 impl Member {
-    /// Whether a live member is to be told of a change of record `id`.
-    pub(super) fn wants(&self, seq: u64, id: &str) -> bool {
-        let known = |early: &Arc<Early>| seq <= early.until && early.ids.contains(id);
-        self.stage == Stage::Live && self.since < seq && !self.early.as_ref().is_some_and(known)
+    /// Whether it is told of a change now.
+    pub(super) fn wants(&self, seq: u64) -> bool {
+        self.stage == Stage::Live && self.since < seq
     }
 }
 

@@ -8,7 +8,7 @@ use super::expr::{Key, conjuncts, equal_sides};
 use super::impact::Nothing;
 use super::source::Source;
 use super::stats::{Counters, count};
-use super::timeline::Timeline;
+use super::timeline::{Row, Timeline};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use stead_rules::{Expr, Lookup, LookupFailed, Lookups, holds};
@@ -31,7 +31,7 @@ pub(super) struct Cache {
     /// The others, with every collection they ask.
     loose: HashMap<Question, (u64, HashSet<CollectionId>)>,
     /// Records by id.
-    rows: HashMap<CollectionId, HashMap<Arc<str>, Option<Arc<[Value]>>>>,
+    rows: HashMap<CollectionId, HashMap<Arc<str>, Row>>,
     size: usize,
 }
 

@@ -19,6 +19,8 @@ mod socket;
 mod source;
 mod stats;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod view;
 mod worker;
@@ -99,7 +101,10 @@ impl Hub {
         let refused = if open >= self.sockets_max as u64 {
             Some(Error::with(Code::LimitExceeded, "The server has too many sockets.").retry_after_ms(5000))
         } else {
-            let sent = self.commands.send(Command::Open { id, outbox: Arc::clone(&outbox) }).await;
+            let sent = self
+                .commands
+                .send(Command::Open { id, outbox: Arc::clone(&outbox), opened: project.now() })
+                .await;
             sent.err().map(|_| Error::new(Code::ShuttingDown).retry_after_ms(1000))
         };
         if let Some(error) = refused {

@@ -2,11 +2,12 @@
 //!
 //! Calls are made one at a time on the hub's own thread, where waiting harms no request.
 
+use super::timeline::Row;
 use crate::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use stead_rules::{Expr, Lookup, SortKey};
-use stead_schema::{Collection, Schema, Slot, Value};
+use stead_schema::{Collection, Schema, Slot};
 use stead_store::{Change, Select, Shown, Store};
 use tokio::runtime::Runtime;
 
@@ -40,7 +41,7 @@ pub(super) trait Source {
     ) -> Result<(u64, Vec<Shown>), Error>;
 
     /// A record by id, and the position it belongs to.
-    fn find(&mut self, collection: &Collection, id: &str) -> Result<(u64, Option<Arc<[Value]>>), Error>;
+    fn find(&mut self, collection: &Collection, id: &str) -> Result<(u64, Row), Error>;
 
     /// The answer to a bound lookup, and the position it belongs to.
     fn lookup(&mut self, lookup: &Lookup, limit: u64) -> Result<(u64, u64), Error>;
@@ -94,7 +95,7 @@ impl Source for StoreSource {
         }))
     }
 
-    fn find(&mut self, collection: &Collection, id: &str) -> Result<(u64, Option<Arc<[Value]>>), Error> {
+    fn find(&mut self, collection: &Collection, id: &str) -> Result<(u64, Row), Error> {
         self.runtime.block_on(self.store.snapshot::<_, Error, _>(async |reader| {
             Ok((reader.head().await?, reader.find(collection, id).await?))
         }))

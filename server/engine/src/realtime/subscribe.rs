@@ -118,7 +118,7 @@ impl Board {
     fn begin(&mut self, id: ConnectionId, ask: Ask, since: u64, stage: Stage) -> Outcome {
         let Some(open) = self.connections.get_mut(&id) else { return Outcome::Begun };
         let outbox = Arc::clone(&open.outbox);
-        let member = Member { outbox: Arc::clone(&outbox), since, stage, early: None };
+        let member = Member { outbox: Arc::clone(&outbox), since, stage };
         let group = self.groups.join(&ask.view, id, member);
         open.subscriptions.insert(ask.name.clone(), group);
         self.counters.subscriptions.fetch_add(1, Ordering::Relaxed);

@@ -15,7 +15,8 @@ pub(super) const READ_CHANGES: usize = 256;
 /// Most changes kept ahead. Farther behind, what needs the past fails (and its subscribers begin anew).
 const AHEAD_CHANGES_MAX: usize = 16_384;
 
-type Row = Option<Arc<[Value]>>;
+/// A record at some position; none when it is not there.
+pub(super) type Row = Option<Arc<[Value]>>;
 
 /// See the module.
 pub(super) struct Timeline {

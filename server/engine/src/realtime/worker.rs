@@ -11,6 +11,7 @@ use super::subscribe::{Ask, Outcome};
 use crate::{Catalogue, Clock};
 use std::sync::Arc;
 use std::time::Duration;
+use stead_wire::Instant;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -27,6 +28,7 @@ pub(super) enum Command {
     Open {
         id: ConnectionId,
         outbox: Arc<Outbox>,
+        opened: Instant,
     },
     Hello {
         id: ConnectionId,
@@ -122,7 +124,7 @@ impl Worker {
     fn command(&mut self, command: Command) {
         let board = &mut self.board;
         match command {
-            Command::Open { id, outbox } => board.open(id, outbox),
+            Command::Open { id, outbox, opened } => board.open(id, outbox, opened),
             Command::Hello { id, identity } => board.hello(id, identity, self.sockets_per_user_max),
             Command::Renew { id, request, identity } => board.renew(id, request, identity),
             Command::Subscribe { id, ask, reply } => {

@@ -39,6 +39,11 @@ const METHODS: [&str; 13] = [
     "sets",
 ];
 
+/// Whether the language itself has a function of this name.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    FUNCTIONS.contains(&name) || name == "datetime"
+}
+
 /// Largest compiled regular expression, in bytes.
 const PATTERN_BYTES_MAX: usize = 64 * 1024;
 /// Longest span of time: a hundred years, so that sums of times stay far from the ends of i64.

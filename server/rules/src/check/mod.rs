@@ -9,6 +9,8 @@ mod names;
 mod operators;
 mod params;
 
+pub(crate) use calls::is_built_in;
+
 use crate::compile::RuleBook;
 use crate::ir::{Expr, FALSE, NULL, TRUE, VarId};
 use crate::narrow::{Outcome, forcing};

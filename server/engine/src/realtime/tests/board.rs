@@ -1,0 +1,188 @@
+//! The state machine without its thread: the same steps in the same order every time, with a database that fails.
+
+use super::app::App;
+use crate::realtime::board::{Bell, Board};
+use crate::realtime::connections::Identity;
+use crate::realtime::groups::ConnectionId;
+use crate::realtime::outbox::Outbox;
+use crate::realtime::source::{Source, StoreSource};
+use crate::realtime::stats::Counters;
+use crate::realtime::subscribe::{Ask, Outcome, Start};
+use crate::realtime::view::View;
+use crate::{Ctx, Error};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use stead_rules::{Expr, Lookup};
+use stead_schema::{Collection, Schema, Slot, Value};
+use stead_store::{Change, Shown};
+use tokio::runtime::{Builder, Runtime};
+
+/// A database whose questions about single records can be made to fail.
+struct Faulty {
+    inner: StoreSource,
+    failing: bool,
+    asked: u64,
+}
+
+impl Faulty {
+    fn ask(&mut self) -> Result<(), Error> {
+        self.asked += 1;
+        if self.failing { Err(Error::internal("the disk is on fire")) } else { Ok(()) }
+    }
+}
+
+impl Source for Faulty {
+    fn head(&mut self) -> u64 {
+        self.inner.head()
+    }
+    fn await_published(&mut self, seq: u64) -> Result<(), Error> {
+        self.inner.await_published(seq)
+    }
+    fn tail(&mut self) -> Result<u64, Error> {
+        self.inner.tail()
+    }
+    fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+        self.inner.after(seq, limit)
+    }
+    fn schema(&mut self) -> Result<Arc<Schema>, Error> {
+        self.inner.schema()
+    }
+    fn select(
+        &mut self,
+        collection: &Collection,
+        predicates: &[&Expr],
+        masks: &[(Slot, Expr)],
+        limit: u32,
+    ) -> Result<(u64, Vec<Shown>), Error> {
+        self.inner.select(collection, predicates, masks, limit)
+    }
+    fn find(&mut self, collection: &Collection, id: &str) -> Result<(u64, Option<Arc<[Value]>>), Error> {
+        self.ask()?;
+        self.inner.find(collection, id)
+    }
+    fn lookup(&mut self, lookup: &Lookup, limit: u64) -> Result<(u64, u64), Error> {
+        self.ask()?;
+        self.inner.lookup(lookup, limit)
+    }
+}
+
+struct Stage {
+    runtime: Runtime,
+    app: App,
+    source: Faulty,
+    board: Board,
+    counters: Arc<Counters>,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let app = runtime.block_on(App::open());
+        runtime.block_on(app.room("r", "public"));
+        let own = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
+        let inner = StoreSource { store: app.project.store().clone(), runtime: own };
+        let mut source = Faulty { inner, failing: false, asked: 0 };
+        let counters = Arc::new(Counters::default());
+        let bell: Bell = Arc::new(|_| {});
+        let (head, schema) = (source.head(), source.schema().unwrap());
+        let board = Board::new(head, schema, bell, Arc::clone(&counters), app.project.now());
+        Self { runtime, app, source, board, counters }
+    }
+
+    fn connect(&mut self, id: ConnectionId, cx: &Ctx) -> Arc<Outbox> {
+        let outbox = Arc::new(Outbox::new());
+        self.board.open(id, Arc::clone(&outbox), cx.now);
+        let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head() };
+        self.board.hello(id, identity.clone(), 100);
+        let ask = json!({ "i": 1, "s": "m", "collection": "messages" });
+        let (view, _) = View::compile(cx, &serde_json::from_value(ask).unwrap()).unwrap();
+        let ask = Ask { request: 1, name: "m".to_owned(), view: Arc::new(view), start: Start::Now, identity };
+        assert_eq!(self.board.subscribe(&mut self.source, id, ask), Outcome::Begun);
+        frames(&outbox);
+        outbox
+    }
+
+    fn guest(&self) -> Ctx {
+        Ctx::new(self.app.project.clone(), crate::Caller::Anonymous, self.app.meta())
+    }
+
+    fn say(&mut self, body: &str) {
+        self.runtime.block_on(self.app.say("r", body));
+    }
+
+    fn advance(&mut self) {
+        while self.board.advance(&mut self.source, 100) {}
+    }
+}
+
+fn frames(outbox: &Outbox) -> Vec<Json> {
+    let mut frames = Vec::new();
+    while let Poll::Ready(Some(piece)) = outbox.poll_take(&mut Context::from_waker(Waker::noop())) {
+        let text = String::from_utf8_lossy(&piece).into_owned();
+        for (at, _) in text.match_indices("{\"t\":") {
+            let rest = text.get(at..).unwrap();
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Json>();
+            frames.push(values.next().unwrap().unwrap());
+        }
+    }
+    frames
+}
+
+#[test]
+fn a_question_that_fails_denies_its_own_group_and_harms_no_other() {
+    let mut stage = Stage::set();
+    let (guest, operator) = (stage.guest(), stage.app.operator());
+    let asks = stage.connect(1, &guest);
+    let asks_not = stage.connect(2, &operator);
+    stage.source.failing = true;
+    stage.say("one");
+    stage.advance();
+    let told = frames(&asks);
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["t"], &told[0]["reason"]), (&json!("resync"), &json!("unavailable")));
+    assert_eq!(frames(&asks_not)[0]["d"]["body"], "one");
+    stage.source.failing = false;
+    stage.say("two");
+    stage.advance();
+    assert!(frames(&asks).is_empty(), "its subscription is over");
+    assert_eq!(frames(&asks_not)[0]["d"]["body"], "two");
+}
+
+#[test]
+fn a_thousand_equal_subscribers_cost_one_judgement_and_one_question() {
+    let mut stage = Stage::set();
+    let guest = stage.guest();
+    let outboxes: Vec<_> = (1..=1000).map(|id| stage.connect(id, &guest)).collect();
+    for _ in 0..10 {
+        stage.say("hello");
+    }
+    stage.advance();
+    // For each message the predicate, and the mask of `hint`.
+    assert_eq!(stage.counters.evaluations.load(Ordering::Relaxed), 20);
+    assert_eq!(stage.source.asked, 1, "the room is asked for once");
+    assert_eq!(stage.counters.deliveries.load(Ordering::Relaxed), 10_000);
+    assert!(outboxes.iter().all(|outbox| frames(outbox).len() == 10));
+}
+
+#[test]
+fn a_membership_is_judged_as_of_its_own_place_in_the_log() {
+    let mut stage = Stage::set();
+    let ana = stage.runtime.block_on(stage.app.user("ana"));
+    let user = ana.user["id"].as_str().unwrap().to_owned();
+    stage.runtime.block_on(stage.app.update("rooms", "r", json!({ "kind": "private" })));
+    let membership = stage.runtime.block_on(stage.app.join("r", &user));
+    stage.advance();
+    let cx = stage.runtime.block_on(stage.app.as_user(&ana));
+    let outbox = stage.connect(1, &cx);
+    // All of this is committed before the hub looks.
+    stage.say("while a member");
+    stage.runtime.block_on(stage.app.delete("members", &membership));
+    stage.say("after the loss");
+    stage.advance();
+    let told = frames(&outbox);
+    let kinds: Vec<_> = told.iter().map(|frame| frame["t"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["ev", "forget_scope"], "{told:?}");
+    assert_eq!(told[0]["d"]["body"], "while a member");
+}
