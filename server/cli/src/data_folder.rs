@@ -1,7 +1,7 @@
 //! The data folder and the key beside it, made on first use and readable by their owner only.
 
 use anyhow::{Context, bail};
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use stead_engine::Random;
@@ -25,6 +25,22 @@ impl DataFolder {
         let file = args.master_key.clone().unwrap_or_else(|| beside(root));
         let (master_key, made) = key(&file, existed)?;
         Ok(Self { root: root.clone(), master_key, made_key: made.then_some(file) })
+    }
+
+    /// Takes the folder for one server, for as long as the value lives. Two servers over one database would each
+    /// number changes and remember sessions without the other.
+    pub(crate) fn occupy(&self) -> anyhow::Result<File> {
+        let path = self.root.join("stead.lock");
+        let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                bail!("another server runs on the data folder {}", self.root.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
     }
 
     /// The database file.
@@ -110,6 +126,16 @@ mod tests {
             assert_eq!(mode(outside.path().join("data.master.key")), 0o600);
             assert_eq!(mode(outside.path().join("data")), 0o700);
         }
+    }
+
+    #[test]
+    fn one_server_at_a_time_has_the_folder() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(&Data { data: outside.path().join("data"), master_key: None }).unwrap();
+        let first = folder.occupy().unwrap();
+        assert!(folder.occupy().unwrap_err().to_string().contains("another server"));
+        drop(first);
+        assert!(folder.occupy().is_ok());
     }
 
     #[test]

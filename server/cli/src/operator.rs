@@ -17,6 +17,10 @@ pub(crate) fn run(args: &args::Operator) -> anyhow::Result<ExitCode> {
         | OperatorAction::List { data, .. }
         | OperatorAction::Reset { data, .. } => data,
     };
+    // The first operator may be made before the first start; anything else needs data that is there.
+    if !matches!(args.action, OperatorAction::Add { .. }) && !data.data.is_dir() {
+        bail!("there is no data folder {}", data.data.display());
+    }
     let folder = DataFolder::open(data)?;
     System::new().block_on(async {
         let project = wiring::open_unfitted(&folder).await?;

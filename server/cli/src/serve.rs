@@ -34,6 +34,7 @@ async fn run(args: &args::Serve, folder: AppFolder, app: App, watching: bool) ->
     let shutdown = shutdown::requested()?;
     let settings = settings(args, &folder);
     let data = DataFolder::open(&args.data)?;
+    let _occupied = data.occupy()?;
     let project = wiring::open(app, &data, args.synchronous, settings.workers).await?;
     let seeds = folder.seeds()?;
     let seeded =
