@@ -37,8 +37,6 @@ sdk() {
   cd sdk-client/typescript
   npm run --silent check
   npm test --silent
-  npm run --silent build
-  npm run --silent size
   cmp dist/stead.js ../../server/http/assets/stead.js || {
     echo 'server/http/assets/stead.js is not the bundle of this SDK: run `npm run bundle` in sdk-client/typescript'
     return 1

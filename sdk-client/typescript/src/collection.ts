@@ -76,7 +76,7 @@ export class Collection<Types extends CollectionTypes> {
     return this.#write({ method: "POST", path: this.#path, body: data }, options);
   }
 
-  /** Changes the named fields and leaves the others. A number takes `{ $inc: 1 }`, a list `{ $add: [], $remove: [] }`. */
+  /** Changes the named fields and leaves the others. */
   update(id: string, patch: Patch<Types["update"]>, options: ChangeOptions = {}): Promise<Types["record"]> {
     return this.#write({ method: "PATCH", path: this.#record(id), body: patch }, options);
   }

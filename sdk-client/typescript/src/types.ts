@@ -46,15 +46,8 @@ export type Shown<Rec, Field extends string = FieldName<Rec>> = (FieldName<Rec> 
   ? Rec
   : Pick<Rec, Field & keyof Rec>) & { expand?: Record<string, UntypedRecord> };
 
-/** Changes to a record: new values, or an operator that the server applies to the value it holds. */
-export type Patch<Update> = { [Key in keyof Update]?: Update[Key] | Operator<NonNullable<Update[Key]>> };
-
-/** `$inc` for numbers, `$add` and `$remove` for lists. */
-export type Operator<Value> = Value extends number
-  ? { $inc: number }
-  : Value extends readonly (infer Item)[]
-    ? { $add?: Item[]; $remove?: Item[] }
-    : never;
+/** Changes to a record: new values of the fields it names. */
+export type Patch<Update> = { [Key in keyof Update]?: Update[Key] };
 
 /** A filter as text (with `params`), as built by `where`, or as the function that builds it. */
 export type FilterInput<Rec> = string | Filter | ((fields: FilterFields<Rec>) => Filter);

@@ -61,7 +61,7 @@ test("the types that the server prints fit", { skip: !existsSync(printed) && "th
   const app = `${PRELUDE}
 const message = await stead.collection("messages").create({ room: "r", author: "a", body: "b" });
 message.body.toUpperCase();
-await stead.collection("messages").update(message.id, { tags: { $add: ["x"] } });
+await stead.collection("messages").update(message.id, { tags: ["x"] });
 await stead.collection("rooms").list({ filter: (f) => f.kind.eq("public") });
 // @ts-expect-error not one of the kinds
 await stead.collection("rooms").list({ filter: (f) => f.kind.eq("secret") });

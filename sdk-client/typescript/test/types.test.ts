@@ -81,9 +81,9 @@ export async function typed(stead: Client<Collections>): Promise<void> {
   await messages.create({ room: "r", body: "b", author: "a" });
   // @ts-expect-error a required field is missing
   await messages.create({ room: "r", body: "b" });
-  await messages.update("m", { likes: { $inc: 1 }, tags: { $add: ["x"] } });
+  await messages.update("m", { likes: 1, tags: ["x"] });
   // @ts-expect-error text cannot be incremented
-  await messages.update("m", { body: { $inc: 1 } });
+  await messages.update("m", { body: 1 });
   // @ts-expect-error a field that cannot be changed
   await messages.update("m", { room: "r" });
 

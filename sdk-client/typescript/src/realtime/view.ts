@@ -23,11 +23,14 @@ export class View {
 
   /** Takes a change. False when there was nothing new in it. */
   apply({ o, id, v, d }: EventFrame): boolean {
-    const known = this.#versions.get(id) ?? this.#gone.get(id) ?? -Infinity;
+    const buried = this.#gone.get(id);
+    const known = this.#versions.get(id) ?? buried ?? -Infinity;
     // Obeyed whatever its version: showing too little for a moment is better than showing what was taken away.
     if (o === "forget") return this.#drop(id);
     if (o === "put") {
-      if (v <= known || d === undefined) return false;
+      // Version 1 after a delete is a new record under an id that was used before, not a late change of the old one.
+      const anew = buried !== undefined && v === 1;
+      if ((v <= known && !anew) || d === undefined) return false;
       this.#gone.delete(id);
       this.#hold(d, v);
       return true;
