@@ -118,7 +118,7 @@ fn allowed(
 fn null_never_grants() {
     let request = RequestFacts { op: "list", ..RequestFacts::default() };
     let mut tried = 0;
-    for (mut schema, tables, mut dice) in worlds(2, 30) {
+    for (mut schema, tables, mut dice) in worlds(2, 60) {
         for _ in 0..40 {
             let name = *dice.pick(&COLLECTIONS);
             let (source, book) = checked(&mut schema, name, &mut dice, Style::Plain);

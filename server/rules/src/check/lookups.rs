@@ -136,14 +136,17 @@ impl Checker<'_> {
             _ => node,
         };
         self.compared(of, on, env);
-        let field = Expr::Var(var, *slot);
-        let optional = self.schema.get(set.collection).and_then(|c| c.get(*slot)).is_some_and(|f| f.optional);
-        let tied = Expr::Compare(CmpOp::Eq, Box::new(field.clone()), Box::new(of.expr.clone()));
-        if optional && env.sealed {
-            // A record that refers to nothing belongs to nobody: that is no unknown.
-            return vec![normalise::not(Expr::IsNull(Box::new(field))), tied];
+        let link = self.schema.get(set.collection).and_then(|c| Some((&c.name, c.get(*slot)?)));
+        if let Some((collection, field)) = link.filter(|(_, field)| field.optional && env.sealed) {
+            let message = format!("`{collection}.{}` may be null inside a negated lookup", field.name);
+            let help = format!(
+                "a record that refers to nothing would not count, and the rule would then allow; make the field \
+                 required, or write `db.{collection}.exists(x, x.{0} != null && x.{0} == …)` if that is meant",
+                field.name
+            );
+            self.report_help("E0312", env, node.range, &message, help);
         }
-        vec![tied]
+        vec![Expr::Compare(CmpOp::Eq, Box::new(Expr::Var(var, *slot)), Box::new(of.expr.clone()))]
     }
 
     fn charge(&mut self, collection: CollectionId, var: VarId, body: &Expr, node: &Node, env: &Env<'_>) {
