@@ -64,6 +64,7 @@ step 'examples'                 examples
 step 'contracts'                contracts
 step 'TypeScript SDK'           bash -c "$(declare -f sdk); sdk"
 step 'end to end'               cargo test --locked -p stead-e2e
+step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
 step 'documentation'            node tests/docs.mjs
 
