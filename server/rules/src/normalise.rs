@@ -69,21 +69,25 @@ pub(crate) fn lookup(lookup: Lookup) -> Expr {
 
 /// Variables named by how deep they are bound, so that equal parts are equal wherever they were written.
 pub(crate) fn by_depth(expr: &Expr) -> Expr {
-    renamed(expr, &mut Vec::new())
+    renamed(expr, &mut Vec::new(), &mut |depth| VarId(u16::try_from(depth).unwrap_or(u16::MAX)))
 }
 
-fn renamed(expr: &Expr, bound: &mut Vec<VarId>) -> Expr {
-    let name = |depth: usize| VarId(u16::try_from(depth).unwrap_or(u16::MAX));
+/// Variables named anew; `name` is told how deep each is bound. All at once, so that no new name is taken for an old one.
+pub(crate) fn renamed(
+    expr: &Expr,
+    bound: &mut Vec<(VarId, VarId)>,
+    name: &mut dyn FnMut(usize) -> VarId,
+) -> Expr {
     expr.replaced(&mut |part| match part {
         Expr::Var(var, slot) => {
-            let depth = bound.iter().rposition(|outer| outer == var)?;
-            Some(Expr::Var(name(depth), *slot))
+            let (_, new) = bound.iter().rev().find(|(old, _)| old == var)?;
+            Some(Expr::Var(*new, *slot))
         }
         Expr::Lookup(lookup) => {
-            bound.push(lookup.var);
-            let body = renamed(&lookup.body, bound);
-            bound.pop();
             let var = name(bound.len());
+            bound.push((lookup.var, var));
+            let body = renamed(&lookup.body, bound, name);
+            bound.pop();
             Some(Expr::Lookup(Arc::new(Lookup { var, body, ..Lookup::clone(lookup) })))
         }
         _ => None,

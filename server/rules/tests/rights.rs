@@ -55,7 +55,7 @@ fn opened(schema: &Schema) -> (Schema, RuleBook) {
 fn a_filter_finds_what_it_would_if_the_unseen_were_not_there() {
     let request = RequestFacts { op: "list", ..RequestFacts::default() };
     let (mut tried, mut found, mut differs_without_rights) = (0, 0, 0);
-    for seed in 0..40 {
+    for seed in 0..80 {
         let mut dice = Dice::new(7000 + seed);
         let mut schema = random::schema(&mut dice);
         let tables = random::tables(&schema, &mut dice);

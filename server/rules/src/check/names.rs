@@ -331,22 +331,21 @@ impl<'s> Checker<'s> {
     }
 
     fn renumbered(&mut self, expr: &Expr) -> Expr {
-        expr.replaced(&mut |part| {
-            let Expr::Lookup(lookup) = part else { return None };
-            let fresh = self.fresh_var();
-            let body = lookup.body.replaced(&mut |part| match part {
-                Expr::Var(var, slot) if *var == lookup.var => Some(Expr::Var(fresh, *slot)),
-                _ => None,
-            });
-            let body = self.renumbered(&body);
-            // Inside a filter nothing is sealed: what a rule promised of null does not bind a filter.
-            let lookup = Lookup { var: fresh, body, sealed: false, ..Lookup::clone(lookup) };
-            Some(Expr::Lookup(std::sync::Arc::new(lookup)))
-        })
+        let fresh = normalise::renamed(expr, &mut Vec::new(), &mut |_| self.fresh_var());
+        // Inside a filter nothing is sealed: what a rule promised of null does not bind a filter.
+        unsealed(&fresh)
     }
 
     /// Bounds of a count.
     pub(super) fn count_bounds() -> Bounds {
         Bounds { low: 0, high: i128::from(crate::ir::COUNT_MAX) }
     }
+}
+
+fn unsealed(expr: &Expr) -> Expr {
+    expr.replaced(&mut |part| {
+        let Expr::Lookup(lookup) = part else { return None };
+        let lookup = Lookup { body: unsealed(&lookup.body), sealed: false, ..Lookup::clone(lookup) };
+        Some(Expr::Lookup(std::sync::Arc::new(lookup)))
+    })
 }
