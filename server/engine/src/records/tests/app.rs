@@ -36,6 +36,8 @@ collections:
       owner:  {type: ref, to: users, on_delete: cascade, write_once: true}
       budget: {type: int, optional: true, read: is_admin(resource), write: is_admin(next)}
       code:   {type: text, optional: true, unique: true, read: nobody}
+      seal:   {type: text, optional: true, read: nobody, write: nobody}
+      stamp:  {type: text, optional: true, read: nobody, write_once: true}
     rules:
       read:   resource.kind == "public" || is_member(resource)
       create: next.owner == auth.id
@@ -105,7 +107,7 @@ const SEEDS: &[(&str, &str)] = &[
     ),
     (
         "rooms",
-        r#"{"id":"den","name":"Den","owner":"ann","budget":100,"code":"k1"}
+        r#"{"id":"den","name":"Den","owner":"ann","budget":100,"code":"k1","seal":"s1","stamp":"t1"}
            {"id":"lobby","name":"Lobby","kind":"public","owner":"ann","budget":7,"code":"k2"}"#,
     ),
     (
