@@ -6,5 +6,6 @@ mod access;
 mod app;
 mod board;
 mod delivery;
+mod impact;
 mod oracle;
 mod sessions;
