@@ -6,8 +6,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging.
 pub(crate) fn start(filter: &str, json: bool) -> anyhow::Result<()> {
-    // The framework's own news (workers, services) say nothing that ours do not; a longer directive wins over them.
-    let filter = EnvFilter::try_new(format!("actix_server=warn,mio=warn,{filter}"))
+    // The framework's own news (workers, services) say nothing that ours do not, and it calls a client's malformed
+    // request an error; a directive of the filter for the same name wins over these.
+    let filter = EnvFilter::try_new(format!("actix_http=off,actix_server=warn,{filter}"))
         .with_context(|| format!("`{filter}` is no log filter"))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

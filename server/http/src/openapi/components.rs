@@ -130,21 +130,25 @@ fn code_table() -> String {
 
 fn parameters() -> Value {
     let query = |name: &str, schema: Value, description: &str| json!({"name": name, "in": "query", "required": false, "schema": schema, "description": description});
-    let text = || json!({"type": "string"});
-    let sent = |name: &str, description: &str| json!({"name": name, "in": "header", "required": false, "schema": {"type": "string"}, "description": description});
+    let text = || json!({"type": "string", "minLength": 1});
+    let sent = |name: &str, pattern: &str, description: &str| {
+        let schema = json!({"type": "string", "pattern": pattern});
+        json!({"name": name, "in": "header", "required": false, "schema": schema, "description": description})
+    };
+    let object = json!({"application/json": {"schema": {"type": "object"}}});
     json!({
         "id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}},
         "filter": query("filter", text(), "An expression that a record must satisfy, such as `room == p.room`."),
-        "p": query("p", text(), "Parameters of the filter: a JSON object."),
+        "p": {"name": "p", "in": "query", "required": false, "content": object, "description": "Parameters of the filter: a JSON object."},
         "sort": query("sort", text(), "`-created_at,title`: fields, `-` for descending."),
         "limit": query("limit", json!({"type": "integer", "minimum": 1, "maximum": 500, "default": 30}), "Records per page."),
         "cursor": query("cursor", text(), "`next_cursor` of the page before."),
         "fields": query("fields", text(), "`id,title`: fields to answer."),
         "expand": query("expand", text(), "`author,room.owner`: references to answer in full, depth at most 3."),
         "count": query("count", json!({"const": "exact"}), "Also tell how many records match."),
-        "if_match": sent("If-Match", "Refuse with `version_conflict` unless the record has this version: `\"3\"`."),
-        "if_none_match": sent("If-None-Match", "Answer 304 when the record still has this version."),
-        "idempotency_key": sent("Idempotency-Key", "1 to 255 visible ASCII characters; the same request with the same key is done once."),
+        "if_match": sent("If-Match", r#"^(\*|"[0-9]{1,18}")$"#, "Refuse with `version_conflict` unless the record has this version: `\"3\"`."),
+        "if_none_match": sent("If-None-Match", r#"^(\*|.*"[0-9]+".*)$"#, "Answer 304 when the record still has this version."),
+        "idempotency_key": sent("Idempotency-Key", "^[!-~]{1,255}$", "1 to 255 visible ASCII characters; the same request with the same key is done once."),
     })
 }
 
