@@ -63,6 +63,11 @@ impl<'a> Operation<'a> {
             "summary": self.summary,
             "responses": {self.status: self.success(), "default": {"$ref": "#/components/responses/Problem"}},
         });
+        if self.parameters.contains(&"if_none_match")
+            && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
+        {
+            responses.insert("304".into(), json!({"description": "The client holds this version already."}));
+        }
         if let Some(object) = operation.as_object_mut() {
             if !parameters.is_empty() {
                 object.insert("parameters".into(), Value::Array(parameters));
