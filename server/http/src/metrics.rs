@@ -84,6 +84,11 @@ fn counter(out: &mut String, name: &str, help: &str, count: &AtomicU64) -> std::
     writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", count.load(Ordering::Relaxed))
 }
 
+/// Appends one counter that is kept elsewhere.
+pub fn counted(out: &mut String, name: &str, help: &str, value: u64) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+}
+
 /// Appends one gauge.
 pub fn gauge(out: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");

@@ -3,6 +3,7 @@
 use crate::answer::{self, Answer, Failure};
 use crate::extract::Cx;
 use crate::metrics::gauge;
+use crate::socket;
 use crate::state::State;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
@@ -50,6 +51,7 @@ pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
         "Newest position of the change log.",
         *cx.project.store().log().head().borrow(),
     );
+    socket::metrics::write(&cx.project.hub().stats(), &mut text);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).body(text))
 }

@@ -4,6 +4,7 @@
 //! messages; what they mean is the engine's.
 
 mod message;
+pub(crate) mod metrics;
 
 use crate::answer::Failure;
 use crate::extract::state;
