@@ -6,7 +6,6 @@
 mod check;
 pub mod codes;
 pub mod compile;
-pub mod depend;
 pub mod eval;
 pub mod facts;
 pub mod filter;

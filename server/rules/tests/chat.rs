@@ -5,11 +5,10 @@
 mod app;
 
 use app::{CHAT, facts, row, rules, schema, user};
-use stead_rules::depend::{Scope, dependencies};
 use stead_rules::{
     AuthFacts, CmpOp, Expr, Facts, Lowered, RequestFacts, Rule, RuleBook, Tables, holds, lower,
 };
-use stead_schema::{Schema, Slot, Value};
+use stead_schema::{Schema, Value};
 
 fn world(schema: &Schema) -> Tables {
     let mut tables = Tables::default();
@@ -134,27 +133,6 @@ fn a_pinned_room_becomes_a_constant_everywhere_in_the_rule() {
     let list = &rules.of(schema.by_name["messages"]).unwrap().list;
     let Lowered::Ask(left) = lower(list, &facts) else { panic!("it depends on the room") };
     assert!(!left.expr.any(&mut |part| matches!(part, Expr::Row(_))), "{:?}", left.expr);
-}
-
-#[test]
-fn reading_messages_depends_on_the_room_and_on_ones_own_membership() {
-    let (schema, rules, _) = book();
-    let (request, ann) = (RequestFacts::default(), user("ann", &[]));
-    let list = &rules.of(schema.by_name["messages"]).unwrap().list;
-    let Lowered::Ask(left) = lower(list, &facts(Some(&ann), &request)) else { panic!("it depends") };
-    let found = dependencies(&left.expr);
-    assert_eq!(found.len(), 2, "{found:?}");
-    let slot = |collection: &str, field: &str| schema.collection(collection).unwrap().field(field).unwrap().0;
-    let room = slot("messages", "room");
-    assert_eq!(found[0].collection, schema.by_name["rooms"]);
-    assert_eq!(found[0].scope, Some(Scope { row_slot: room, key_slot: Slot::ID }));
-    assert_eq!(found[1].collection, schema.by_name["members"]);
-    assert_eq!(found[1].scope, Some(Scope { row_slot: room, key_slot: slot("members", "room") }));
-    assert_eq!(found[1].constant_keys, [(slot("members", "user"), Value::text("ann"))]);
-    assert!(
-        found[1].columns.contains(slot("members", "room"))
-            && !found[1].columns.contains(slot("members", "role"))
-    );
 }
 
 #[test]
