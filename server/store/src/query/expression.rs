@@ -26,11 +26,20 @@ enum Position {
     Exact,
 }
 
-/// A table in sight: by which name, and whose records.
-#[derive(Debug, Clone)]
+/// A table in sight: by which name (`t` for 0, else `t1`, `t2`…), and whose records.
+#[derive(Debug, Clone, Copy)]
 struct Table {
-    alias: String,
+    alias: usize,
     collection: CollectionId,
+}
+
+/// What is selected of a lookup's records.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What {
+    /// That there is one.
+    One,
+    /// A field.
+    Column(Slot),
 }
 
 /// Builds one statement.
@@ -47,7 +56,7 @@ pub(super) struct Writer<'s> {
 impl<'s> Writer<'s> {
     /// `Row` means a record of `collection`, under the alias `t`.
     pub(super) fn over(schema: &'s Schema, collection: &Collection, plan: Plan) -> Self {
-        let row = Some(Table { alias: "t".to_owned(), collection: collection.id });
+        let row = Some(Table { alias: 0, collection: collection.id });
         Self {
             schema,
             plan,
@@ -119,21 +128,24 @@ impl<'s> Writer<'s> {
     }
 
     fn column_of_row(&mut self, slot: Slot) {
-        match self.row.clone() {
-            Some(table) => self.column(&table, slot),
+        match self.row {
+            Some(table) => self.column(table, slot),
             None => self.raw("NULL"),
         }
     }
 
     /// `SELECT what FROM collection tN WHERE body`, with the lookup's variable in sight.
-    pub(super) fn candidates(&mut self, lookup: &Lookup, what: &str, body: impl FnOnce(&mut Self)) {
+    pub(super) fn candidates(&mut self, lookup: &Lookup, what: What, body: impl FnOnce(&mut Self)) {
         self.aliases += 1;
-        let table = Table { alias: format!("t{}", self.aliases), collection: lookup.collection };
+        let table = Table { alias: self.aliases, collection: lookup.collection };
         self.raw("SELECT ");
-        self.raw(&what.replace("{}", &table.alias));
+        match what {
+            What::One => self.raw("1"),
+            What::Column(slot) => self.column(table, slot),
+        }
         self.raw(" FROM ");
         self.table_name(lookup.collection);
-        let _ = write!(self.text, " {} WHERE ", table.alias);
+        let _ = write!(self.text, " t{} WHERE ", table.alias);
         self.variables.push((lookup.var, table));
         body(self);
         self.variables.pop();
@@ -144,7 +156,7 @@ impl<'s> Writer<'s> {
             Expr::Literal(value) => self.literal(value),
             Expr::Row(slot) => self.column_of_row(*slot),
             Expr::Var(var, slot) => match self.variables.iter().rev().find(|(known, _)| known == var) {
-                Some((_, table)) => self.column(&table.clone(), *slot),
+                Some((_, table)) => self.column(*table, *slot),
                 None => self.raw("NULL"),
             },
             Expr::Path { collection, id, slot } => self.path(*collection, id, *slot),
@@ -237,18 +249,18 @@ impl<'s> Writer<'s> {
         let body = Expr::Compare(op, Box::new(Expr::Var(var, slot)), Box::new(constant.clone()));
         let lookup = Lookup { collection, var, kind: LookupKind::Exists, body, sealed: false };
         self.raw(" IN (");
-        self.candidates(&lookup, "{}.\"id\"", |w| w.condition(&lookup.body));
+        self.candidates(&lookup, What::Column(Slot::ID), |w| w.condition(&lookup.body));
         self.raw(")");
     }
 
     fn path(&mut self, collection: CollectionId, id: &Expr, slot: Slot) {
         self.aliases += 1;
-        let table = Table { alias: format!("t{}", self.aliases), collection };
+        let table = Table { alias: self.aliases, collection };
         self.raw("(SELECT ");
-        self.column(&table, slot);
+        self.column(table, slot);
         self.raw(" FROM ");
         self.table_name(collection);
-        let _ = write!(self.text, " {} WHERE {}.\"id\" = ", table.alias, table.alias);
+        let _ = write!(self.text, " t{} WHERE t{}.\"id\" = ", table.alias, table.alias);
         self.expression(id, Position::Exact);
         self.raw(")");
     }
@@ -285,7 +297,7 @@ impl<'s> Writer<'s> {
     fn lookup(&mut self, lookup: &Lookup, position: Position) {
         if lookup.kind == LookupKind::Count {
             self.raw("(SELECT count(*) FROM (");
-            self.candidates(lookup, "1", |w| w.condition(&lookup.body));
+            self.candidates(lookup, What::One, |w| w.condition(&lookup.body));
             self.limit(stead_rules::ir::COUNT_MAX);
             return self.raw("))");
         }
@@ -294,17 +306,16 @@ impl<'s> Writer<'s> {
             return self.gathered_lookup(lookup, key, outer, &rest);
         }
         self.raw("EXISTS (");
-        self.candidates(lookup, "1", |w| w.condition(&lookup.body));
+        self.candidates(lookup, What::One, |w| w.condition(&lookup.body));
         self.raw(")");
     }
 
     /// `outer IN (SELECT key FROM … WHERE rest)`, which the database answers once for all rows.
     fn gathered_lookup(&mut self, lookup: &Lookup, key: Slot, outer: &Expr, rest: &[&Expr]) {
-        let name = self.field(lookup.collection, key).map(|f| f.name.clone()).unwrap_or_default();
         self.raw("(");
         self.expression(outer, Position::Exact);
         self.raw(" IN (");
-        self.candidates(lookup, &format!("{{}}.{}", quoted(&name)), |w| {
+        self.candidates(lookup, What::Column(key), |w| {
             w.raw(if rest.is_empty() { "1" } else { "" });
             for (at, part) in rest.iter().enumerate() {
                 w.raw(if at == 0 { "" } else { " AND " });
@@ -389,14 +400,13 @@ impl<'s> Writer<'s> {
         self.template(sql, document, &Expr::Literal(Value::text(json_path(pointer))));
     }
 
-    fn column(&mut self, table: &Table, slot: Slot) {
-        match self.field(table.collection, slot) {
-            Some(field) => {
-                let name = quoted(&field.name);
-                let _ = write!(self.text, "{}.{name}", table.alias);
-            }
-            None => self.raw("NULL"),
+    fn column(&mut self, table: Table, slot: Slot) {
+        let Some(field) = self.field(table.collection, slot) else { return self.raw("NULL") };
+        match table.alias {
+            0 => self.raw("t."),
+            alias => drop(write!(self.text, "t{alias}.")),
         }
+        self.identifier(&field.name);
     }
 
     /// A field, for those who decide by its type.
@@ -412,14 +422,14 @@ impl<'s> Writer<'s> {
         }
     }
 
+    /// A name of the schema, which is `[a-z][a-z0-9_]*`, quoted because it may be a word of SQL.
     fn identifier(&mut self, name: &str) {
-        self.text.push_str(&quoted(name));
+        self.text.push('"');
+        for part in name.split('"') {
+            self.text.push_str(part);
+        }
+        self.text.push('"');
     }
-}
-
-/// A name as an SQL identifier.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The one `variable.key == outer` of a body whose other parts know nothing of the outside.

@@ -10,7 +10,7 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-use expression::{Plan, Writer};
+use expression::{Plan, What, Writer};
 use std::sync::Arc;
 use stead_rules::{CmpOp, Expr, Lookup, SortKey};
 use stead_schema::{Collection, Schema, Slot, SlotSet, Value};
@@ -114,7 +114,7 @@ pub(crate) fn holds(schema: &Schema, expr: &Expr, record: Option<(&Collection, &
 pub(crate) fn lookup(schema: &Schema, lookup: &Lookup, limit: u64) -> Statement {
     let mut w = Writer::over_nothing(schema);
     w.raw("SELECT count(*) FROM (");
-    w.candidates(lookup, "1", |w| w.condition(&lookup.body));
+    w.candidates(lookup, What::One, |w| w.condition(&lookup.body));
     w.limit(limit);
     w.raw(")");
     w.finish()
