@@ -120,9 +120,14 @@ fn led(collection: &Collection, slot: Slot) -> bool {
             .any(|index| index.fields.first().is_some_and(|(first, _)| *first == slot))
 }
 
+/// Ends with `id`, which ends every order of a list: a page is then read off the index without sorting ties.
 fn plain_index(schema: &Schema, collection: &Collection, index: &Index) -> String {
     let name = index_name(schema, collection.id, index);
-    create_index("INDEX", &name, collection, &index.fields)
+    let mut fields = index.fields.clone();
+    if fields.iter().all(|(slot, _)| *slot != Slot::ID) {
+        fields.push((Slot::ID, false));
+    }
+    create_index("INDEX", &name, collection, &fields)
 }
 
 fn unique_index(schema: &Schema, collection: &Collection, slots: &[Slot]) -> String {

@@ -62,6 +62,10 @@ impl Handle {
         let sqlite = unsafe { rusqlite::Connection::from_handle(raw.as_ptr()) }
             .map_err(|error| Error::Database(error.to_string()))?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // Plans depend on the shape of a statement alone. Otherwise each new value of a parameter may have it planned anew.
+        sqlite
+            .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(|error| Error::Database(error.to_string()))?;
         Ok(Self { sqlite: ManuallyDrop::new(sqlite), guard: ManuallyDrop::new(guard), owner })
     }
 
