@@ -61,8 +61,12 @@ pub async fn run(
             let answer = connection.ask(&request).await?;
             if (200..300).contains(&answer.status) {
                 latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
-            } else if bad.fetch_add(1, Ordering::Relaxed) == 0 {
-                eprintln!("{}: {} {}", target.name, answer.status, String::from_utf8_lossy(&answer.body));
+            } else {
+                if bad.fetch_add(1, Ordering::Relaxed) == 0 {
+                    eprintln!("{}: {} {}", target.name, answer.status, String::from_utf8_lossy(&answer.body));
+                }
+                // A client that is told to come back later does; asking again at once would measure refusals.
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
         anyhow::Ok(latencies)

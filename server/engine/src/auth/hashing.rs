@@ -152,7 +152,8 @@ impl Queue {
 }
 
 fn busy() -> Error {
-    tracing::warn!(limit = limits::HASH_QUEUE_MAX, "password hashing is busy");
+    // Not a warning: a storm of sign-ins must not become a storm of log lines.
+    tracing::debug!(limit = limits::HASH_QUEUE_MAX, "password hashing is busy");
     Error::new(Code::HashBusy).retry_after_ms(limits::HASH_WAIT_MS)
 }
 
