@@ -65,7 +65,7 @@ fn check_origin(request: &HttpRequest, app: &stead_schema::AppSettings) -> Resul
     match origin.to_str() {
         Ok(origin) if cors::allowed(app, host, origin) => Ok(()),
         _ => Err(Error::new(Code::OriginForbidden)
-            .hint("Add the page's origin to `cors_origins` in schema/app.yaml.")
+            .hint("Add the page's origin to `cors: {origins: […]}` in schema/app.yaml.")
             .into()),
     }
 }

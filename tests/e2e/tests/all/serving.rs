@@ -48,6 +48,31 @@ async fn other_origins_are_let_in_only_as_declared() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_origin_opens_no_socket() {
+    let server = Server::probe().await;
+    let guest = server.client();
+    let knock = async |origin: &str| {
+        let upgrade = [
+            ("Origin", origin),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            // A version that is never taken: whoever passes the check of the origin is refused for this instead.
+            ("Sec-WebSocket-Version", "1"),
+        ];
+        guest.send("GET", "/api/v1/realtime", &upgrade, None).await
+    };
+    for origin in
+        ["https://evil.example", "null", "http://app.example.test", "https://app.example.test.evil.example"]
+    {
+        knock(origin).await.problem("origin_forbidden");
+    }
+    for origin in ["https://app.example.test", server.url.as_str()] {
+        knock(origin).await.problem("bad_request");
+    }
+}
+
+#[tokio::test]
 async fn who_asks_too_often_waits() {
     let server = Server::serve(&examples().join("team-chat"), &["--rate-per-address", "5"]).await;
     let guest = server.client();
