@@ -131,11 +131,11 @@ fn memory_and_sqlite_name_the_same_records() {
         made.extend((0..15).filter_map(|_| world.filter_case(&book)));
         for case in made {
             let expected = world.in_memory(&case);
-            let asked = select(&world.schema, &list(&case.collection, &[&case.expr], &[]));
+            let asked = select(Dialect::Sqlite, &world.schema, &list(&case.collection, &[&case.expr], &[]));
             let found =
                 world.texts(&asked).unwrap_or_else(|e| panic!("{e}\n{}\n{}", case.source, asked.text));
             assert_eq!(found, expected, "{}\n{}\n{:?}", case.source, asked.text, asked.params);
-            let counted = count(&world.schema, &case.collection, &[&case.expr], 1000);
+            let counted = count(Dialect::Sqlite, &world.schema, &case.collection, &[&case.expr], 1000);
             assert_eq!(world.number(&counted), Some(expected.len() as i64), "{}", case.source);
             one_by_one(&world, &case, &expected);
             masked(&mut world, &case, &expected);
@@ -156,14 +156,14 @@ fn one_by_one(world: &World, case: &Case, expected: &[String]) {
     for (row, closed) in rows.iter().zip(&case.closed) {
         let id = row[0].as_text().unwrap();
         let allowed = expected.iter().any(|found| found == id);
-        let asked = holds(&world.schema, &case.expr, Some((&case.collection, id)));
+        let asked = holds(Dialect::Sqlite, &world.schema, &case.expr, Some((&case.collection, id)));
         assert_eq!(world.number(&asked).is_some(), allowed, "{id}: {}\n{}", case.source, asked.text);
         let told = match closed {
             Lowered::Allow => true,
             Lowered::Deny => false,
             Lowered::Ask(left) => {
                 bound_lookups(world, &left.expr);
-                let asked = holds(&world.schema, &left.expr, None);
+                let asked = holds(Dialect::Sqlite, &world.schema, &left.expr, None);
                 world.number(&asked).is_some()
             }
         };
@@ -175,7 +175,7 @@ fn one_by_one(world: &World, case: &Case, expected: &[String]) {
 fn bound_lookups(world: &World, expr: &Expr) {
     if let Expr::Lookup(asked) = expr {
         let expected = (&mut &world.tables).count(asked, COUNT_MAX).unwrap();
-        let counted = lookup(&world.schema, asked, COUNT_MAX);
+        let counted = lookup(Dialect::Sqlite, &world.schema, asked, COUNT_MAX);
         assert_eq!(world.number(&counted), Some(expected as i64), "{}", counted.text);
         return;
     }
@@ -190,7 +190,11 @@ fn masked(world: &mut World, case: &Case, expected: &[String]) {
     }
     let masks = [(slot, case.expr.clone())];
     let sort = [SortKey { slot, descending: world.dice.chance(2) }, BY_ID[0]];
-    let asked = select(&world.schema, &Select { sort: &sort, ..list(&case.collection, &[], &masks) });
+    let asked = select(
+        Dialect::Sqlite,
+        &world.schema,
+        &Select { sort: &sort, ..list(&case.collection, &[], &masks) },
+    );
     let shown = case.collection.fields.len();
     let mut rows = Vec::new();
     statement::each(&world.connection, &asked.text, asked.params.iter(), |row| {
@@ -233,7 +237,7 @@ fn a_wrong_operator_in_the_sql_would_be_noticed() {
         let mut world = World::new(seed);
         for case in (0..40).filter_map(|_| world.case()).collect::<Vec<_>>() {
             let expected = world.in_memory(&case);
-            let right = select(&world.schema, &list(&case.collection, &[&case.expr], &[]));
+            let right = select(Dialect::Sqlite, &world.schema, &list(&case.collection, &[&case.expr], &[]));
             for (at, (from, to)) in flips.iter().enumerate() {
                 let Some((before, after)) = right.text.split_once(from) else { continue };
                 let wrong = Statement { text: format!("{before}{to}{after}"), params: right.params.clone() };

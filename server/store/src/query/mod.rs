@@ -3,17 +3,24 @@
 //! Identifiers come only from the schema and are quoted here; every value is bound. The text of a statement depends on
 //! its shape alone, never on values, so that prepared statements are found again by their text.
 
+mod comparison;
+mod dialect;
 #[cfg(test)]
 mod differential;
 mod expression;
+mod functions;
+mod lookup;
 mod order;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-use expression::{Plan, What, Writer};
+pub use dialect::Dialect;
+
 use std::sync::Arc;
-use stead_rules::{CmpOp, Expr, Lookup, SortKey};
+use stead_rules::{Expr, Lookup, SortKey};
 use stead_schema::{Collection, Schema, Slot, SlotSet, Value};
+use writer::{Plan, Writer};
 
 /// Which records of a collection, in which order.
 #[derive(Clone, Copy)]
@@ -45,7 +52,7 @@ pub struct Shown {
 /// Records in order.
 pub type Page = Vec<Shown>;
 
-/// SQL text and the values of its `?1`, `?2`…
+/// SQL text and the values of its parameters (`?1`, `?2`… for SQLite, `$1`, `$2`… for Postgres).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Statement {
     /// The text; the same for every request of one shape, so that prepared statements are found again.
@@ -54,10 +61,10 @@ pub(crate) struct Statement {
     pub(crate) params: Vec<Value>,
 }
 
-/// Columns: every field of the collection in slot order, then one 0/1 per mask in order of `select.masks`
-/// (1 = the field may be seen).
-pub(crate) fn select(schema: &Schema, select: &Select<'_>) -> Statement {
-    let mut w = Writer::over(schema, select.collection, plan_of(select.predicates));
+/// Columns: every field of the collection in slot order, then one truth value per mask in order of `select.masks`
+/// (true = the field may be seen).
+pub(crate) fn select(dialect: Dialect, schema: &Schema, select: &Select<'_>) -> Statement {
+    let mut w = Writer::over(dialect, schema, select.collection, Plan::of(select.predicates));
     w.raw("SELECT ");
     for (slot, _) in select.collection.slots() {
         w.raw(if slot == Slot::ID { "" } else { ", " });
@@ -66,7 +73,9 @@ pub(crate) fn select(schema: &Schema, select: &Select<'_>) -> Statement {
     for (_, mask) in select.masks {
         w.raw(", coalesce(");
         w.condition(mask);
-        w.raw(", 0)");
+        w.raw(", ");
+        w.raw(dialect.truth(false));
+        w.raw(")");
     }
     w.from(select.collection);
     w.filter(select.predicates);
@@ -81,21 +90,32 @@ pub(crate) fn select(schema: &Schema, select: &Select<'_>) -> Statement {
 }
 
 /// One row, one integer: how many records make all predicates true, at most `cap`.
-pub(crate) fn count(schema: &Schema, collection: &Collection, predicates: &[&Expr], cap: u64) -> Statement {
-    let mut w = Writer::over(schema, collection, plan_of(predicates));
+pub(crate) fn count(
+    dialect: Dialect,
+    schema: &Schema,
+    collection: &Collection,
+    predicates: &[&Expr],
+    cap: u64,
+) -> Statement {
+    let mut w = Writer::over(dialect, schema, collection, Plan::of(predicates));
     w.raw("SELECT count(*) FROM (SELECT 1");
     w.from(collection);
     w.filter(predicates);
     w.limit(cap);
-    w.raw(")");
+    w.raw(") c");
     w.finish()
 }
 
 /// One row (1) when the expression is true, none otherwise.
-pub(crate) fn holds(schema: &Schema, expr: &Expr, record: Option<(&Collection, &str)>) -> Statement {
+pub(crate) fn holds(
+    dialect: Dialect,
+    schema: &Schema,
+    expr: &Expr,
+    record: Option<(&Collection, &str)>,
+) -> Statement {
     let mut w = match record {
-        Some((collection, _)) => Writer::over(schema, collection, Plan::Point),
-        None => Writer::over_nothing(schema),
+        Some((collection, _)) => Writer::over(dialect, schema, collection, Plan::Point),
+        None => Writer::over_nothing(dialect, schema),
     };
     w.raw("SELECT 1");
     if let Some((collection, id)) = record {
@@ -111,25 +131,30 @@ pub(crate) fn holds(schema: &Schema, expr: &Expr, record: Option<(&Collection, &
 }
 
 /// One row, one integer: how many records make the body of a bound lookup true, at most `limit`.
-pub(crate) fn lookup(schema: &Schema, lookup: &Lookup, limit: u64) -> Statement {
-    let mut w = Writer::over_nothing(schema);
-    w.raw("SELECT count(*) FROM (");
-    w.candidates(lookup, What::One, |w| w.condition(&lookup.body));
-    w.limit(limit);
-    w.raw(")");
+pub(crate) fn lookup(dialect: Dialect, schema: &Schema, lookup: &Lookup, limit: u64) -> Statement {
+    let mut w = Writer::over_nothing(dialect, schema);
+    w.counted(lookup, limit);
     w.finish()
 }
 
-/// A statement about one record asks point by point; one about many gathers sets first.
-fn plan_of(predicates: &[&Expr]) -> Plan {
-    let names_one = |expr: &&&Expr| match expr {
-        Expr::Compare(CmpOp::Eq, a, b) => {
-            matches!(
-                (&**a, &**b),
-                (Expr::Row(Slot::ID), Expr::Literal(_)) | (Expr::Literal(_), Expr::Row(Slot::ID))
-            )
-        }
-        _ => false,
-    };
-    if predicates.iter().any(|p| names_one(&p)) { Plan::Point } else { Plan::Set }
+/// The SQL that finds the records of `collection` for which a lowered expression is true, with the values of its
+/// parameters in order: what a list runs, without its order and page. For people and for golden files; nothing runs it.
+pub fn explain_sql(
+    schema: &Schema,
+    collection: &Collection,
+    expr: &Expr,
+    dialect: Dialect,
+) -> (String, Vec<Value>) {
+    let mut w = Writer::over(dialect, schema, collection, Plan::of(&[expr]));
+    w.raw("SELECT t.\"id\"");
+    w.from(collection);
+    w.filter(&[expr]);
+    let Statement { text, params } = w.finish();
+    (text, params)
+}
+
+/// The very SQL that a list runs, with the values of its parameters in order. For people; nothing runs it.
+pub fn explain_list(schema: &Schema, list: &Select<'_>, dialect: Dialect) -> (String, Vec<Value>) {
+    let Statement { text, params } = select(dialect, schema, list);
+    (text, params)
 }

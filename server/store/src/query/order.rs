@@ -1,9 +1,9 @@
 //! Orders and pages: `ORDER BY`, and "what comes after this record".
 //!
-//! Null is smaller than every value, as SQLite has it: first when ascending, last when descending.
+//! Null is smaller than every value: first when ascending, last when descending.
 
 use super::Select;
-use super::expression::{Writer, is_nullable};
+use super::writer::{Writer, is_nullable};
 use stead_rules::SortKey;
 use stead_schema::{Slot, Value};
 
@@ -12,7 +12,7 @@ pub(super) fn by(w: &mut Writer<'_>, select: &Select<'_>) {
     for (at, key) in select.sort.iter().enumerate() {
         w.raw(if at == 0 { " ORDER BY " } else { ", " });
         w.shown_column(key.slot, select.masks);
-        w.raw(if key.descending { " DESC" } else { "" });
+        w.raw(w.dialect.direction(key.descending, nullable(select, key.slot)));
     }
 }
 
@@ -48,14 +48,17 @@ fn bound(w: &mut Writer<'_>, select: &Select<'_>, keys: &[(SortKey, &Value)]) {
 
 fn equal(w: &mut Writer<'_>, select: &Select<'_>, key: SortKey, value: &Value) {
     w.shown_column(key.slot, select.masks);
-    w.raw(" IS ");
+    if value.is_null() {
+        return w.raw(" IS NULL");
+    }
+    w.raw(" = ");
     w.bind(value.clone());
 }
 
 fn beyond(w: &mut Writer<'_>, select: &Select<'_>, key: SortKey, value: &Value) {
     match (value.is_null(), key.descending) {
         // Nothing is smaller than null.
-        (true, true) => w.raw("0"),
+        (true, true) => w.raw(w.dialect.truth(false)),
         (true, false) => {
             w.shown_column(key.slot, select.masks);
             w.raw(" IS NOT NULL");

@@ -3,7 +3,7 @@
 //! The SQL of the chat's rules, as it stands; and that each statement is one SQLite takes.
 
 use super::*;
-use stead_rules::{AuthFacts, Facts, Lowered, RequestFacts, Rule, RuleBook, compile, lower};
+use stead_rules::{AuthFacts, CmpOp, Facts, Lowered, RequestFacts, Rule, RuleBook, compile, lower};
 use stead_schema::{SourceFile, load};
 
 const CHAT: &str = include_str!("../../../../examples/team-chat/schema/chat.yaml");
@@ -34,7 +34,7 @@ fn list_where(
         decided => return format!("{decided:?}"),
     };
     let collection = schema.collection(name).unwrap();
-    let statement = count(schema, collection, &[&predicate], 10);
+    let statement = count(Dialect::Sqlite, schema, collection, &[&predicate], 10);
     prepare(schema, &statement.text);
     let shown =
         statement.text.split_once(" WHERE ").unwrap().1.rsplit_once(" LIMIT ").unwrap().0.replace('"', "");
@@ -107,7 +107,7 @@ fn one_record_is_asked_point_by_point() {
     let Lowered::Ask(predicate) = lower(&rules.of(messages.id).unwrap().read, &facts) else {
         panic!("depends on the record")
     };
-    let statement = holds(&schema, &predicate.expr, Some((messages, "m1")));
+    let statement = holds(Dialect::Sqlite, &schema, &predicate.expr, Some((messages, "m1")));
     prepare(&schema, &statement.text);
     assert_eq!(
         statement.text.replace('"', ""),
@@ -128,6 +128,7 @@ fn the_text_depends_on_the_shape_alone() {
             Expr::Compare(CmpOp::Eq, Box::new(Expr::Row(slot)), Box::new(Expr::Literal(Value::text(room))));
         let after = [Value::Datetime(at), Value::text("m1")];
         let statement = select(
+            Dialect::Sqlite,
             &schema,
             &Select {
                 collection: messages,
@@ -175,6 +176,7 @@ fn pages_follow_each_other_with_and_without_nulls() {
         let sort = [SortKey { slot: until, descending }, SortKey { slot: Slot::ID, descending: !descending }];
         let fetch = |after: Option<&[Value]>, limit| -> Vec<(String, Option<i64>)> {
             let s = select(
+                Dialect::Sqlite,
                 &schema,
                 &Select { collection: members, predicates: &[], masks: &[], sort: &sort, after, limit },
             );
@@ -206,7 +208,7 @@ fn pages_follow_each_other_with_and_without_nulls() {
 
 #[test]
 fn the_first_text_after_a_prefix_is_found_at_every_edge() {
-    let successor = |text: &str| super::expression::successor(text);
+    let successor = |text: &str| super::functions::successor(text);
     for (prefix, expected) in [("a", Some("b")), ("az", Some("a{")), ("", None), ("\u{10ffff}", None)] {
         assert_eq!(successor(prefix).as_deref(), expected, "{prefix:?}");
     }

@@ -3,7 +3,7 @@
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::texts::{self, Shape};
 use crate::sqlite::{cells, changes, statement};
-use crate::{Change, Error, Page, Row, Select, Shown, Sql, query};
+use crate::{Change, Dialect, Error, Page, Row, Select, Shown, Sql, query};
 use rusqlite::Connection;
 use std::sync::Arc;
 use stead_rules::{Expr, Lookup};
@@ -44,7 +44,7 @@ impl<'c> Session<'c> {
     }
 
     pub(crate) fn select(&self, select: &Select<'_>) -> Result<Page, Error> {
-        let query = query::select(self.schema(), select);
+        let query = query::select(Dialect::Sqlite, self.schema(), select);
         let collection = select.collection;
         let masks_from = collection.fields.len();
         let mut page = Page::new();
@@ -69,19 +69,19 @@ impl<'c> Session<'c> {
         predicates: &[&Expr],
         cap: u64,
     ) -> Result<u64, Error> {
-        let query = query::count(self.schema(), collection, predicates, cap);
+        let query = query::count(Dialect::Sqlite, self.schema(), collection, predicates, cap);
         self.number(&query)
     }
 
     pub(crate) fn holds(&self, expr: &Expr, record: Option<(&Collection, &str)>) -> Result<bool, Error> {
-        let query = query::holds(self.schema(), expr, record);
+        let query = query::holds(Dialect::Sqlite, self.schema(), expr, record);
         let mut statement = statement::bind(self.connection, &query.text, &query.params)?;
         let mut rows = statement.raw_query();
         Ok(rows.next().map_err(from_sqlite)?.is_some())
     }
 
     pub(crate) fn lookup(&self, lookup: &Lookup, limit: u64) -> Result<u64, Error> {
-        let query = query::lookup(self.schema(), lookup, limit);
+        let query = query::lookup(Dialect::Sqlite, self.schema(), lookup, limit);
         self.number(&query)
     }
 

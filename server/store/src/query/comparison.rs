@@ -1,0 +1,101 @@
+//! Comparisons and membership as SQL. Text is ordered by its bytes, which is the order of code points.
+
+use super::dialect::Dialect;
+use super::expression::Position;
+use super::writer::{Plan, Writer};
+use stead_rules::{CmpOp, Expr, Func};
+use stead_schema::Value;
+
+impl Writer<'_> {
+    pub(super) fn compare(&mut self, op: CmpOp, a: &Expr, b: &Expr, position: Position) {
+        if position == Position::Condition && self.plan == Plan::Set && op != CmpOp::Same {
+            // One step away and unknown counts as false: gather the ids once instead of probing for each row.
+            if let (Expr::Path { collection, id, slot }, Expr::Literal(_)) = (a, b)
+                && matches!(**id, Expr::Row(_))
+            {
+                return self.gathered_path(*collection, id, *slot, op, b);
+            }
+        }
+        self.raw("(");
+        self.exact(a);
+        self.raw(match op {
+            CmpOp::Eq => " = ",
+            CmpOp::Ne => " <> ",
+            CmpOp::Lt => " < ",
+            CmpOp::Le => " <= ",
+            CmpOp::Gt => " > ",
+            CmpOp::Ge => " >= ",
+            CmpOp::Same => self.dialect.same(),
+        });
+        self.exact(b);
+        if matches!(op, CmpOp::Lt | CmpOp::Le | CmpOp::Gt | CmpOp::Ge) {
+            self.by_bytes(a, b);
+        }
+        self.raw(")");
+    }
+
+    /// A column brings its collation along; without one, Postgres would order text as the database's locale does.
+    fn by_bytes(&mut self, a: &Expr, b: &Expr) {
+        let column = self.field_of(a).is_some() || self.field_of(b).is_some();
+        if self.dialect == Dialect::Postgres && !column && (is_text(a) || is_text(b)) {
+            self.raw(" COLLATE \"C\"");
+        }
+    }
+
+    pub(super) fn membership(&mut self, member: &Expr, list: &Expr) {
+        match (list, self.dialect) {
+            (Expr::ListOf(items), _) => {
+                self.raw("(");
+                self.exact(member);
+                self.raw(" IN (");
+                self.listed(items);
+                self.raw("))");
+            }
+            (_, Dialect::Postgres) => {
+                self.raw("(");
+                self.exact(member);
+                self.raw(" = ANY(");
+                self.exact(list);
+                self.raw("))");
+            }
+            (Expr::Literal(_), Dialect::Sqlite) => self.among(member, list),
+            // `json_each(NULL)` has no rows, but a list that is null is unknown, not empty.
+            (_, Dialect::Sqlite) => {
+                self.raw("CASE WHEN ");
+                self.exact(list);
+                self.raw(" IS NOT NULL THEN ");
+                self.among(member, list);
+                self.raw(" END");
+            }
+        }
+    }
+
+    fn among(&mut self, member: &Expr, list: &Expr) {
+        self.raw("(");
+        self.exact(member);
+        self.raw(" IN (SELECT value FROM json_each(");
+        self.exact(list);
+        self.raw(")))");
+    }
+
+    pub(super) fn list_of(&mut self, items: &[Expr]) {
+        let (open, close) = match self.dialect {
+            Dialect::Sqlite => ("json_array(", ")"),
+            Dialect::Postgres => ("ARRAY[", "]"),
+        };
+        self.raw(open);
+        self.listed(items);
+        self.raw(close);
+    }
+}
+
+/// Whether an expression that is no column is text.
+fn is_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value) => matches!(value, Value::Text(_)),
+        Expr::Call(Func::Lower | Func::JsonText, _) => true,
+        Expr::Call(Func::Default, args) => args.iter().any(is_text),
+        Expr::If(_, yes, no) => is_text(yes) || is_text(no),
+        _ => false,
+    }
+}
