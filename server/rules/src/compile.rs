@@ -4,6 +4,7 @@ use crate::check::{Checker, Function, Names, RULE_LIMITS, Resource, Site, is_bui
 use crate::ir::{AuthFact, Expr, FALSE, TRUE};
 use crate::nearest::nearest;
 use crate::normalise;
+use crate::outline::{Clause, ClauseKind, Outline};
 use crate::parser::parse;
 use crate::syntax::{Fault, Kind, Node, Range};
 use crate::types::{Bounds, Ty};
@@ -55,12 +56,14 @@ pub struct Rule {
     pub message: Option<Arc<str>>,
     /// Its source, for explanations; `None` when the slot was missing.
     pub source: Option<RuleText>,
+    /// Its clauses as written; `None` when the slot was missing.
+    pub outline: Option<Arc<Outline>>,
 }
 
 impl Rule {
     /// The rule of a slot that was left out.
     pub fn closed() -> Self {
-        Self { expr: FALSE, message: None, source: None }
+        Self { expr: FALSE, message: None, source: None, outline: None }
     }
 }
 
@@ -189,7 +192,10 @@ struct Compiler<'s> {
 impl Compiler<'_> {
     fn collection(&mut self, collection: &Collection) -> CollectionRules {
         let mut rule = |slot: RuleSlot| match collection.rules.get(&slot) {
-            Some(text) => self.rule(text, collection.id, Position::Slot(slot, text.rebind_to_next)),
+            Some(text) => {
+                let name = rule_name(collection, slot);
+                self.rule(text, collection.id, Position::Slot(slot, text.rebind_to_next), name)
+            }
             None => Rule::closed(),
         };
         let read = rule(RuleSlot::Read);
@@ -207,27 +213,34 @@ impl Compiler<'_> {
             update_before: rule(RuleSlot::UpdateBefore),
             update_after: rule(RuleSlot::UpdateAfter),
             delete: rule(RuleSlot::Delete),
-            field_read: self.field_rules(collection, Position::FieldRead, |field| field.read.as_ref()),
-            field_write: self.field_rules(collection, Position::FieldWrite, |field| field.write.as_ref()),
+            field_read: self.field_rules(collection, Position::FieldRead),
+            field_write: self.field_rules(collection, Position::FieldWrite),
         }
     }
 
-    fn field_rules(
-        &mut self,
-        collection: &Collection,
-        position: Position,
-        of: fn(&Field) -> Option<&RuleText>,
-    ) -> Vec<Option<Rule>> {
-        let fields = collection.fields.iter();
-        fields.map(|field| of(field).map(|text| self.rule(text, collection.id, position))).collect()
+    fn field_rules(&mut self, collection: &Collection, position: Position) -> Vec<Option<Rule>> {
+        let mut of = |field: &Field| {
+            let (text, kind) = match position {
+                Position::FieldRead => (field.read.as_ref()?, "read"),
+                _ => (field.write.as_ref()?, "write"),
+            };
+            Some(self.rule(
+                text,
+                collection.id,
+                position,
+                format!("{}.{}.{kind}", collection.name, field.name),
+            ))
+        };
+        collection.fields.iter().map(&mut of).collect()
     }
 
-    fn rule(&mut self, text: &RuleText, collection: CollectionId, position: Position) -> Rule {
-        let expr = self.checked(text, collection, position).unwrap_or_else(|mistakes| {
+    fn rule(&mut self, text: &RuleText, collection: CollectionId, position: Position, name: String) -> Rule {
+        let (expr, root) = self.checked(text, collection, position).unwrap_or_else(|mistakes| {
             self.found.extend(mistakes);
-            FALSE
+            (FALSE, None)
         });
-        Rule { expr, message: text.message.as_deref().map(Arc::from), source: Some(text.clone()) }
+        let outline = root.map(|root| Arc::new(Outline { name: name.into(), root }));
+        Rule { expr, message: text.message.as_deref().map(Arc::from), source: Some(text.clone()), outline }
     }
 
     fn checked(
@@ -235,13 +248,9 @@ impl Compiler<'_> {
         text: &RuleText,
         collection: CollectionId,
         position: Position,
-    ) -> Result<Expr, Vec<Diagnostic>> {
-        match text.text.trim() {
-            "public" => return Ok(TRUE),
-            "nobody" => return Ok(FALSE),
-            "authenticated" => return Ok(normalise::not(Expr::Auth(AuthFact::IsAnonymous))),
-            "staff" => return Ok(Expr::Auth(AuthFact::IsOperator)),
-            _ => {}
+    ) -> Result<(Expr, Option<Clause>), Vec<Diagnostic>> {
+        if let Some(clause) = keyword(text) {
+            return Ok((clause.expr.clone(), Some(clause)));
         }
         let node = parse(&text.text, &RULE_LIMITS.source)
             .map_err(|faults| faults.into_iter().map(|fault| located(fault, text)).collect::<Vec<_>>())?;
@@ -252,6 +261,34 @@ impl Compiler<'_> {
         }
         let checker =
             Checker::new(self.schema, self.functions, site(Some(collection), position), RULE_LIMITS);
-        checker.predicate(&node, text)
+        checker.outlined(&node, text)
     }
+}
+
+/// A rule that is one of the keywords.
+fn keyword(text: &RuleText) -> Option<Clause> {
+    let (expr, kind) = match text.text.trim() {
+        "public" => (TRUE, ClauseKind::Keyword),
+        "nobody" => (FALSE, ClauseKind::Keyword),
+        "staff" => (Expr::Auth(AuthFact::IsOperator), ClauseKind::Keyword),
+        "authenticated" => (normalise::not(Expr::Auth(AuthFact::IsAnonymous)), ClauseKind::Atom),
+        _ => return None,
+    };
+    let span = text.locate(0, text.text.len());
+    Some(Clause { span, shown: text.text.trim().into(), kind, expr, nullable: false, parts: Vec::new() })
+}
+
+/// How clauses of a collection's rule are called; see [`Outline::name`].
+fn rule_name(collection: &Collection, slot: RuleSlot) -> String {
+    let whole = collection.rules.get(&RuleSlot::UpdateAfter).is_some_and(|text| text.rebind_to_next);
+    let slot = match slot {
+        RuleSlot::List => "list",
+        RuleSlot::Read => "read",
+        RuleSlot::Create => "create",
+        RuleSlot::UpdateBefore | RuleSlot::UpdateAfter if whole => "update",
+        RuleSlot::UpdateBefore => "update.before",
+        RuleSlot::UpdateAfter => "update.after",
+        RuleSlot::Delete => "delete",
+    };
+    format!("{}.{slot}", collection.name)
 }

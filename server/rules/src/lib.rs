@@ -14,6 +14,7 @@ pub mod lower;
 mod narrow;
 mod nearest;
 mod normalise;
+pub mod outline;
 mod parser;
 mod semantics;
 pub mod standalone;
@@ -28,6 +29,7 @@ pub use facts::{AuthFacts, Facts, RequestFacts};
 pub use filter::{Filter, SortKey};
 pub use ir::{CmpOp, Expr, Func, Lookup, LookupKind, VarId};
 pub use lower::{Lowered, Predicate, lower, lower_expr};
+pub use outline::{Clause, ClauseKind, LookupClause, Outline};
 pub use tables::Tables;
 
 /// The grammar of the language (ISO/IEC 14977), as published.

@@ -90,7 +90,7 @@ pub(crate) fn of_filters<'a>(book: &'a RuleBook, caller: &Caller) -> Cow<'a, Rul
     if !caller.is_operator() {
         return Cow::Borrowed(book);
     }
-    let open = Rule { expr: Expr::Literal(Value::Bool(true)), message: None, source: None };
+    let open = Rule { expr: Expr::Literal(Value::Bool(true)), message: None, source: None, outline: None };
     let rules = CollectionRules {
         list: open.clone(),
         read: open.clone(),

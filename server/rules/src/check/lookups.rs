@@ -4,6 +4,7 @@ use super::{Checker, Env, Names, Polarity};
 use crate::ir::{CmpOp, Expr, FALSE, Lookup, LookupKind, NULL, VarId};
 use crate::narrow::{Outcome, forcing};
 use crate::normalise;
+use crate::outline::{ClauseKind, LookupClause};
 use crate::syntax::{Ident, Kind, Node};
 use crate::types::{SetOf, Ty, Typed};
 use stead_schema::{Collection, CollectionId, FieldType, Index, Slot};
@@ -42,6 +43,8 @@ impl Checker<'_> {
         env.polarity = if sealed { Polarity::Mixed } else { Polarity::Positive };
         env.nesting += 1;
         let mut members = self.keys(set, var, node, env);
+        let (clauses, scope) = (self.trail.mark(), normalise::all(members.iter().cloned()));
+        self.trail.bind(var, set.collection);
         members.iter().for_each(|member| env.known.extend(forcing(member, Outcome::NotTrue)));
         if let Names::Filter { rules, .. } = &self.site.names {
             let rules = rules.of(set.collection);
@@ -68,11 +71,12 @@ impl Checker<'_> {
         self.charge(set.collection, var, &body, node, env);
         let kind = if &*method.name == "count" { LookupKind::Count } else { LookupKind::Exists };
         let expr = normalise::lookup(Lookup { collection: set.collection, var, kind, body, sealed });
+        let expr = if all { normalise::not(expr) } else { expr };
+        let asked = LookupClause { collection: set.collection, var, method: method.name.clone(), scope };
+        self.close(clauses, ClauseKind::Lookup(asked), (&expr, false), node, env);
         match kind {
             LookupKind::Count => Typed::new(expr, Ty::Int(Self::count_bounds()), false, span),
-            LookupKind::Exists => {
-                Typed::new(if all { normalise::not(expr) } else { expr }, Ty::Bool, false, span)
-            }
+            LookupKind::Exists => Typed::new(expr, Ty::Bool, false, span),
         }
     }
 

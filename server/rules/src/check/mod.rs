@@ -15,6 +15,7 @@ use crate::compile::RuleBook;
 use crate::ir::{Expr, FALSE, NULL, TRUE, VarId};
 use crate::narrow::{Outcome, forcing};
 use crate::normalise;
+use crate::outline::{Clause, ClauseKind, Trail};
 use crate::syntax::{Kind, Node, Range, SourceLimits};
 use crate::types::{Bounds, Ty, Typed};
 use std::collections::HashMap;
@@ -157,6 +158,8 @@ pub(crate) struct Checker<'s> {
     /// Levels of parts above the one being checked, calls included.
     level: usize,
     stopped: bool,
+    /// The clauses as written.
+    trail: Trail,
 }
 
 impl<'s> Checker<'s> {
@@ -166,6 +169,7 @@ impl<'s> Checker<'s> {
         site: Site<'s>,
         limits: Limits,
     ) -> Self {
+        let trail = Trail::new(matches!(site.names, Names::Rule));
         Self {
             schema,
             functions,
@@ -181,14 +185,25 @@ impl<'s> Checker<'s> {
             called_at: None,
             level: 0,
             stopped: false,
+            trail,
         }
     }
 
     /// A boolean expression.
-    pub(crate) fn predicate(mut self, node: &Node, text: &RuleText) -> Result<Expr, Vec<Diagnostic>> {
+    pub(crate) fn predicate(self, node: &Node, text: &RuleText) -> Result<Expr, Vec<Diagnostic>> {
+        self.outlined(node, text).map(|(expr, _)| expr)
+    }
+
+    /// A boolean expression and, for a rule, its clauses as written.
+    pub(crate) fn outlined(
+        mut self,
+        node: &Node,
+        text: &RuleText,
+    ) -> Result<(Expr, Option<Clause>), Vec<Diagnostic>> {
         let expr = self.truth(node, &mut Env::outermost(text));
+        let clause = self.trail.finish();
         let expr = normalise::cheap_first(&normalise::by_depth(&expr));
-        self.finish(expr, node, text)
+        Ok((self.finish(expr, node, text)?, clause))
     }
 
     /// An expression of any type that has values.
@@ -306,22 +321,23 @@ impl<'s> Checker<'s> {
         if !self.descend(env, node.range) {
             return NULL;
         }
-        let mark = env.known.len();
-        let expr = match &node.kind {
+        let (mark, clauses) = (env.known.len(), self.trail.mark());
+        let mut nullable = false;
+        let (expr, kind) = match &node.kind {
             Kind::And(parts) => {
                 let told = if env.polarity == Polarity::Positive { Outcome::NotTrue } else { Outcome::False };
-                normalise::all(self.members(parts, env, told))
+                (normalise::all(self.members(parts, env, told)), ClauseKind::All)
             }
             Kind::Or(parts) => {
                 let told = if env.polarity == Polarity::Negative { Outcome::NotFalse } else { Outcome::True };
-                normalise::any(self.members(parts, env, told))
+                (normalise::any(self.members(parts, env, told)), ClauseKind::Any)
             }
             Kind::Not(inner) => {
                 let outer = env.polarity;
                 env.polarity = outer.flipped();
                 let inner = self.truth(inner, env);
                 env.polarity = outer;
-                normalise::not(inner)
+                (normalise::not(inner), ClauseKind::Not)
             }
             Kind::Choice(parts) => {
                 let [condition, yes, no] = &**parts;
@@ -331,16 +347,33 @@ impl<'s> Checker<'s> {
                 env.known.truncate(mark);
                 env.known.extend(forcing(&condition, Outcome::NotFalse));
                 let no = self.truth(no, env);
-                Expr::If(Box::new(condition), Box::new(yes), Box::new(no))
+                (Expr::If(Box::new(condition), Box::new(yes), Box::new(no)), ClauseKind::Choice)
             }
             Kind::Call(name, args) if self.functions.contains_key(&*name.name) => {
-                self.inlined(name, args, node, env, true).expr
+                let expr = self.inlined(name, args, node, env, true).expr;
+                (expr, ClauseKind::Call(name.name.clone()))
             }
-            _ => self.atom(node, env),
+            _ => {
+                let expr = self.atom(node, env, &mut nullable);
+                (expr, ClauseKind::Atom)
+            }
         };
         env.known.truncate(mark);
         self.level -= 1;
+        self.close(clauses, kind, (&expr, nullable), node, env);
         expr
+    }
+
+    /// Notes a clause of the outline, whose parts lie on the trail since `mark`.
+    fn close(&mut self, mark: usize, kind: ClauseKind, of: (&Expr, bool), node: &Node, env: &Env<'_>) {
+        if !self.trail.kept {
+            return;
+        }
+        let (expr, nullable) = (of.0.clone(), of.1);
+        let nullable = nullable && self.trail.can_be_null(self.schema, self.site.collection, &expr);
+        let span = env.text.locate(node.range.start, node.range.end);
+        let shown = env.shown(node).split_whitespace().collect::<Vec<_>>().join(" ").into();
+        self.trail.close(mark, Clause { span, shown, kind, expr, nullable, parts: Vec::new() });
     }
 
     /// One level down; false when that is too deep. The limit keeps this recursion within a thread's stack.
@@ -372,10 +405,11 @@ impl<'s> Checker<'s> {
         condition
     }
 
-    fn atom(&mut self, node: &Node, env: &mut Env<'_>) -> Expr {
+    fn atom(&mut self, node: &Node, env: &mut Env<'_>, nullable: &mut bool) -> Expr {
         let typed = self.expr(node, env);
         let typed = self.settled(typed, node, env);
         let typed = self.coerced(typed, &Ty::Bool, node, env);
+        *nullable = self.may_be_null(&typed, env);
         match typed.ty {
             Ty::Bool => {
                 self.compared(&typed, node, env);
