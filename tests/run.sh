@@ -45,8 +45,12 @@ sdk() {
 }
 
 examples() {
-  "$STEAD_BIN" check examples/team-chat
-  "$STEAD_BIN" test examples/team-chat --fail-under 100
+  local app
+  for app in examples/*; do
+    echo "$app"
+    "$STEAD_BIN" check "$app"
+    "$STEAD_BIN" test "$app" --fail-under 100
+  done
   "$STEAD_BIN" types examples/team-chat --lang ts | cmp - examples/team-chat/types.ts
 }
 
