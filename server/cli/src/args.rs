@@ -234,4 +234,21 @@ pub(crate) enum RulesAction {
         #[arg(long)]
         json: bool,
     },
+    /// Run conformance cases of CEL (google/cel-spec, as JSON) and print how the language answers them
+    Conformance {
+        /// The cases
+        file: PathBuf,
+        /// How to print the report
+        #[arg(long, value_enum, default_value = "text")]
+        format: ReportFormat,
+    },
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }

@@ -1,17 +1,24 @@
-//! `stead rules eval`: tries an expression.
+//! `stead rules`: tries an expression, or the conformance cases of CEL.
 
-use crate::args::{self, RulesAction};
+use crate::args::{self, ReportFormat, RulesAction};
 use crate::terminal;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Prints the value, or why there is none.
+/// Does what was asked of the language.
 pub(crate) fn run(args: &args::Rules) -> anyhow::Result<ExitCode> {
-    let RulesAction::Eval { expression, vars, json } = &args.action;
-    let vars = vars.as_deref().map(variables).transpose()?.unwrap_or_default();
+    match &args.action {
+        RulesAction::Eval { expression, vars, json } => evaluate(expression, vars.as_deref(), *json),
+        RulesAction::Conformance { file, format } => conformance(file, *format),
+    }
+}
+
+/// Prints the value, or why there is none.
+fn evaluate(expression: &str, vars: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+    let vars = vars.map(variables).transpose()?.unwrap_or_default();
     let outcome = stead_rules::standalone::eval(expression, &vars);
     match (&outcome, json) {
         (Ok(value), false) => terminal::say(&value.to_string()),
@@ -33,9 +40,24 @@ pub(crate) fn run(args: &args::Rules) -> anyhow::Result<ExitCode> {
     Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn variables(file: &Path) -> anyhow::Result<Map<String, Value>> {
+/// Prints the report. Deviations are its content and no failure.
+fn conformance(file: &Path, format: ReportFormat) -> anyhow::Result<ExitCode> {
+    let report = stead_rules::conformance::run(&read(file)?)
+        .map_err(|wrong| anyhow!("{}: {wrong}", file.display()))?;
+    match format {
+        ReportFormat::Text => terminal::say_raw(&report.text()),
+        ReportFormat::Json => terminal::say(&report.json().to_string()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> anyhow::Result<Value> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    match serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))? {
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
+}
+
+fn variables(file: &Path) -> anyhow::Result<Map<String, Value>> {
+    match read(file)? {
         Value::Object(vars) => Ok(vars),
         _ => bail!("{} must hold a JSON object", file.display()),
     }

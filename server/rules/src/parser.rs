@@ -2,6 +2,7 @@
 //!
 //! It must never recurse deeper than its limit and knows no schema.
 
+use crate::left_out::{self, Syntax};
 use crate::syntax::{Fault, Ident, Kind, Node, Range, SourceLimits, each_child};
 use crate::token::{Token, tokens};
 use std::sync::Arc;
@@ -24,6 +25,27 @@ const BINDING: [(&str, u8); 14] = [
     ("*", 6),
     ("/", 6),
     ("%", 6),
+];
+
+/// Words that CEL keeps for itself (language definition, "Syntax"): no variable or function is called so. Fields may be.
+const RESERVED: [&str; 17] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "namespace",
+    "package",
+    "return",
+    "var",
+    "void",
+    "while",
 ];
 
 /// Mistakes reported for one text; what follows is rarely news.
@@ -106,6 +128,10 @@ impl Parser<'_> {
         self.faults.push(Fault { code, range, message: message.into(), help });
     }
 
+    fn left_out(&mut self, (message, help): Syntax) {
+        self.fault("E0208", self.range(), message, Some(help.to_owned()));
+    }
+
     fn limit(&mut self, code: &'static str, range: Range, message: String) {
         if !self.stopped {
             self.fault(code, range, message, None);
@@ -148,6 +174,22 @@ impl Parser<'_> {
                 _ => {}
             }
             self.at += 1;
+        }
+    }
+
+    /// Skips what an opening bracket encloses, and both brackets.
+    fn skip_brackets(&mut self) {
+        let mut open = 0u32;
+        while *self.peek() != Token::End {
+            match self.mark() {
+                Some("(" | "[" | "{") => open += 1,
+                Some(")" | "]" | "}") => open -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if open == 0 {
+                return;
+            }
         }
     }
 
@@ -263,8 +305,14 @@ impl Parser<'_> {
         let mut node = self.primary();
         loop {
             if self.accept(".") {
-                let Some(name) = self.word().map(Arc::<str>::from) else {
-                    self.unexpected("a name after `.`");
+                let Some(name) = self.word().filter(|word| !is_literal(word)).map(Arc::<str>::from) else {
+                    match self.mark() {
+                        Some("?") => {
+                            self.left_out(left_out::OPTIONALS);
+                            self.recover();
+                        }
+                        _ => self.unexpected("a name after `.`"),
+                    }
                     return self.broken(node.range);
                 };
                 let ident = Ident { name, range: self.take() };
@@ -277,16 +325,11 @@ impl Parser<'_> {
                     self.node(Kind::Member(Box::new(node), ident), range)
                 };
             } else if self.mark() == Some("[") {
-                let help = "use `x in list`, or `.name` for a member of a json field".to_owned();
-                self.fault(
-                    "E0208",
-                    self.range(),
-                    "`[…]` after a value is not part of the language",
-                    Some(help),
-                );
-                self.at += 1;
-                self.recover();
-                self.accept("]");
+                self.left_out(left_out::INDEXING);
+                self.skip_brackets();
+            } else if self.mark() == Some("{") && matches!(node.kind, Kind::Name(_) | Kind::Member(..)) {
+                self.left_out(left_out::MESSAGES);
+                self.skip_brackets();
             } else {
                 return node;
             }
@@ -353,8 +396,17 @@ impl Parser<'_> {
                 return self.node(Kind::List(items), range);
             }
             Token::Mark("{") => {
-                self.fault("E0208", range, "maps are not part of the language", None);
-                self.at += 1;
+                self.left_out(left_out::MAPS);
+                self.skip_brackets();
+                return self.broken(range);
+            }
+            Token::Mark("?") => {
+                self.left_out(left_out::OPTIONALS);
+                self.recover();
+                return self.broken(range);
+            }
+            Token::Mark(".") => {
+                self.left_out(left_out::ROOTED);
                 self.recover();
                 return self.broken(range);
             }
@@ -374,6 +426,12 @@ impl Parser<'_> {
             "false" => Kind::Bool(false),
             "in" => {
                 self.unexpected("an expression");
+                return self.broken(range);
+            }
+            reserved if RESERVED.contains(&reserved) => {
+                let help = "CEL keeps this word for itself; choose another name".to_owned();
+                self.fault("E0203", range, format!("`{reserved}` cannot be a name"), Some(help));
+                self.recover();
                 return self.broken(range);
             }
             "not" if !matches!(self.tokens.get(self.at + 1), Some((Token::Mark("."), _))) => {
@@ -421,4 +479,9 @@ fn foreign(word: &str) -> (&'static str, Option<String>) {
         _ => return ("E0203", None),
     };
     ("E0205", Some(help.to_owned()))
+}
+
+/// Words that are values or operators wherever they stand.
+fn is_literal(word: &str) -> bool {
+    matches!(word, "null" | "true" | "false" | "in")
 }

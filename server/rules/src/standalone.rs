@@ -16,6 +16,14 @@ pub fn eval(
     source: &str,
     vars: &serde_json::Map<String, Value>,
 ) -> Result<Value, Vec<(String, usize, String)>> {
+    evaluate(source, vars).map(|value| json(&value))
+}
+
+/// The same, with a value that knows its type.
+pub(crate) fn evaluate(
+    source: &str,
+    vars: &serde_json::Map<String, Value>,
+) -> Result<stead_schema::Value, Vec<(String, usize, String)>> {
     let schema = Schema::default();
     let functions = HashMap::new();
     let text = RuleText {
@@ -45,11 +53,10 @@ pub fn eval(
         found.into_iter().map(told).collect::<Vec<_>>()
     })?;
     // Only constants are left, so that no record is ever asked for.
-    let value = value_of(&expr, &[], &mut Tables::default());
-    Ok(value.map(|value| json(&value)).unwrap_or_default())
+    Ok(value_of(&expr, &[], &mut Tables::default()).unwrap_or_default())
 }
 
-fn json(value: &stead_schema::Value) -> Value {
+pub(crate) fn json(value: &stead_schema::Value) -> Value {
     use stead_schema::Value as Cell;
     match value {
         Cell::Null => Value::Null,

@@ -2,6 +2,7 @@
 //!
 //! It must never fail: what it cannot read becomes an error beside the tokens.
 
+use crate::left_out::{self, Syntax};
 use crate::syntax::{Fault, Range};
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ impl Lexer<'_> {
 
     fn skip_blank(&mut self) {
         loop {
-            self.take_while(char::is_whitespace);
+            self.take_while(is_blank);
             if !self.rest().starts_with("//") {
                 return;
             }
@@ -89,10 +90,14 @@ impl Lexer<'_> {
                     self.at += mark.len();
                     return Token::Mark(mark);
                 }
+                if first == '`' {
+                    return self.escaped_name(start);
+                }
                 self.at += first.len_utf8();
                 let help = match first {
                     '“' | '”' | '‘' | '’' => Some("text stands in straight quotes: \"…\" or '…'"),
                     '@' | '$' => Some("names have no prefix: write `auth`, `request`, `resource`"),
+                    other if other.is_whitespace() => Some("write an ordinary space"),
                     _ => None,
                 };
                 self.fault("E0201", start, format!("`{}` has no meaning here", first.escape_debug()), help);
@@ -101,24 +106,54 @@ impl Lexer<'_> {
         }
     }
 
+    fn left_out(&mut self, start: usize, (message, help): Syntax) -> Token {
+        self.fault("E0208", start, message, Some(help));
+        Token::Bad
+    }
+
+    fn escaped_name(&mut self, start: usize) -> Token {
+        self.at += 1;
+        self.take_while(|c| c != '`' && c != '\n');
+        self.at += usize::from(self.peek() == Some('`'));
+        self.left_out(start, left_out::ESCAPED)
+    }
+
     fn word(&mut self, start: usize) -> Token {
         let word: Arc<str> = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').into();
-        let prefix = matches!(&*word, "b" | "B" | "r" | "R" | "br" | "rb");
-        if let (true, Some(quote @ ('"' | '\''))) = (prefix, self.peek()) {
-            self.text(self.at, quote);
-            self.fault(
-                "E0208",
-                start,
-                "bytes and raw text are not part of the language",
-                Some("write plain text: \"…\""),
-            );
-            return Token::Bad;
+        let prefix = match &*word {
+            "r" | "R" => Some(left_out::RAW_TEXT),
+            "b" | "B" | "br" | "bR" | "Br" | "BR" | "rb" | "rB" | "Rb" | "RB" => Some(left_out::BYTES),
+            _ => None,
+        };
+        match (prefix, self.peek()) {
+            (Some(prefix), Some(quote @ ('"' | '\''))) => {
+                self.skip_foreign_text(quote, word.contains(['r', 'R']));
+                self.left_out(start, prefix)
+            }
+            _ => Token::Ident(word),
         }
-        Token::Ident(word)
+    }
+
+    /// Text that is not of this language, so that nothing in it is reported: `b"…"`, `r'…'`, `"""…"""`.
+    fn skip_foreign_text(&mut self, quote: char, raw: bool) {
+        let three: String = std::iter::repeat_n(quote, 3).collect();
+        let long = self.rest().starts_with(&three);
+        let close = if long { three } else { quote.to_string() };
+        self.at += close.len();
+        while let Some(c) = self.peek().filter(|c| long || !matches!(c, '\n' | '\r')) {
+            if self.rest().starts_with(&close) {
+                self.at += close.len();
+                return;
+            }
+            self.at += c.len_utf8();
+            if c == '\\' && !raw {
+                self.at += self.peek().map_or(0, char::len_utf8);
+            }
+        }
     }
 
     fn number(&mut self, start: usize) -> Token {
-        if self.rest().starts_with("0x") || self.rest().starts_with("0X") {
+        if self.rest().starts_with("0x") {
             self.at += 2;
             let digits = self.take_while(|c| c.is_ascii_hexdigit()).to_owned();
             return self.int(start, i64::from_str_radix(&digits, 16).ok());
@@ -152,8 +187,10 @@ impl Lexer<'_> {
     fn int(&mut self, start: usize, number: Option<i64>) -> Token {
         let suffix = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned();
         if !suffix.is_empty() {
-            let help = matches!(suffix.as_str(), "u" | "U").then_some("write the number without `u`");
-            self.fault("E0208", start, format!("`{suffix}` cannot follow a number"), help);
+            if matches!(suffix.as_str(), "u" | "U") {
+                return self.left_out(start, left_out::UNSIGNED);
+            }
+            self.fault("E0203", start, format!("`{suffix}` cannot follow a number"), None);
             return Token::Bad;
         }
         if number.is_none() {
@@ -163,10 +200,14 @@ impl Lexer<'_> {
     }
 
     fn text(&mut self, start: usize, quote: char) -> Token {
+        if self.rest().get(1..3).is_some_and(|next| next.chars().all(|c| c == quote)) {
+            self.skip_foreign_text(quote, false);
+            return self.left_out(start, left_out::TRIPLE_QUOTES);
+        }
         self.at += 1;
         let mut text = String::new();
         loop {
-            let Some(c) = self.peek().filter(|c| *c != '\n') else {
+            let Some(c) = self.peek().filter(|c| !matches!(c, '\n' | '\r')) else {
                 self.fault("E0202", start, "this text has no closing quote", None);
                 return Token::Bad;
             };
@@ -221,4 +262,9 @@ impl Lexer<'_> {
         self.at += digits;
         char::from_u32(number)
     }
+}
+
+/// The blanks of CEL; others would make texts that look alike but read differently.
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}')
 }

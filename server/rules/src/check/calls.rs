@@ -2,6 +2,7 @@
 
 use super::{Checker, Env, Resource};
 use crate::ir::{CmpOp, Expr, Func, NULL, Pattern, RequestFact};
+use crate::left_out;
 use crate::nearest::did_you_mean;
 use crate::syntax::{Ident, Kind, Node};
 use crate::types::{Bounds, Ty, Typed};
@@ -79,6 +80,9 @@ impl<'s> Checker<'s> {
             ("changed" | "changedOnly", args) if !args.is_empty() => self.changes(name, args, node, env),
             (known, _) if FUNCTIONS.contains(&known) => self.wrong_arguments(known, env, name),
             (unknown, _) => {
+                if let Some((message, help)) = left_out::named(unknown) {
+                    return self.report_help("E0208", env, name.range, &message, help);
+                }
                 let declared = self.functions.keys().copied();
                 let help = if METHODS.contains(&unknown) {
                     Some(format!("`{unknown}` is called on a value: `x.{unknown}(…)`"))
@@ -124,8 +128,11 @@ impl<'s> Checker<'s> {
         Typed::new(NULL, Ty::Broken, false, env.text.locate(node.range.start, node.range.end))
     }
 
-    fn no_such(&mut self, method: &Ident, on: &Typed, env: &Env<'_>) -> Typed {
+    pub(super) fn no_such(&mut self, method: &Ident, on: &Typed, env: &Env<'_>) -> Typed {
         let known = METHODS.contains(&&*method.name);
+        if let Some((message, help)) = left_out::named(&method.name) {
+            return self.report_help("E0208", env, method.range, &message, help);
+        }
         let message = format!("{} has no method `{}`", on.ty.name(self.schema), method.name);
         let help = match (&on.ty, known) {
             (Ty::List(_), _) if &*method.name == "contains" => Some("write `x in list`".to_owned()),
@@ -157,6 +164,9 @@ impl<'s> Checker<'s> {
             (Ty::Broken, _) => return on,
             (Ty::Set(set), "exists" | "all" | "count") => {
                 return self.lookup(&set.clone(), method, args, node, env);
+            }
+            (Ty::List(_) | Ty::Param(_), "exists" | "all") => {
+                return self.each(on, on_node, method, args, node, env);
             }
             (Ty::Json(place), "asText" | "asInt" | "asBool") if args.is_empty() => {
                 let (func, ty) = match &*method.name {

@@ -2,6 +2,7 @@
 
 use super::{Checker, Env, Names, Polarity};
 use crate::ir::{CmpOp, Expr, FALSE, Lookup, LookupKind, NULL, VarId};
+use crate::left_out;
 use crate::narrow::{Outcome, forcing};
 use crate::normalise;
 use crate::outline::{ClauseKind, LookupClause};
@@ -80,12 +81,17 @@ impl Checker<'_> {
         }
     }
 
-    fn arguments<'n>(
+    pub(super) fn arguments<'n>(
         &mut self,
         method: &Ident,
         args: &'n [Node],
         env: &Env<'_>,
     ) -> Option<(String, &'n Node)> {
+        if args.len() == 3 {
+            let (message, help) = left_out::TWO_NAMES;
+            self.report_help("E0208", env, method.range, message, help);
+            return None;
+        }
         let [var, condition] = args else {
             let help = format!("usage: `set.{}(x, condition on x)`", method.name);
             let message = format!("`{}` needs a name and a condition", method.name);

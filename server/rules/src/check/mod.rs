@@ -4,6 +4,7 @@
 //! compatible with everything, so that every mistake is told once.
 
 mod calls;
+mod each;
 mod lookups;
 mod names;
 mod operators;

@@ -2,6 +2,7 @@
 
 use super::{Checker, Env, Names, Resource};
 use crate::ir::{AuthFact, CmpOp, Expr, Lookup, LookupKind, NULL, RequestFact, VarId};
+use crate::left_out;
 use crate::nearest::did_you_mean;
 use crate::normalise;
 use crate::syntax::{Ident, Node};
@@ -28,6 +29,9 @@ impl<'s> Checker<'s> {
             (Names::Alone(vars), _) => match vars.get(name) {
                 Some(json) => super::params::variable(json, span),
                 None => {
+                    if let Some((message, help)) = left_out::named(name) {
+                        return self.report_help("E0208", env, node.range, &message, help);
+                    }
                     let help = did_you_mean(name, vars.keys().map(String::as_str));
                     self.unknown("E0304", env, node, &format!("unknown name `{name}`"), help)
                 }
@@ -68,6 +72,9 @@ impl<'s> Checker<'s> {
             return self.report_help("E0211", env, node.range, &message, help);
         }
         let field = self.site.collection.and_then(|id| self.schema.get(id)).and_then(|c| c.field(name));
+        if let (None, Some((message, help))) = (field, left_out::named(name)) {
+            return self.report_help("E0208", env, node.range, &message, help);
+        }
         let function = self.functions.contains_key(name);
         let mut known: Vec<&str> = vec!["resource", "next", "auth", "request", "db", "now"];
         known.extend(env.vars.iter().map(|(var, _)| var.as_str()));

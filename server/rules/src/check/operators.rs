@@ -111,7 +111,7 @@ impl Checker<'_> {
         match (&left.kind, &right.kind) {
             (Kind::Null, Kind::Null) => {
                 let help = "compare a value with null to ask whether it is there: `x == null`";
-                self.report_help("E0305", env, node.range, "`null` is compared with `null`", help)
+                self.report_help("E0305", env, node.range, "null is compared with null", help)
             }
             (Kind::Null, _) => self.presence(op, right, node, env),
             (_, Kind::Null) => self.presence(op, left, node, env),
@@ -419,6 +419,10 @@ impl Checker<'_> {
         let (func, ty) = match (mark, &a.ty, &b.ty) {
             (_, Ty::Null, _) | (_, _, Ty::Null) => return Typed::new(NULL, Ty::Null, true, span),
             ("+", Ty::Datetime, Ty::Duration) => (Func::AddTime, Ty::Datetime),
+            ("+", Ty::Duration, Ty::Datetime) => {
+                let expr = Expr::Call(Func::AddTime, vec![b.expr, a.expr]);
+                return Typed::new(expr, Ty::Datetime, nullable, span);
+            }
             ("-", Ty::Datetime, Ty::Duration) => (Func::SubTime, Ty::Datetime),
             (_, Ty::Int(x), Ty::Int(y)) => {
                 let largest = |bounds: &Bounds| bounds.low.abs().max(bounds.high.abs());
