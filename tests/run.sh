@@ -72,5 +72,6 @@ step 'end to end'               cargo test --locked -p stead-e2e
 step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
 step 'documentation'            node tests/docs.mjs
+step 'snippets of the book'     node tests/snippets.mjs
 
 printf '\n%s passed, 0 failed\n' "$passed"
