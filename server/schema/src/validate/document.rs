@@ -53,7 +53,7 @@ pub(super) fn check(reader: &mut Reader<'_>, field: &JsonField, json: &Json) -> 
 }
 
 /// A JSON Pointer (RFC 6901) one step further.
-fn member(pointer: &str, name: &str) -> String {
+pub(super) fn member(pointer: &str, name: &str) -> String {
     let name: String = name.chars().take(64).collect();
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }

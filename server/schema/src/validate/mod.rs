@@ -3,6 +3,7 @@
 //! It must not know who asks or what is stored elsewhere: rules, uniqueness and targets of references are checked above.
 
 mod document;
+mod operators;
 mod syntax;
 pub(crate) mod value;
 
@@ -10,6 +11,7 @@ use crate::load::names::closest;
 use crate::{Collection, Default_, Field, Slot, SlotSet, Value};
 use serde_json::Map;
 use stead_wire::FieldProblem;
+use value::Reader;
 
 /// A row that passed, and which fields the client gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,14 +55,71 @@ pub fn create(
     body: &Map<String, serde_json::Value>,
     defaults: Defaults<'_>,
 ) -> Result<Draft, Vec<FieldProblem>> {
+    let refusal = "must be a value in a new record: operators change what is stored";
+    made(collection, body, defaults, Base::Nothing(refusal))
+}
+
+/// As [`create`], for a record that an upsert did not find: operators work on the field's default.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_unless_found(
+    collection: &Collection,
+    body: &Map<String, serde_json::Value>,
+    defaults: Defaults<'_>,
+) -> Result<Draft, Vec<FieldProblem>> {
+    made(collection, body, defaults, Base::Default(defaults))
+}
+
+fn made(
+    collection: &Collection,
+    body: &Map<String, serde_json::Value>,
+    defaults: Defaults<'_>,
+    base: Base<'_>,
+) -> Result<Draft, Vec<FieldProblem>> {
     let row = vec![Value::Null; collection.fields.len()];
-    let mut reading = Reading::new(collection, row, None);
+    let mut reading = Reading::new(collection, row, None, base);
     reading.body(body);
     reading.fill(defaults, SlotSet::EMPTY);
     reading.done()
 }
 
+/// What `body` makes of `slots` in a new record. None when no stored record can have these values: one of them is null or
+/// does not fit its field.
+///
+/// # Errors
+/// When the body has operators there: they say nothing about which record is meant.
+pub fn key(
+    collection: &Collection,
+    slots: &[Slot],
+    body: &Map<String, serde_json::Value>,
+    defaults: Defaults<'_>,
+) -> Result<Option<Vec<Value>>, Vec<FieldProblem>> {
+    let mut values = Vec::with_capacity(slots.len());
+    let mut problems = Vec::new();
+    for field in slots.iter().filter_map(|slot| collection.get(*slot)) {
+        let value = match body.get(&field.name) {
+            None => Some(defaults.of(field)),
+            Some(json) if operators::of(&field.kind, json).is_some() => {
+                let text = format!("`{}` tells which record is meant and takes a value", field.name);
+                problems.push(FieldProblem::of_field(&field.name, "operator", text));
+                None
+            }
+            Some(json) => value::read(&field.name, &field.kind, json, &mut Vec::new()),
+        };
+        values.extend(value.filter(|value| !value.is_null()));
+    }
+    let whole = values.len() == slots.len();
+    if problems.is_empty() { Ok(whole.then_some(values)) } else { Err(problems) }
+}
+
+/// Whether `json` changes what a field of this collection holds by operators, rather than giving a value.
+pub fn operates(field: &Field, json: &serde_json::Value) -> bool {
+    operators::of(&field.kind, json).is_some()
+}
+
 /// A change of some fields of a stored row (PATCH). `write_once` fields may only repeat their stored value.
+/// `{"$inc": 1}` adds to a number; `{"$add": […], "$remove": […]}` takes out of a list and then adds what it lacks.
 ///
 /// # Errors
 /// Every field error.
@@ -69,7 +128,7 @@ pub fn patch(
     stored: &[Value],
     body: &Map<String, serde_json::Value>,
 ) -> Result<Draft, Vec<FieldProblem>> {
-    let mut reading = Reading::new(collection, stored.to_vec(), Some(stored));
+    let mut reading = Reading::new(collection, stored.to_vec(), Some(stored), Base::Stored);
     reading.body(body);
     reading.done()
 }
@@ -89,24 +148,42 @@ pub fn replace(
     let stays = |slot: Slot, field: &Field| field.system || field.write_once || unseen.contains(slot);
     let kept: SlotSet =
         collection.slots().filter(|(slot, field)| stays(*slot, field)).map(|(slot, _)| slot).collect();
-    let mut reading = Reading::new(collection, stored.to_vec(), Some(stored));
+    let refusal = "must be a value in a replacement: operators need PATCH";
+    let mut reading = Reading::new(collection, stored.to_vec(), Some(stored), Base::Nothing(refusal));
     reading.body(body);
     reading.fill(defaults, kept);
     reading.done()
+}
+
+/// What operators work on.
+#[derive(Clone, Copy)]
+enum Base<'a> {
+    /// They are refused, in these words.
+    Nothing(&'static str),
+    /// What the record holds.
+    Stored,
+    /// What a new record would hold.
+    Default(Defaults<'a>),
 }
 
 /// A draft in the making.
 struct Reading<'a> {
     collection: &'a Collection,
     stored: Option<&'a [Value]>,
+    base: Base<'a>,
     draft: Draft,
     problems: Vec<FieldProblem>,
 }
 
 impl<'a> Reading<'a> {
-    fn new(collection: &'a Collection, row: Vec<Value>, stored: Option<&'a [Value]>) -> Self {
+    fn new(
+        collection: &'a Collection,
+        row: Vec<Value>,
+        stored: Option<&'a [Value]>,
+        base: Base<'a>,
+    ) -> Self {
         let draft = Draft { row, given: SlotSet::EMPTY, changed: SlotSet::EMPTY };
-        Self { collection, stored, draft, problems: Vec::new() }
+        Self { collection, stored, base, draft, problems: Vec::new() }
     }
 
     fn body(&mut self, body: &Map<String, serde_json::Value>) {
@@ -128,7 +205,7 @@ impl<'a> Reading<'a> {
             serde_json::Value::Null => {
                 return self.wrong(&field.name, "required", format!("`{}` cannot be null", field.name));
             }
-            _ => match value::read(&field.name, &field.kind, json, &mut self.problems) {
+            _ => match self.value(slot, field, json) {
                 Some(value) => value,
                 None => return,
             },
@@ -145,6 +222,20 @@ impl<'a> Reading<'a> {
         if let Some(cell) = self.draft.row.get_mut(slot.index()) {
             *cell = value;
         }
+    }
+
+    /// What the body makes of a field.
+    fn value(&mut self, slot: Slot, field: &Field, json: &serde_json::Value) -> Option<Value> {
+        let Some(operators) = operators::of(&field.kind, json) else {
+            return value::read(&field.name, &field.kind, json, &mut self.problems);
+        };
+        let mut reader = Reader::new(&field.name, &mut self.problems);
+        let base = match self.base {
+            Base::Nothing(refusal) => return reader.wrong("operator", refusal),
+            Base::Stored => self.draft.row.get(slot.index()).cloned().unwrap_or_default(),
+            Base::Default(defaults) => defaults.of(field),
+        };
+        operators::apply(&mut reader, &field.kind, &base, operators)
     }
 
     /// Defaults for what the body left out, apart from `kept`, and complaints about what has none.

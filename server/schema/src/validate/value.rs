@@ -22,7 +22,7 @@ pub(crate) fn read(
     json: &Json,
     problems: &mut Vec<FieldProblem>,
 ) -> Option<Value> {
-    Reader { name, element: None, problems }.value(kind, json)
+    Reader::new(name, problems).value(kind, json)
 }
 
 /// A float that stands for a whole number of [`INT_MAX`] or less.
@@ -33,13 +33,24 @@ pub(crate) fn whole(number: f64) -> Option<i64> {
 }
 
 pub(super) struct Reader<'a> {
-    pub(super) name: &'a str,
+    name: &'a str,
+    /// The operator whose operand is read.
+    operator: Option<&'static str>,
     element: Option<usize>,
     problems: &'a mut Vec<FieldProblem>,
 }
 
-impl Reader<'_> {
-    fn value(&mut self, kind: &FieldType, json: &Json) -> Option<Value> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(name: &'a str, problems: &'a mut Vec<FieldProblem>) -> Self {
+        Self { name, operator: None, element: None, problems }
+    }
+
+    /// For the operand of an operator on this field.
+    pub(super) fn below(&mut self, operator: &'static str) -> Reader<'_> {
+        Reader { name: self.name, operator: Some(operator), element: None, problems: &mut *self.problems }
+    }
+
+    pub(super) fn value(&mut self, kind: &FieldType, json: &Json) -> Option<Value> {
         match kind {
             FieldType::Text { min, max, pattern } => self.text(json, *min, *max, pattern.as_ref()),
             FieldType::Int { min, max } => self.int(json, *min, *max),
@@ -155,6 +166,18 @@ impl Reader<'_> {
         (values.len() == items.len()).then(|| Value::List(values.into()))
     }
 
+    /// The list, unless it has too many elements for a field of this type.
+    pub(super) fn fitting_list(&mut self, kind: &FieldType, list: Value) -> Option<Value> {
+        let FieldType::List { max, .. } = kind else { return Some(list) };
+        let max = max.unwrap_or(LIST_ITEMS_DEFAULT);
+        match &list {
+            Value::List(items) if items.len() > max as usize => {
+                self.wrong("too_many", format_args!("would have more than {max} elements"))
+            }
+            _ => Some(list),
+        }
+    }
+
     fn not_a(&mut self, what: &str) -> Option<Value> {
         self.wrong("type", format_args!("must be {what}"))
     }
@@ -166,11 +189,13 @@ impl Reader<'_> {
 
     /// Adds a problem with a part of this value, which a JSON Pointer leads to.
     pub(super) fn wrong_within(&mut self, pointer: &str, code: &str, what: impl Display) -> Option<Value> {
+        let operator = self.operator.map(|name| format!("/{name}")).unwrap_or_default();
         let element = self.element.map(|position| format!("/{position}")).unwrap_or_default();
+        let place = format!("{}{operator}{element}{pointer}", self.name);
         self.problems.push(FieldProblem {
-            path: format!("/{}{element}{pointer}", self.name),
+            path: format!("/{place}"),
             code: code.to_owned(),
-            message: format!("`{}{element}{pointer}` {what}", self.name),
+            message: format!("`{place}` {what}"),
         });
         None
     }
