@@ -16,6 +16,8 @@ import type {
   Patch,
   ShowOptions,
   Shown,
+  Upsert,
+  UpsertOptions,
   WriteOptions,
 } from "./types.js";
 
@@ -76,7 +78,24 @@ export class Collection<Types extends CollectionTypes> {
     return this.#write({ method: "POST", path: this.#path, body: data }, options);
   }
 
-  /** Changes the named fields and leaves the others. */
+  /**
+   * Changes the record that has the same values of `on`, or makes one: `upsert({ sku, stock: 3 }, { on: "sku" })`.
+   * A record that you may not see is not found; it is met as by `create`, with `unique_violation`.
+   */
+  upsert(
+    data: Upsert<Types["create"]>,
+    { on, ...options }: UpsertOptions<Types["record"]>,
+  ): Promise<Types["record"]> {
+    // An empty name would make a plain create of it.
+    const query = { on_conflict: commaList(on) };
+    if (!query.on_conflict) throw new TypeError("an upsert needs the fields it goes by");
+    return this.#write({ method: "POST", path: this.#path, query, body: data }, options);
+  }
+
+  /**
+   * Changes the named fields and leaves the others. A number takes `{ $inc: 1 }` and a list `{ $add: […], $remove: […] }`:
+   * they work on what is stored at that moment, so that nobody's change is lost.
+   */
   update(id: string, patch: Patch<Types["update"]>, options: ChangeOptions = {}): Promise<Types["record"]> {
     return this.#write({ method: "PATCH", path: this.#record(id), body: patch }, options);
   }

@@ -46,8 +46,26 @@ export type Shown<Rec, Field extends string = FieldName<Rec>> = (FieldName<Rec> 
   ? Rec
   : Pick<Rec, Field & keyof Rec>) & { expand?: Record<string, UntypedRecord> };
 
-/** Changes to a record: new values of the fields it names. */
-export type Patch<Update> = { [Key in keyof Update]?: Update[Key] };
+/**
+ * What a change may do to what a field holds: `{ $inc: 1 }` to a number, `{ $add: ["x"], $remove: ["y"] }` to a list.
+ * Null counts as 0 or as an empty list. `$remove` comes first; what is in the list already is not added again.
+ */
+export type Operators<Value> = [Value] extends [never]
+  ? never
+  : [Value] extends [number]
+    ? { $inc: number }
+    : [Value] extends [readonly (infer Item)[]]
+      ? { $add?: readonly Item[]; $remove?: readonly Item[] }
+      : never;
+
+/** Changes to a record: new values of the fields it names, or operators on what they hold. */
+export type Patch<Update> = { [Key in keyof Update]?: Update[Key] | Operators<NonNullable<Update[Key]>> };
+
+/** A record to make or to change: as for a create, and operators, which start from the default when it is made. */
+export type Upsert<Create> = { [Key in keyof Create]: Create[Key] | Operators<NonNullable<Create[Key]>> };
+
+/** `"id"`, or the field or fields of a set that the schema declares unique. */
+export type UniqueKey<Rec> = FieldName<Rec> | readonly FieldName<Rec>[];
 
 /** A filter as text (with `params`), as built by `where`, or as the function that builds it. */
 export type FilterInput<Rec> = string | Filter | ((fields: FilterFields<Rec>) => Filter);
@@ -97,6 +115,11 @@ export interface Page<Rec> {
 export interface WriteOptions extends CallOptions {
   /** Makes repeating the call harmless across restarts of the app; by default each call has a fresh random one. */
   idempotencyKey?: string | undefined;
+}
+
+export interface UpsertOptions<Rec> extends WriteOptions {
+  /** What the record is found by. */
+  on: UniqueKey<Rec>;
 }
 
 export interface ChangeOptions extends WriteOptions {

@@ -155,6 +155,35 @@ test("a batch is sent in the server's words and answered in order", async () => 
   assert.ok(asked?.headers["idempotency-key"]);
 });
 
+test("an upsert names what it goes by, as text or as a list", async () => {
+  answers({ status: 200, body: record }, { status: 201, body: record }, { status: 200, body: { results: [] } });
+  const messages = client().collection("messages");
+  await messages.upsert({ body: "hi", likes: { $inc: 1 } }, { on: "body" });
+  await messages.upsert({ id: "m1", body: "hi" }, { on: ["room", "body"], idempotencyKey: "mine" });
+  await client().batch([
+    { op: "upsert", collection: "messages", on: "room,body", data: {} },
+    { op: "upsert", collection: "messages", on: ["id"], id: "m1", data: {} },
+  ]);
+  assert.deepEqual(
+    server.asked.map(({ query, body }) => [query["on_conflict"], body]),
+    [
+      ["body", { body: "hi", likes: { $inc: 1 } }],
+      ["room,body", { id: "m1", body: "hi" }],
+      [
+        undefined,
+        {
+          operations: [
+            { op: "upsert", collection: "messages", on: ["room", "body"], data: {} },
+            { op: "upsert", collection: "messages", on: ["id"], id: "m1", data: {} },
+          ],
+        },
+      ],
+    ],
+  );
+  assert.equal(server.asked[1]?.headers["idempotency-key"], "mine");
+  assert.throws(() => messages.upsert({}, { on: [] }), TypeError);
+});
+
 test("a write whose answer got lost is repeated with the same key", async () => {
   answers("cut", problem(503, "store_busy"), { status: 201, body: record });
   assert.deepEqual(await client().collection("messages").create({ body: "hi" }), record);

@@ -82,6 +82,22 @@ export async function typed(stead: Client<Collections>): Promise<void> {
   // @ts-expect-error a required field is missing
   await messages.create({ room: "r", body: "b" });
   await messages.update("m", { likes: 1, tags: ["x"] });
+  await messages.update("m", { likes: { $inc: -1 }, tags: { $add: ["x"], $remove: ["y"] } });
+  // @ts-expect-error only numbers are counted
+  await messages.update("m", { body: { $inc: 1 } });
+  // @ts-expect-error a list of texts
+  await messages.update("m", { tags: { $add: [1] } });
+  // @ts-expect-error no such operator
+  await messages.update("m", { likes: { $mul: 2 } });
+  (await messages.upsert({ room: "r", body: "b", author: "a" }, { on: ["room", "id"] })).body.toUpperCase();
+  // @ts-expect-error no such field
+  await messages.upsert({ room: "r", body: "b", author: "a" }, { on: "rom" });
+  // @ts-expect-error it may have to be made
+  await messages.upsert({ room: "r" }, { on: "id" });
+  const [upserted] = await stead.batch([
+    { op: "upsert", collection: "messages", on: "id", data: { id: "m", room: "r", body: "b", author: "a" } },
+  ]);
+  proven<Same<typeof upserted.created, boolean>>();
   // @ts-expect-error text cannot be incremented
   await messages.update("m", { body: 1 });
   // @ts-expect-error a field that cannot be changed

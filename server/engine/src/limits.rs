@@ -35,6 +35,8 @@ pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const COUNT_MAX: u64 = 10_000;
 /// Most operations of a batch.
 pub const BATCH_OPERATIONS_MAX: usize = 200;
+/// Most fields that an upsert goes by.
+pub const UPSERT_FIELDS_MAX: usize = 16;
 /// Longest filter in bytes.
 pub const FILTER_BYTES_MAX: usize = 4096;
 /// Deepest `expand`.

@@ -171,7 +171,9 @@ fn a_key_is_what_a_new_record_would_hold() {
     };
     assert_eq!(of(json!({"sku": "s", "big": 2})), Ok(Some(vec![json!("s"), json!(2)])));
     assert_eq!(of(json!({"sku": "s"})), Ok(Some(vec![json!("s"), json!(5)])), "the default");
-    for nobody in [json!({"big": 1}), json!({"sku": null}), json!({"sku": "longer than 8"}), json!({"sku": 4})] {
+    for nobody in
+        [json!({"big": 1}), json!({"sku": null}), json!({"sku": "longer than 8"}), json!({"sku": 4})]
+    {
         assert_eq!(of(nobody), Ok(None));
     }
     assert_eq!(of(json!({"sku": "s", "big": {"$inc": 1}})), Err("/big".to_owned()));

@@ -35,6 +35,14 @@ pub struct ShowParams {
     pub expand: Option<String>,
 }
 
+/// Query parameters of a create, as sent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateParams {
+    /// `sku` or `room,user` or `id`: makes the create an upsert by this unique set.
+    pub on_conflict: Option<String>,
+}
+
 /// Body of `POST /batch`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,12 +59,15 @@ pub struct Operation {
     pub op: Verb,
     /// The collection's name.
     pub collection: String,
-    /// The record. Optional on create, where the client may choose it.
+    /// The record. Optional on create and upsert, where the client may choose it.
     #[serde(default)]
     pub id: Option<String>,
-    /// Fields of a create or update.
+    /// Fields of a create, update or upsert.
     #[serde(default)]
     pub data: Option<Map<String, Value>>,
+    /// Of an upsert: `id`, or the fields of a declared unique set.
+    #[serde(default)]
+    pub on: Option<Vec<String>>,
     /// Refuse with `version_conflict` unless the record has this version.
     #[serde(default)]
     pub if_version: Option<i64>,
@@ -70,6 +81,8 @@ pub enum Verb {
     Create,
     /// Change the named fields of a record.
     Update,
+    /// Change the record that has the same values of `on`, or make one.
+    Upsert,
     /// Remove a record.
     Delete,
     /// Fail the batch unless the record is visible (and has `if_version`).

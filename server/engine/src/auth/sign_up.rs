@@ -3,7 +3,7 @@
 use super::issue::Issue;
 use super::session::Beginning;
 use super::{Email, password, sql, users, users_of};
-use crate::records::{Gate, Prepared, Right, insert_in, prepare};
+use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
 use crate::{Caller, Catalogue, Ctx, Error};
 use std::sync::Arc;
 use stead_schema::{Collection, Value};
@@ -45,7 +45,7 @@ fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email, Prepa
     if body.data.contains_key("id") {
         problems.push(below(FieldProblem::of_field("id", "read_only", "`id` is kept by the server")));
     }
-    let draft = match prepare(cx, users, body.data.clone()) {
+    let draft = match prepare(cx, users, body.data.clone(), Making::Plain) {
         Ok(draft) => Some(draft),
         Err(error) if error.code == Code::FieldInvalid => {
             problems.extend(below_data(error).fields);

@@ -2,8 +2,9 @@
 
 use super::access::{self, Gate};
 use super::change::{Change, found, same_version, update_in};
-use super::create::{create_in, prepare};
+use super::create::{Making, create_in, prepare};
 use super::delete::delete_in;
+use super::upsert::{self, upsert_in};
 use super::{Idempotency, Mode, RecordAnswer, idempotency};
 use crate::limits::BATCH_OPERATIONS_MAX;
 use crate::{Catalogue, Ctx, Error};
@@ -27,15 +28,16 @@ pub(super) async fn batch(
     let job = async move |tx: &mut Tx<'_>| {
         let mut body = b"{\"results\":[".to_vec();
         for (position, operation) in batch.operations.into_iter().enumerate() {
-            let verb = operation.op;
-            let answer = run(tx, &inner, &catalogue, operation).await.map_err(|error| at(position, error))?;
+            let (verb, place) = (operation.op, Place { position, own_id: operation.id.is_some() });
+            let answer =
+                run(tx, &inner, &catalogue, operation).await.map_err(|error| place.locate(verb, error))?;
             if position > 0 {
                 body.push(b',');
             }
             result(verb, &answer, &mut body);
         }
         body.extend_from_slice(b"]}");
-        Ok(RecordAnswer { id: String::new(), version: 0, body, replayed: false })
+        Ok(RecordAnswer { id: String::new(), version: 0, body, created: false, replayed: false })
     };
     let answer = idempotency::once(cx, key, job).await?;
     Ok((answer.body, answer.replayed))
@@ -47,15 +49,25 @@ async fn run(
     catalogue: &Catalogue,
     operation: Operation,
 ) -> Result<RecordAnswer, Error> {
-    let Operation { op, collection, id, data, if_version } = operation;
+    let Operation { op, collection, id, data, on, if_version } = operation;
+    if on.is_some() && op != Verb::Upsert {
+        return Err(problem("on", "Only an upsert names unique fields."));
+    }
     match op {
         Verb::Create => {
-            if if_version.is_some() {
-                return Err(problem("if_version", "A record that is made has no version yet."));
-            }
+            no_version(if_version)?;
             let body = chosen_id(data.unwrap_or_default(), id)?;
-            let prepared = prepare(cx, Gate::new(cx, catalogue, &collection)?.collection, body)?;
+            let collection_of = Gate::new(cx, catalogue, &collection)?.collection;
+            let prepared = prepare(cx, collection_of, body, Making::Plain)?;
             create_in(tx, cx, catalogue, &collection, prepared).await
+        }
+        Verb::Upsert => {
+            no_version(if_version)?;
+            let body = chosen_id(data.unwrap_or_default(), id)?;
+            let on = on.ok_or_else(|| problem("on", "An upsert names `id` or unique fields."))?;
+            let gate = Gate::new(cx, catalogue, &collection)?;
+            let key = upsert::key(gate, &on).map_err(|error| Error { fields: own("on", &error), ..error })?;
+            upsert_in(tx, catalogue, gate, &key, body).await
         }
         Verb::Update => {
             let change =
@@ -71,13 +83,20 @@ async fn run(
             let (stored, _) = found(tx, Gate::new(cx, catalogue, &collection)?, &named(id)?).await?;
             same_version(&stored, if_version)?;
             let (id, version) = (access::id(&stored).to_owned(), access::version(&stored));
-            Ok(RecordAnswer { id, version, body: Vec::new(), replayed: false })
+            Ok(RecordAnswer { id, version, body: Vec::new(), created: false, replayed: false })
         }
     }
 }
 
 fn named(id: Option<String>) -> Result<String, Error> {
     id.ok_or_else(|| problem("id", "This operation needs the id of a record."))
+}
+
+fn no_version(if_version: Option<i64>) -> Result<(), Error> {
+    match if_version {
+        Some(_) => Err(problem("if_version", "A record that may be made has no version yet.")),
+        None => Ok(()),
+    }
 }
 
 fn no_data(data: Option<Map<String, Value>>) -> Result<(), Error> {
@@ -95,41 +114,72 @@ fn chosen_id(mut body: Map<String, Value>, id: Option<String>) -> Result<Map<Str
     Ok(body)
 }
 
-/// Something wrong with the operation itself rather than with its data.
+/// Something wrong with the operation itself rather than with its data. Its path has one slash more than one of a field.
 fn problem(member: &str, message: &str) -> Error {
-    let field =
-        FieldProblem { path: format!("//{member}"), code: "invalid".to_owned(), message: message.to_owned() };
-    Error { fields: vec![field], ..Error::new(Code::BadRequest) }
+    let error = Error::with(Code::BadRequest, message);
+    Error { fields: own(member, &error), ..error }
 }
 
-/// The error of operation `position`, its paths relative to the batch. Paths of a record's fields lie below `data`, apart
-/// from its id and what `problem` marks as the operation's own.
-fn at(position: usize, error: Error) -> Error {
-    let locate = |path: &str| match path.strip_prefix('/') {
-        Some("id") => format!("/operations/{position}/id"),
-        Some(own) if own.starts_with('/') => format!("/operations/{position}{own}"),
-        _ => format!("/operations/{position}/data{path}"),
-    };
-    let text = error.detail.as_deref().unwrap_or(error.code.title());
-    let detail = Some(format!("Operation {position}: {text}"));
-    let fields =
-        error.fields.into_iter().map(|field| FieldProblem { path: locate(&field.path), ..field }).collect();
-    Error { detail, fields, ..error }
+fn own(member: &str, error: &Error) -> Vec<FieldProblem> {
+    let message = error.detail.clone().unwrap_or_else(|| error.code.title().to_owned());
+    vec![FieldProblem { path: format!("//{member}"), code: "invalid".to_owned(), message }]
+}
+
+/// Where an operation stands in its batch.
+#[derive(Clone, Copy)]
+struct Place {
+    position: usize,
+    /// Whether it names the record's id itself rather than in its data.
+    own_id: bool,
+}
+
+impl Place {
+    /// The error with paths into the batch. One that names no field names the operation.
+    fn locate(self, verb: Verb, error: Error) -> Error {
+        let position = self.position;
+        let text = error.detail.as_deref().unwrap_or(error.code.title());
+        let detail = Some(format!("Operation {position}: {text}"));
+        let mut fields: Vec<FieldProblem> = error
+            .fields
+            .into_iter()
+            .map(|field| FieldProblem { path: self.path(verb, &field.path), ..field })
+            .collect();
+        if fields.is_empty() {
+            let (path, code) = (format!("/operations/{position}"), error.code.to_string());
+            fields.push(FieldProblem { path, code, message: text.to_owned() });
+        }
+        Error { detail, fields, ..error }
+    }
+
+    /// Paths of a record's fields lie below `data`, apart from an id that the operation names and its own members.
+    fn path(self, verb: Verb, path: &str) -> String {
+        let position = self.position;
+        let chosen = self.own_id && matches!(verb, Verb::Create | Verb::Upsert);
+        match path.strip_prefix('/') {
+            Some("id") if chosen => format!("/operations/{position}/id"),
+            Some(own) if own.starts_with('/') => format!("/operations/{position}{own}"),
+            _ => format!("/operations/{position}/data{path}"),
+        }
+    }
 }
 
 fn result(verb: Verb, answer: &RecordAnswer, out: &mut Vec<u8>) {
     let (op, record) = match verb {
         Verb::Create => ("create", true),
         Verb::Update => ("update", true),
+        Verb::Upsert => ("upsert", true),
         Verb::Delete => ("delete", false),
         Verb::Require => ("require", false),
     };
-    if record {
-        out.extend_from_slice(format!("{{\"op\":\"{op}\",\"record\":").as_bytes());
-        out.extend_from_slice(&answer.body);
-        out.push(b'}');
-    } else {
+    if !record {
         // An id holds no character that JSON escapes.
-        out.extend_from_slice(format!("{{\"op\":\"{op}\",\"id\":\"{}\"}}", answer.id).as_bytes());
+        return out.extend_from_slice(format!("{{\"op\":\"{op}\",\"id\":\"{}\"}}", answer.id).as_bytes());
     }
+    out.extend_from_slice(format!("{{\"op\":\"{op}\",").as_bytes());
+    if verb == Verb::Upsert {
+        out.extend_from_slice(format!("\"created\":{},", answer.created).as_bytes());
+    }
+    out.extend_from_slice(b"\"record\":");
+    out.extend_from_slice(&answer.body);
+    out.push(b'}');
 }

@@ -50,11 +50,23 @@ pub(super) async fn update_in(
 ) -> Result<RecordAnswer, Error> {
     let gate = Gate::new(cx, catalogue, name)?;
     let (stored, seen) = found(tx, gate, &change.id).await?;
+    change_found(tx, gate, stored, seen, change).await
+}
+
+/// Changes a stored record that the caller may see, and answers it.
+pub(super) async fn change_found(
+    tx: &mut Tx<'_>,
+    gate: Gate<'_>,
+    stored: Arc<[Value]>,
+    seen: SlotSet,
+    change: Change,
+) -> Result<RecordAnswer, Error> {
+    let cx = gate.cx;
     gate.update_before(tx, &stored).await?;
     same_version(&stored, change.if_version)?;
 
     let unseen = SlotSet::ALL.without(seen);
-    gate.forbid(unseen_write_once(gate, &change.body, unseen))?;
+    gate.forbid(telling(gate, &change.body, unseen)).map_err(|error| error.hint(UNSEEN))?;
     let draft = draft(gate, &stored, &change, unseen)?;
     let blind = draft.given.intersect(unseen);
     let checked: SlotSet = draft.changed.iter().chain(blind.iter()).collect();
@@ -96,12 +108,17 @@ pub(super) fn same_version(stored: &[Value], if_version: Option<i64>) -> Result<
     }
 }
 
-/// Fields set once that the body names and the caller may not see. Whether they repeat the stored value must not show.
-fn unseen_write_once(gate: Gate<'_>, body: &Map<String, serde_json::Value>, unseen: SlotSet) -> SlotSet {
-    body.keys()
-        .filter_map(|name| gate.collection.field(name))
-        .filter(|(slot, field)| field.write_once && unseen.contains(*slot))
-        .map(|(slot, _)| slot)
+const UNSEEN: &str = "A field that you may not read can be set to a value, unless it is written once.";
+
+/// Fields that the caller may not see and that the body names in a way whose outcome would tell what they hold: those
+/// set once, because they may only repeat it, and those with operators, because the bounds of the field apply to it.
+fn telling(gate: Gate<'_>, body: &Map<String, serde_json::Value>, unseen: SlotSet) -> SlotSet {
+    body.iter()
+        .filter_map(|(name, json)| Some((gate.collection.field(name)?, json)))
+        .filter(|((slot, field), json)| {
+            unseen.contains(*slot) && (field.write_once || validate::operates(field, json))
+        })
+        .map(|((slot, _), _)| slot)
         .collect()
 }
 

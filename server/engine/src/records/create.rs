@@ -26,6 +26,15 @@ pub(crate) enum Right {
     SignUp,
 }
 
+/// What a body for a new record may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Making {
+    /// Values.
+    Plain,
+    /// Operators too, which then work on defaults: it is made because an upsert did not find it.
+    NotFound,
+}
+
 /// See [`super::create`].
 pub(super) async fn create(
     cx: &Ctx,
@@ -35,7 +44,7 @@ pub(super) async fn create(
 ) -> Result<RecordAnswer, Error> {
     let catalogue = cx.project.catalogue();
     let gate = Gate::new(cx, &catalogue, name)?;
-    let prepared = prepare(cx, gate.collection, body)?;
+    let prepared = prepare(cx, gate.collection, body, Making::Plain)?;
     let (inner, name) = (cx.clone(), name.to_owned());
     let job = {
         let catalogue = Arc::clone(&catalogue);
@@ -57,7 +66,7 @@ pub(super) async fn create_in(
         return Err(Error::with(Code::Forbidden, "Users are made by signing up."));
     }
     let row = insert_in(tx, gate, prepared, Right::Caller).await?;
-    show::shown(tx, gate, &row).await
+    Ok(RecordAnswer { created: true, ..show::shown(tx, gate, &row).await? })
 }
 
 /// Checks the body against the schema and fills in defaults and system fields. Every wrong field is told at once.
@@ -65,6 +74,7 @@ pub(crate) fn prepare(
     cx: &Ctx,
     collection: &Collection,
     mut body: Map<String, serde_json::Value>,
+    making: Making,
 ) -> Result<Prepared, Error> {
     let chosen = body.shift_remove("id");
     let (id, mut problems) = match chosen.as_ref().map(|id| id.as_str().filter(|id| id::is_valid(id))) {
@@ -74,7 +84,11 @@ pub(crate) fn prepare(
     };
     let auth_id = cx.caller.facts().map(|facts| facts.id.as_ref());
     let defaults = Defaults { now: cx.now.us(), auth_id };
-    let draft = match validate::create(collection, &body, defaults) {
+    let draft = match making {
+        Making::Plain => validate::create(collection, &body, defaults),
+        Making::NotFound => validate::create_unless_found(collection, &body, defaults),
+    };
+    let draft = match draft {
         Ok(draft) if problems.is_empty() => draft,
         Ok(_) => return Err(Error::fields(problems)),
         Err(more) => {

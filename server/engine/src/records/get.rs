@@ -40,7 +40,8 @@ pub(super) async fn get(cx: &Ctx, name: &str, id: &str, params: &ShowParams) -> 
         let grown = expand::grow(reader, &catalogue, &shape.branches, vec![shown]).await?;
         let mut body = Vec::with_capacity(512);
         show::record(&mut body, &catalogue, collection, shown, &shape, &grown);
-        Ok(RecordAnswer { id: id.to_owned(), version: access::version(&shown.row), body, replayed: false })
+        let version = access::version(&shown.row);
+        Ok(RecordAnswer { id: id.to_owned(), version, body, created: false, replayed: false })
     };
     cx.project.store().read(read).await
 }

@@ -72,6 +72,7 @@ impl Entry {
             id: row.text(1)?.to_owned(),
             version: row.int(2)?,
             body: row.text(3)?.as_bytes().to_vec(),
+            created: row.int(4)? != 0,
             replayed: true,
         }))
     }
@@ -85,6 +86,7 @@ impl Entry {
             Value::text(&answer.id),
             Value::Int(answer.version),
             Value::text(body),
+            Value::Int(answer.created.into()),
             Value::Int(self.now),
         ];
         tx.execute(&sql::KEEP, &params).await?;

@@ -19,13 +19,14 @@ pub(crate) mod show;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod upsert;
 
 use crate::{Ctx, Error};
 use serde_json::{Map, Value};
 use stead_wire::records::{Batch, ListParams, ShowParams};
 
 pub(crate) use access::Gate;
-pub(crate) use create::{Prepared, Right, insert_in, prepare};
+pub(crate) use create::{Making, Prepared, Right, insert_in, prepare};
 pub use sql::MIGRATIONS;
 
 /// A record on its way out.
@@ -37,6 +38,8 @@ pub struct RecordAnswer {
     pub version: i64,
     /// JSON as this caller may see it: only its `id` when the caller may write but not read it. Empty after a delete.
     pub body: Vec<u8>,
+    /// Whether this request made it.
+    pub created: bool,
     /// The answer of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
 }
@@ -72,6 +75,23 @@ pub async fn create(
     create::create(cx, collection, body, key).await
 }
 
+/// Changes the record that has the same values of `on` as `body`, or makes one. `on` names `id` or a declared unique set.
+///
+/// A record that the caller may not see, or whose fields of `on` it may not read, is none to find: the request then ends
+/// as a create that meets it.
+///
+/// # Errors
+/// `bad_request` when `on` names no such set; then as [`create`] or [`update`].
+pub async fn upsert(
+    cx: &Ctx,
+    collection: &str,
+    on: Vec<String>,
+    body: Map<String, Value>,
+    key: Option<Idempotency>,
+) -> Result<RecordAnswer, Error> {
+    upsert::upsert(cx, collection, on, body, key).await
+}
+
 /// One record as the caller may see it.
 ///
 /// # Errors
@@ -93,6 +113,8 @@ pub async fn list(cx: &Ctx, collection: &str, params: &ListParams) -> Result<Vec
 }
 
 /// Changes a record. A change that changes nothing answers the stored record and leaves no trace in the log.
+/// With [`Mode::Merge`] a number may be given as `{"$inc": 1}` and a list as `{"$add": […], "$remove": […]}`: they work on
+/// what the record holds in the transaction that changes it.
 ///
 /// # Errors
 /// As [`create`], and `record_not_found`, `version_conflict` when `if_version` is not its version.

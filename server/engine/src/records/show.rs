@@ -237,5 +237,6 @@ pub(crate) async fn shown(
     let mut body = Vec::with_capacity(256);
     encode::open_record(gate.collection, row, fields, &mut body);
     encode::close(&mut body);
-    Ok(RecordAnswer { id: access::id(row).to_owned(), version: access::version(row), body, replayed: false })
+    let (id, version) = (access::id(row).to_owned(), access::version(row));
+    Ok(RecordAnswer { id, version, body, created: false, replayed: false })
 }

@@ -3,9 +3,10 @@
 use stead_store::Sql;
 
 /// Tables of this slice.
-pub const MIGRATIONS: &[(&str, &str)] = &[(
-    "records_0001_add_idempotency",
-    "CREATE TABLE _idempotency (
+pub const MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "records_0001_add_idempotency",
+        "CREATE TABLE _idempotency (
        scope TEXT NOT NULL,
        key TEXT NOT NULL,
        digest TEXT NOT NULL,
@@ -16,17 +17,20 @@ pub const MIGRATIONS: &[(&str, &str)] = &[(
        UNIQUE (scope, key)
      ) STRICT;
      CREATE INDEX _idempotency__created_at ON _idempotency (created_at);",
-)];
+    ),
+    ("records_0002_add_created", "ALTER TABLE _idempotency ADD COLUMN created INTEGER NOT NULL DEFAULT 0;"),
+];
 
-/// The answer kept for a key: digest, record, version, body.
+/// The answer kept for a key: digest, record, version, body, whether the record was made by it.
 pub(super) const RECALL: Sql = Sql::new(
-    "SELECT digest, record_id, version, body FROM _idempotency WHERE scope = ?1 AND key = ?2 AND created_at > ?3",
+    "SELECT digest, record_id, version, body, created FROM _idempotency
+     WHERE scope = ?1 AND key = ?2 AND created_at > ?3",
 );
 
 /// Keeps an answer; an expired one under the same key gives way.
 pub(super) const KEEP: Sql = Sql::new(
-    "INSERT OR REPLACE INTO _idempotency (scope, key, digest, record_id, version, body, created_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    "INSERT OR REPLACE INTO _idempotency (scope, key, digest, record_id, version, body, created, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 );
 
 /// Forgets a few expired answers, so that the table stays small without ever holding up the writer.

@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Answer};
 use crate::extract::query::NoQuery;
-use crate::extract::{Cx, IfMatch, IfNoneMatch, Keyed, ListQuery, ShowQuery};
+use crate::extract::{CreateQuery, Cx, IfMatch, IfNoneMatch, Keyed, ListQuery, ShowQuery};
 use actix_web::HttpResponse;
 use actix_web::http::header::ETAG;
 use actix_web::web::Path;
@@ -21,10 +21,15 @@ pub(crate) async fn list(cx: Cx, collection: Path<String>, query: ListQuery) -> 
 pub(crate) async fn create(
     cx: Cx,
     collection: Path<String>,
-    _: NoQuery,
+    query: CreateQuery,
     Keyed { body, key }: Fields,
 ) -> Answer {
-    Ok(answer::created(&collection, records::create(&cx, &collection, body, key).await?))
+    let Some(on) = query.0.on_conflict else {
+        return Ok(answer::created(&collection, records::create(&cx, &collection, body, key).await?));
+    };
+    let on = on.split(',').map(|name| name.trim().to_owned()).collect();
+    let answer = records::upsert(&cx, &collection, on, body, key).await?;
+    Ok(if answer.created { answer::created(&collection, answer) } else { answer::record(answer) })
 }
 
 /// GET /collections/{collection}/records/{id}

@@ -10,10 +10,13 @@ use actix_web::{FromRequest, HttpRequest};
 use serde_json::Value;
 use std::future::{Ready, ready};
 use stead_engine::limits::PAGE_RECORDS_MAX;
-use stead_wire::records::{ListParams, ShowParams};
+use stead_wire::records::{CreateParams, ListParams, ShowParams};
 
 /// Parameters of a list.
 pub struct ListQuery(pub ListParams);
+
+/// Parameters of a create.
+pub struct CreateQuery(pub CreateParams);
 
 /// Parameters of a single record.
 pub struct ShowQuery(pub ShowParams);
@@ -27,6 +30,15 @@ impl FromRequest for ListQuery {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(list(request.query_string()).map(Self))
+    }
+}
+
+impl FromRequest for CreateQuery {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(create(request.query_string()).map(Self))
     }
 }
 
@@ -49,6 +61,7 @@ impl FromRequest for NoQuery {
 }
 
 const LIST: [&str; 8] = ["filter", "p", "sort", "limit", "cursor", "fields", "expand", "count"];
+const CREATE: [&str; 1] = ["on_conflict"];
 const SHOW: [&str; 2] = ["fields", "expand"];
 
 fn list(query: &str) -> Result<ListParams, Failure> {
@@ -66,6 +79,14 @@ fn list(query: &str) -> Result<ListParams, Failure> {
         }
     }
     Ok(params)
+}
+
+fn create(query: &str) -> Result<CreateParams, Failure> {
+    let on_conflict = pairs(query, &CREATE)?.into_iter().next().map(|(_, value)| value);
+    if on_conflict.as_deref().is_some_and(|on| on.trim().is_empty()) {
+        return Err(Failure::bad_request("The parameter `on_conflict` must name `id` or unique fields."));
+    }
+    Ok(CreateParams { on_conflict })
 }
 
 fn show(query: &str) -> Result<ShowParams, Failure> {
@@ -157,6 +178,10 @@ mod tests {
             assert_eq!(failure.error.code.as_str(), "bad_request", "{query}");
             assert!(failure.error.detail.clone().unwrap().contains(named), "{query}: {failure}");
         }
+        for query in ["on_conflict=", "on_conflict=%20", "on_conflict=a&on_conflict=b", "on=sku"] {
+            assert_eq!(create(query).unwrap_err().error.code.as_str(), "bad_request", "{query}");
+        }
+        assert_eq!(create("on_conflict=a,b").unwrap().on_conflict.as_deref(), Some("a,b"));
         assert!(show("filter=x").is_err(), "a single record takes no filter");
     }
 }

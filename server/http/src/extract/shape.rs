@@ -4,6 +4,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX};
 use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -34,6 +35,8 @@ pub enum Holds {
     Count,
     /// Any object.
     Object,
+    /// A list of texts, 1 to this many.
+    Texts(usize),
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of objects of one shape, 1 to this many.
@@ -63,19 +66,19 @@ impl Shape for SignOut {
 }
 
 impl Shape for Batch {
-    const MEMBERS: &'static [Member] = &[Member {
-        name: "operations",
-        required: true,
-        holds: Holds::List(OPERATION, stead_engine::limits::BATCH_OPERATIONS_MAX),
-    }];
+    const MEMBERS: &'static [Member] =
+        &[Member { name: "operations", required: true, holds: Holds::List(OPERATION, BATCH_OPERATIONS_MAX) }];
     const REFUSED_AS: Code = Code::BadRequest;
 }
 
+const OPS: &[&str] = &["create", "update", "upsert", "delete", "require"];
+
 const OPERATION: &[Member] = &[
-    Member { name: "op", required: true, holds: Holds::Word(&["create", "update", "delete", "require"]) },
+    Member { name: "op", required: true, holds: Holds::Word(OPS) },
     text("collection"),
     Member { name: "id", required: false, holds: Holds::Text },
     Member { name: "data", required: false, holds: Holds::Object },
+    Member { name: "on", required: false, holds: Holds::Texts(UPSERT_FIELDS_MAX) },
     Member { name: "if_version", required: false, holds: Holds::Count },
 ];
 
@@ -111,6 +114,7 @@ fn check_member(path: &str, member: &Member, value: &Value, problems: &mut Vec<F
         }
         (Holds::Count, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => None,
         (Holds::Word(words), Value::String(word)) if words.contains(&word.as_str()) => None,
+        (Holds::Texts(most), Value::Array(elements)) => texts(*most, elements),
         (Holds::List(shape, most), Value::Array(elements)) => {
             check_list(path, shape, *most, elements, problems)
         }
@@ -120,11 +124,18 @@ fn check_member(path: &str, member: &Member, value: &Value, problems: &mut Vec<F
         (Holds::Word(words), _) => {
             Some(("not_allowed", format!("This must be one of: {}.", words.join(", "))))
         }
-        (Holds::List(..), _) => Some(("type", "This must be a list.".to_owned())),
+        (Holds::List(..) | Holds::Texts(_), _) => Some(("type", "This must be a list.".to_owned())),
     };
     if let Some((code, message)) = wrong {
         problems.push(problem(path.to_owned(), code, message));
     }
+}
+
+fn texts(most: usize, elements: &[Value]) -> Option<(&'static str, String)> {
+    if elements.is_empty() || elements.len() > most {
+        return Some(("length", format!("This must have 1 to {most} elements.")));
+    }
+    (!elements.iter().all(Value::is_string)).then(|| ("type", "This must be a list of texts.".to_owned()))
 }
 
 fn check_list(
@@ -156,6 +167,9 @@ pub fn json_schema(members: &[Member]) -> Value {
         Holds::Text => json!({"type": "string"}),
         Holds::Count => json!({"type": "integer", "minimum": 0}),
         Holds::Object => json!({"type": "object"}),
+        Holds::Texts(most) => {
+            json!({"type": "array", "minItems": 1, "maxItems": most, "items": {"type": "string"}})
+        }
         Holds::Word(words) => json!({"type": "string", "enum": words}),
         Holds::List(shape, most) => {
             json!({"type": "array", "minItems": 1, "maxItems": most, "items": json_schema(shape)})
@@ -201,6 +215,10 @@ mod tests {
         assert_eq!(found::<Batch>(json!({"operations": []})), ["/operations length"]);
         let many = vec![json!({"op": "require", "collection": "a", "id": "x"}); 201];
         assert_eq!(found::<Batch>(json!({ "operations": many })), ["/operations length"]);
+        for (on, code) in [(json!("sku"), "type"), (json!([]), "length"), (json!([1]), "type")] {
+            let upsert = json!({"op": "upsert", "collection": "a", "on": on});
+            assert_eq!(found::<Batch>(json!({"operations": [upsert]})), [format!("/operations/0/on {code}")]);
+        }
         assert_eq!(found::<SignOut>(json!({"scope": "some"})), ["/scope not_allowed"]);
         assert_eq!(
             found::<SignUp>(json!({"a/b~": 1, "email": "", "password": ""})),
@@ -218,5 +236,7 @@ mod tests {
         let operation =
             json!({"op": "update", "collection": "a", "id": null, "if_version": null, "data": {}});
         assert!(found::<Batch>(json!({"operations": [operation]})).is_empty());
+        let upsert = json!({"op": "upsert", "collection": "a", "on": ["b", "c"], "data": {}});
+        assert!(found::<Batch>(json!({"operations": [upsert]})).is_empty());
     }
 }

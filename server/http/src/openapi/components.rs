@@ -7,7 +7,7 @@ use stead_wire::Code;
 use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 
-/// Name of a collection's schema: `messages`, `messages.create`, `messages.patch`, `messages.page`.
+/// Name of a collection's schema: `messages`, `messages.create`, `messages.patch`, `messages.upsert`, `messages.page`.
 pub(super) fn name(collection: &Collection, part: &str) -> String {
     if part.is_empty() { collection.name.clone() } else { format!("{}.{part}", collection.name) }
 }
@@ -22,6 +22,7 @@ pub(super) fn components(schema: &Schema) -> Value {
         schemas.insert(name(collection, ""), inner(export::record_schema(schema, collection)));
         schemas.insert(name(collection, "create"), inner(export::create_schema(schema, collection)));
         schemas.insert(name(collection, "patch"), inner(export::patch_schema(schema, collection)));
+        schemas.insert(name(collection, "upsert"), inner(export::upsert_schema(schema, collection)));
         schemas.insert(name(collection, "page"), page(collection));
     }
     json!({
@@ -146,6 +147,7 @@ fn parameters() -> Value {
         "fields": query("fields", text(), "`id,title`: fields to answer."),
         "expand": query("expand", text(), "`author,room.owner`: references to answer in full, depth at most 3."),
         "count": query("count", json!({"const": "exact"}), "Also tell how many records match."),
+        "on_conflict": query("on_conflict", text(), "`sku` or `room,user` or `id`: change the record that has the same values of this unique set (200), or make one (201)."),
         "if_match": sent("If-Match", r#"^(\*|"[0-9]{1,18}")$"#, "Refuse with `version_conflict` unless the record has this version: `\"3\"`."),
         "if_none_match": sent("If-None-Match", r#"^(\*|.*"[0-9]+".*)$"#, "Answer 304 when the record still has this version."),
         "idempotency_key": sent("Idempotency-Key", "^[!-~]{1,255}$", "1 to 255 visible ASCII characters; the same request with the same key is done once."),

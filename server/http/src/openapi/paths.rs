@@ -201,8 +201,8 @@ pub(super) fn general(all: &mut Map<String, Value>) {
 pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) {
     let called = &collection.name;
     let one = name(collection, "");
-    let parts = ["page", "create", "patch"].map(|part| name(collection, part));
-    let [page, create, patch] = parts.each_ref().map(String::as_str);
+    let parts = ["page", "create", "patch", "upsert"].map(|part| name(collection, part));
+    let [page, create, patch, upsert] = parts.each_ref().map(String::as_str);
     let about = |verb: &str, text: &str| (format!("{verb}.{called}"), format!("{text} of `{called}`."));
     let texts = [
         about("list", "Records the caller may see"),
@@ -218,7 +218,7 @@ pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) 
     let list =
         list.takes(&["filter", "p", "sort", "limit", "cursor", "fields", "expand", "count"]).answers(page);
     let make = make
-        .takes(&["idempotency_key"])
+        .takes(&["on_conflict", "idempotency_key"])
         .trades(create, &one)
         .status("201")
         .headers(&[VERSION, LOCATION, REPLAYED]);
@@ -228,7 +228,7 @@ pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) 
     let delete = delete.takes(&changes).status("204").headers(&[REPLAYED]);
     all.insert(
         format!("/api/v1/collections/{called}/records"),
-        json!({"get": list.json(), "post": make.json()}),
+        json!({"get": list.json(), "post": or_upsert(make.json(), create, upsert, &one)}),
     );
     all.insert(
         format!("/api/v1/collections/{called}/records/{{id}}"),
@@ -237,4 +237,17 @@ pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) 
             "get": get.json(), "patch": update.json(), "put": replace.json(), "delete": delete.json(),
         }),
     );
+}
+
+/// A create that `on_conflict` turns into an upsert: the body may then leave out more and hold operators, and what was
+/// there already is answered with 200.
+fn or_upsert(mut make: Value, create: &str, upsert: &str, record: &str) -> Value {
+    if let Some(body) = make.pointer_mut("/requestBody/content/application~1json/schema") {
+        *body = json!({"anyOf": [schema_ref(create), schema_ref(upsert)]});
+    }
+    if let Some(responses) = make.get_mut("responses").and_then(Value::as_object_mut) {
+        let changed = Operation::new("records", "", "").answers(record).headers(&[VERSION, REPLAYED]);
+        responses.insert("200".into(), changed.success());
+    }
+    make
 }

@@ -42,12 +42,40 @@ pub fn create_schema(schema: &Schema, collection: &Collection) -> Json {
 
 /// JSON Schema of the body of a PATCH.
 pub fn patch_schema(schema: &Schema, collection: &Collection) -> Json {
-    let properties: Map<String, Json> = writable(collection)
-        .filter(|field| !field.write_once)
-        .map(|field| (field.name.clone(), nullable(kind(schema, &field.kind), field.optional)))
-        .collect();
+    let properties = changes(schema, writable(collection).filter(|field| !field.write_once));
     // A field that is set once may be repeated, so other members are not ruled out here.
     json!({"type": "object", "properties": properties})
+}
+
+/// JSON Schema of the body of an upsert: what of a create a PATCH could do without, and operators.
+pub fn upsert_schema(schema: &Schema, collection: &Collection) -> Json {
+    let mut properties = changes(schema, writable(collection));
+    properties.insert("id".to_owned(), kind(schema, &FieldType::Id));
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// Values of fields, or operators on them.
+fn changes<'f>(schema: &Schema, fields: impl Iterator<Item = &'f Field>) -> Map<String, Json> {
+    let change = |field: &Field| {
+        let value = nullable(kind(schema, &field.kind), field.optional);
+        match operators(schema, &field.kind) {
+            Some(operators) => json!({"anyOf": [value, operators]}),
+            None => value,
+        }
+    };
+    fields.map(|field| (field.name.clone(), change(field))).collect()
+}
+
+fn operators(schema: &Schema, field: &FieldType) -> Option<Json> {
+    let properties = match field {
+        FieldType::Int { .. } => json!({"$inc": kind(schema, &FieldType::Int { min: None, max: None })}),
+        FieldType::Float { .. } => json!({"$inc": kind(schema, &FieldType::Float { min: None, max: None })}),
+        FieldType::List { .. } => json!({"$add": kind(schema, field), "$remove": {"type": "array"}}),
+        _ => return None,
+    };
+    Some(
+        json!({"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": false}),
+    )
 }
 
 fn writable(collection: &Collection) -> impl Iterator<Item = &Field> {

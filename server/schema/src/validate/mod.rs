@@ -176,12 +176,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(
-        collection: &'a Collection,
-        row: Vec<Value>,
-        stored: Option<&'a [Value]>,
-        base: Base<'a>,
-    ) -> Self {
+    fn new(collection: &'a Collection, row: Vec<Value>, stored: Option<&'a [Value]>, base: Base<'a>) -> Self {
         let draft = Draft { row, given: SlotSet::EMPTY, changed: SlotSet::EMPTY };
         Self { collection, stored, base, draft, problems: Vec::new() }
     }

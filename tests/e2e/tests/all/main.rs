@@ -8,3 +8,4 @@ mod realtime;
 mod records;
 mod schema_files;
 mod serving;
+mod writes;

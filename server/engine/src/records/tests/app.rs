@@ -87,6 +87,33 @@ collections:
       by:      {type: ref, to: users, optional: true, on_delete: set_null}
       about:   {type: ref, to: pins, optional: true, on_delete: cascade}
     rules: {read: public, create: authenticated, update: authenticated, delete: authenticated}
+  goods:
+    fields:
+      sku:    {type: text, max: 20, unique: true}
+      owner:  {type: ref, to: users, on_delete: cascade, write_once: true, default: auth.id}
+      shelf:  {type: text, default: main}
+      place:  {type: int, optional: true}
+      title:  {type: text, min: 1}
+      likes:  {type: int, min: 0, max: 1000, default: 0}
+      score:  {type: float, optional: true, write: resource.owner == auth.id}
+      tags:   {type: list, of: text, max: 3, optional: true}
+      open:   {type: bool, default: true}
+      cost:   {type: int, min: 0, max: 10, default: 5, read: resource.owner == auth.id}
+      labels: {type: list, of: text, max: 2, default: [], read: resource.owner == auth.id}
+      serial: {type: text, optional: true, unique: true, read: resource.owner == auth.id}
+      ghost:  {type: text, optional: true, unique: true, read: nobody}
+    unique: [[shelf, place]]
+    rules:
+      read:   resource.open || resource.owner == auth.id
+      create: next.owner == auth.id
+      update:
+        before: authenticated
+        after: |
+          auth != null && (resource.owner == auth.id ||
+            (changedOnly("likes", "tags", "cost", "labels") && next.likes <= resource.likes + 10 &&
+              !request.sets("open")))
+        message: Others may like it, ten at a time.
+      delete: resource.owner == auth.id
   vault:
     fields:
       secret: {type: text}

@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod app;
+mod batches;
 mod bounded;
 mod hidden;
 mod lists;
+mod operators;
 mod removals;
+mod upserts;
 mod writes;
