@@ -187,3 +187,30 @@ fn operators_are_told_from_documents() {
     assert!(does("count", json!({"$inc": 1})) && does("note", json!({"$x": 1})));
     assert!(!does("prefs", json!({"$inc": 1})) && !does("count", json!(1)) && !does("count", json!({})));
 }
+
+#[test]
+fn the_exported_schemas_of_changes_agree_with_what_is_taken() {
+    let schema = schema();
+    let things = schema.collection("things").unwrap();
+    let stored = create(things, &object(json!({"sku": "s"})), DEFAULTS).unwrap().row;
+    let [patches, upserts] = [
+        stead_schema::export::patch_schema(&schema, things),
+        stead_schema::export::upsert_schema(&schema, things),
+    ]
+    .map(|schema| jsonschema::validator_for(&schema).unwrap());
+    for (body, taken) in [
+        (json!({"count": {"$inc": 1}, "ratio": {"$inc": 0.5}}), true),
+        (json!({"tags": {"$add": ["a"], "$remove": ["longer"]}}), true),
+        (json!({"count": {"$inc": 1.5}}), false),
+        (json!({"count": {"$mul": 1}}), false),
+        (json!({"tags": {"$add": ["longer"]}}), false),
+        (json!({"note": {"$inc": 1}}), false),
+    ] {
+        assert_eq!(patches.is_valid(&body), taken, "{body}");
+        assert_eq!(patch(things, &stored, &object(body.clone())).is_ok(), taken, "{body}");
+        let mut whole = body.clone();
+        whole["sku"] = json!("s");
+        assert_eq!(upserts.is_valid(&whole), taken, "{whole}");
+        assert_eq!(create_unless_found(things, &object(whole), DEFAULTS).is_ok(), taken, "{body}");
+    }
+}
