@@ -35,6 +35,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0360", "a pattern is not a valid linear-time regular expression"),
     ("E0361", "there are too many collections or fields"),
     ("E0362", "a list names the same thing twice"),
+    ("E0363", "an invariant has parts that do not go together"),
     ("E0601", "a JSON Schema is too large"),
     ("E0602", "a JSON Schema does not compile or refers outside itself"),
 ];

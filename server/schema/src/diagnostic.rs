@@ -58,6 +58,26 @@ impl Sources {
     }
 }
 
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The app does not run like this, or should not.
+    Error,
+    /// Worth a look.
+    Warning,
+}
+
+impl Severity {
+    /// As people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// One mistake in the files of an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -69,12 +89,20 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// How bad it is.
+    pub severity: Severity,
 }
 
 impl Diagnostic {
     /// A mistake without advice.
     pub fn new(code: &'static str, span: Span, message: impl Into<String>) -> Self {
-        Self { code, span, message: message.into(), help: None }
+        Self { code, span, message: message.into(), help: None, severity: Severity::Error }
+    }
+
+    /// As something that is only worth a look.
+    #[must_use]
+    pub fn warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
     }
 
     /// With advice.
@@ -89,12 +117,14 @@ impl Diagnostic {
         Rendered { diagnostic: self, sources }.to_string()
     }
 
-    /// The mistake as editors and CI read it: `{code, file, line, column, end_line, end_column, message, help}`.
+    /// The mistake as editors and CI read it: `{code, severity, file, line, column, end_line, end_column, message,
+    /// help}`.
     pub fn to_json(&self, sources: &Sources) -> serde_json::Value {
         let start = sources.position(self.span);
         let end = sources.position(Span { start: self.span.end, ..self.span });
         serde_json::json!({
             "code": self.code,
+            "severity": self.severity,
             "file": sources.file(self.span).map(|f| f.path.as_str()),
             "line": start.line, "column": start.column,
             "end_line": end.line, "end_column": end.column,
@@ -111,8 +141,8 @@ struct Rendered<'a> {
 
 impl fmt::Display for Rendered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Diagnostic { code, span, message, help } = self.diagnostic;
-        writeln!(f, "error[{code}]: {message}")?;
+        let Diagnostic { code, span, message, help, severity } = self.diagnostic;
+        writeln!(f, "{}[{code}]: {message}", severity.name())?;
         if let Some(file) = self.sources.file(*span) {
             let Position { line, column } = self.sources.position(*span);
             let source_line = file.text.lines().nth(line as usize - 1).unwrap_or_default();

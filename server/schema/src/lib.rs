@@ -3,6 +3,7 @@
 //! Text in, plain values or located errors out. It must never read a file, a clock or randomness, and it keeps rules
 //! as source text: what they mean is the business of `stead-rules`.
 
+pub mod claims;
 pub mod codes;
 pub mod diagnostic;
 pub mod diff;
@@ -14,7 +15,8 @@ pub mod slots;
 pub mod validate;
 pub mod value;
 
-pub use diagnostic::{Diagnostic, Position, SourceFile, Sources, Span};
+pub use claims::{Allow, AllowedAt, Invariant, Operation, Who};
+pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
 pub use load::{Document, Rejected, load};
 pub use model::{
     AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, OnDelete,

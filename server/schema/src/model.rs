@@ -2,7 +2,7 @@
 //!
 //! Names are resolved: a reference holds the id of its target. Order is the order of the files.
 
-use crate::{Sources, Span, Value};
+use crate::{Allow, Invariant, Sources, Span, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,6 +41,10 @@ pub struct Schema {
     pub collections: Vec<Collection>,
     /// Declared rule functions.
     pub functions: Vec<Function>,
+    /// What must never be possible.
+    pub invariants: Vec<Invariant>,
+    /// Lints that are not told, and where.
+    pub allows: Vec<Allow>,
     /// The files, for diagnostics.
     pub sources: Arc<Sources>,
     /// Names to places, filled by the loader.

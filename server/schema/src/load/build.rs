@@ -5,7 +5,7 @@
 use super::field::{self, Ground};
 use super::names::{self, Naming};
 use super::node::{Entry, Node};
-use super::{app, columns, rules};
+use super::{app, claims, columns, rules};
 use crate::{
     Collection, CollectionId, Default_, Diagnostic, Field, FieldType, Function, Kind, RuleText, Schema, Slot,
     SlotSet, Sources, Span, Value, diff,
@@ -45,9 +45,15 @@ pub(super) fn schema(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Diagn
     let mut schema = Schema { app, by_name: by_name.clone(), ..Schema::default() };
     for (id, declared) in (0u16..).zip(&collections) {
         let built = collection(CollectionId(id), *declared, ground, mistakes);
+        schema.allows.extend(claims::allowed_in(&built, &declared.entry.value));
         schema.collections.push(built);
     }
     schema.functions = functions.iter().filter_map(|f| function(*f, mistakes)).collect();
+    for (root, file) in roots.iter().zip(&sources.files) {
+        schema.allows.extend(claims::listed(root, crate::AllowedAt::App));
+        let found = claims::invariants(root, &file.text, &schema, mistakes);
+        schema.invariants.extend(found);
+    }
     inverses(&schema, mistakes);
     index_names(&schema, mistakes);
     schema

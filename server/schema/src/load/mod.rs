@@ -5,6 +5,7 @@
 
 mod app;
 mod build;
+mod claims;
 mod columns;
 mod document;
 mod field;

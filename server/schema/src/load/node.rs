@@ -136,6 +136,7 @@ pub(super) fn is_rule_position(path: &[&str]) -> bool {
     match path {
         ["collections", _, "rules", _] | ["functions", _, "is"] => true,
         ["collections", _, "rules", _, part] => matches!(*part, "when" | "before" | "after"),
+        ["invariants", _, "never", "unless"] => true,
         ["collections", _, "fields", _, option] => matches!(*option, "read" | "write"),
         _ => false,
     }

@@ -37,7 +37,6 @@ const LATER: &[&str] = &[
     "history",
     "impersonate",
     "index",
-    "invariants",
     "inverse_one",
     "label",
     "lower",
