@@ -10,13 +10,17 @@ use crate::syntax::{Fault, Kind, Node, Range};
 use crate::types::{Bounds, Ty};
 use std::collections::HashMap;
 use std::sync::Arc;
-use stead_schema::{Collection, CollectionId, Diagnostic, Field, RuleSlot, RuleText, Schema};
+use stead_schema::{
+    Collection, CollectionId, Diagnostic, Field, Invariant, Operation, RuleSlot, RuleText, Schema,
+};
 
 /// Every rule of an app, checked against its schema.
 #[derive(Debug, Clone, Default)]
 pub struct RuleBook {
     /// By [`CollectionId`].
     pub collections: Vec<CollectionRules>,
+    /// What no world may allow; for tools.
+    pub invariants: Vec<CheckedInvariant>,
 }
 
 impl RuleBook {
@@ -24,6 +28,24 @@ impl RuleBook {
     pub fn of(&self, id: CollectionId) -> Option<&CollectionRules> {
         self.collections.get(usize::from(id.0))
     }
+}
+
+/// An invariant whose exception was checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedInvariant {
+    /// As declared.
+    pub declared: Invariant,
+    /// Where this is true, the invariant asks for nothing.
+    pub unless: Option<Expr>,
+}
+
+/// The rules as far as they could be checked, and what is wrong with the others.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Rules with a mistake allow nobody and have no outline.
+    pub book: RuleBook,
+    /// Every mistake, several per rule where the parser can recover; in order of files and places.
+    pub mistakes: Vec<Diagnostic>,
 }
 
 /// The rules of one collection. A missing rule is closed.
@@ -65,6 +87,11 @@ impl Rule {
     pub fn closed() -> Self {
         Self { expr: FALSE, message: None, source: None, outline: None }
     }
+
+    /// Whether it was written, but with a mistake.
+    pub fn is_broken(&self) -> bool {
+        self.source.is_some() && self.outline.is_none()
+    }
 }
 
 /// Parses, resolves, inlines and checks every rule of a schema.
@@ -72,6 +99,12 @@ impl Rule {
 /// # Errors
 /// Every mistake, several per rule where the parser can recover; in order of files and places.
 pub fn compile(schema: &Schema) -> Result<RuleBook, Vec<Diagnostic>> {
+    let Attempt { book, mistakes } = attempt(schema);
+    if mistakes.is_empty() { Ok(book) } else { Err(mistakes) }
+}
+
+/// The same for tools, which have something to say about the rest of the rules too.
+pub fn attempt(schema: &Schema) -> Attempt {
     let mut found = Vec::new();
     let functions = functions(schema, &mut found);
     for (name, function) in &functions {
@@ -80,10 +113,11 @@ pub fn compile(schema: &Schema) -> Result<RuleBook, Vec<Diagnostic>> {
     }
     let mut compiler = Compiler { schema, functions: &functions, found };
     let collections = schema.collections.iter().map(|collection| compiler.collection(collection)).collect();
-    let mut found = compiler.found;
-    found.sort_by_key(|d| (d.span.file, d.span.start, d.span.end));
-    found.dedup_by(|a, b| a.code == b.code && a.span == b.span);
-    if found.is_empty() { Ok(RuleBook { collections }) } else { Err(found) }
+    let invariants = schema.invariants.iter().filter_map(|declared| compiler.invariant(declared)).collect();
+    let mut mistakes = compiler.found;
+    mistakes.sort_by_key(|d| (d.span.file, d.span.start, d.span.end));
+    mistakes.dedup_by(|a, b| a.code == b.code && a.span == b.span);
+    Attempt { book: RuleBook { collections, invariants }, mistakes }
 }
 
 /// Where a rule stands.
@@ -241,6 +275,26 @@ impl Compiler<'_> {
         });
         let outline = root.map(|root| Arc::new(Outline { name: name.into(), root }));
         Rule { expr, message: text.message.as_deref().map(Arc::from), source: Some(text.clone()), outline }
+    }
+
+    fn invariant(&mut self, declared: &Invariant) -> Option<CheckedInvariant> {
+        let position = match declared.op {
+            Operation::List | Operation::Read => Position::Slot(RuleSlot::Read, false),
+            Operation::Create => Position::Slot(RuleSlot::Create, false),
+            Operation::Update => Position::Slot(RuleSlot::UpdateAfter, false),
+            Operation::Delete => Position::Slot(RuleSlot::Delete, false),
+        };
+        let unless = match &declared.unless {
+            None => None,
+            Some(text) => match self.checked(text, declared.collection, position) {
+                Ok((expr, _)) => Some(expr),
+                Err(mistakes) => {
+                    self.found.extend(mistakes);
+                    return None;
+                }
+            },
+        };
+        Some(CheckedInvariant { declared: declared.clone(), unless })
     }
 
     fn checked(

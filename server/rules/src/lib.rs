@@ -3,6 +3,8 @@
 //! Every expression is total: it cannot fail at run time, and unknown (null) never allows. It must never do IO;
 //! lookups into other records are asked of a provider.
 
+pub mod analysis;
+pub mod audience;
 mod check;
 pub mod codes;
 pub mod compile;
@@ -12,6 +14,7 @@ pub mod facts;
 pub mod filter;
 pub mod ir;
 mod left_out;
+pub mod lint;
 pub mod lower;
 mod narrow;
 mod nearest;
@@ -26,7 +29,7 @@ pub mod tables;
 mod token;
 mod types;
 
-pub use compile::{CollectionRules, Rule, RuleBook, compile};
+pub use compile::{Attempt, CollectionRules, Rule, RuleBook, attempt, compile};
 pub use eval::{LookupFailed, Lookups, holds, value_of};
 pub use facts::{AuthFacts, Facts, RequestFacts};
 pub use filter::{Filter, SortKey};

@@ -101,7 +101,7 @@ pub(crate) fn of_filters<'a>(book: &'a RuleBook, caller: &Caller) -> Cow<'a, Rul
         field_read: Vec::new(),
         field_write: Vec::new(),
     };
-    Cow::Owned(RuleBook { collections: vec![rules; book.collections.len()] })
+    Cow::Owned(RuleBook { collections: vec![rules; book.collections.len()], invariants: Vec::new() })
 }
 
 /// Questions about one record at hand: its fields are constants to the rules, so that most of them need no statement.

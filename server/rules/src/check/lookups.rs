@@ -173,7 +173,8 @@ impl Checker<'_> {
         let Some(c) = self.schema.get(collection) else { return };
         let names: Vec<&str> =
             keys.iter().filter_map(|slot| c.get(*slot)).map(|field| field.name.as_str()).collect();
-        let message = format!("every record of `{}` would be searched", c.name);
+        let shown: String = env.shown(node).split_whitespace().collect::<Vec<_>>().join(" ");
+        let message = format!("`{shown}` would search every record of `{}`", c.name);
         let help = if names.is_empty() {
             format!("compare an indexed field of `{}` with ==", c.name)
         } else {
@@ -184,7 +185,7 @@ impl Checker<'_> {
 }
 
 /// Whether the database finds records by this field: the id, references, and the first field of what is declared.
-fn leads_index(collection: &Collection, slot: Slot) -> bool {
+pub(crate) fn leads_index(collection: &Collection, slot: Slot) -> bool {
     let reference =
         collection.get(slot).is_some_and(|f| matches!(f.kind, FieldType::Id | FieldType::Ref { .. }));
     let unique = collection.unique.iter().any(|slots| slots.first() == Some(&slot));
@@ -192,8 +193,18 @@ fn leads_index(collection: &Collection, slot: Slot) -> bool {
     reference || unique || collection.indexes.iter().any(declared)
 }
 
+/// How many of these fields, in any order, the best index begins with.
+pub(crate) fn covered(collection: &Collection, keys: &[Slot]) -> usize {
+    let leading =
+        |slots: &mut dyn Iterator<Item = Slot>| slots.take_while(|slot| keys.contains(slot)).count();
+    let declared =
+        collection.indexes.iter().map(|index| leading(&mut index.fields.iter().map(|(slot, _)| *slot)));
+    let unique = collection.unique.iter().map(|slots| leading(&mut slots.iter().copied()));
+    declared.chain(unique).max().unwrap_or(0)
+}
+
 /// Fields of the variable that a body pins with `==` to something outside.
-fn key_slots(body: &Expr, var: VarId) -> Vec<Slot> {
+pub(crate) fn key_slots(body: &Expr, var: VarId) -> Vec<Slot> {
     let mut keys = Vec::new();
     let members = match body {
         Expr::And(members) => members.as_slice(),

@@ -11,6 +11,7 @@ mod operators;
 mod params;
 
 pub(crate) use calls::is_built_in;
+pub(crate) use lookups::{covered, key_slots, leads_index};
 
 use crate::compile::RuleBook;
 use crate::ir::{Expr, FALSE, NULL, TRUE, VarId};

@@ -1,0 +1,76 @@
+//! `invariants: never` as searches: a world in which somebody may do what nobody should.
+
+use super::{Effort, Goal, Search, World, search};
+use crate::compile::{CheckedInvariant, CollectionRules, RuleBook};
+use crate::ir::{Expr, RequestFact};
+use stead_schema::{Operation, Schema, Slot, SlotSet, Span};
+
+/// How an invariant came out, where that is worth telling.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// Where it stands.
+    pub span: Span,
+    /// A world in which it does not hold; `None` when there were more worlds than were tried.
+    pub world: Option<Box<World>>,
+}
+
+/// Every invariant that does not hold, or was not searched to the end.
+pub fn broken_invariants(schema: &Schema, rules: &RuleBook, effort: Effort) -> Vec<Broken> {
+    let judged = |invariant: &CheckedInvariant| {
+        let goal = goal(schema, rules.of(invariant.declared.collection)?, invariant);
+        let span = invariant.declared.span;
+        match search(&goal, effort) {
+            Search::Found(world) => Some(Broken { span, world: Some(world) }),
+            Search::GaveUp => Some(Broken { span, world: None }),
+            Search::Exhausted => None,
+        }
+    };
+    rules.invariants.iter().filter_map(judged).collect()
+}
+
+fn goal<'s>(schema: &'s Schema, rules: &CollectionRules, invariant: &CheckedInvariant) -> Goal<'s> {
+    let declared = &invariant.declared;
+    let mut holds = allowing(rules, declared.op);
+    if let Some(slot) = declared.field {
+        holds.extend(about_field(rules, declared.op, slot));
+    }
+    Goal {
+        schema,
+        collection: declared.collection,
+        op: declared.op,
+        who: declared.who,
+        holds,
+        fails: invariant.unless.iter().cloned().collect(),
+    }
+}
+
+/// What must be true for an operation to be allowed.
+pub(crate) fn allowing(rules: &CollectionRules, op: Operation) -> Vec<Expr> {
+    let of = |rules: &[&crate::compile::Rule]| rules.iter().map(|rule| rule.expr.clone()).collect();
+    match op {
+        Operation::List => of(&[&rules.list]),
+        Operation::Read => of(&[&rules.read]),
+        Operation::Create => of(&[&rules.create]),
+        Operation::Update => of(&[&rules.read, &rules.update_before, &rules.update_after]),
+        Operation::Delete => of(&[&rules.read, &rules.delete]),
+    }
+}
+
+/// What must be true besides for a field to be shown or changed.
+pub(crate) fn about_field(rules: &CollectionRules, op: Operation, slot: Slot) -> Vec<Expr> {
+    let rule = |of: &[Option<crate::compile::Rule>]| {
+        of.get(slot.index()).and_then(Option::as_ref).map(|rule| rule.expr.clone())
+    };
+    let only: SlotSet = [slot].into_iter().collect();
+    match op {
+        Operation::List | Operation::Read | Operation::Delete => {
+            rule(&rules.field_read).into_iter().collect()
+        }
+        Operation::Create => {
+            [Expr::Request(RequestFact::Sets(slot))].into_iter().chain(rule(&rules.field_write)).collect()
+        }
+        Operation::Update => {
+            [Expr::Request(RequestFact::Changed(only))].into_iter().chain(rule(&rules.field_write)).collect()
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! What worlds are made of: for each field the values at which a rule may change its mind.
+//!
+//! Those are the constants it is compared with and their neighbours, one value that is none of them, and null.
+
+use super::{Goal, NOW};
+use crate::ir::{AuthFact, Expr, Func, LookupKind, VarId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use stead_schema::{CollectionId, Field, FieldType, Schema, Slot, Value};
+
+/// Most values of one field.
+const VALUES_MAX: usize = 10;
+/// Fewest records of a collection that may be there.
+const RECORDS: usize = 2;
+/// Most of them; a rule that asks more questions about a collection is not searched to the end.
+const RECORDS_MAX: usize = 4;
+/// Most ids that rules name.
+const NAMED_MAX: usize = 2;
+/// One millisecond, the finest time that is stored, in microseconds.
+const MS: i64 = 1_000;
+
+/// Values for everything that can be in a world.
+pub(super) struct Vocabulary<'s> {
+    pub(super) schema: &'s Schema,
+    /// Constants that a field is compared with.
+    compared: HashMap<(CollectionId, Slot), Vec<Value>>,
+    /// Constants that stand anywhere else.
+    loose: Vec<Value>,
+    /// Ids that rules name.
+    named: HashMap<CollectionId, Vec<Arc<str>>>,
+    /// Roles that rules name.
+    roles: Vec<Value>,
+    /// `/theme`, `/a/b`: places of JSON documents that rules read.
+    pointers: Vec<(Func, String)>,
+    /// Some rule asks for the size of a text.
+    sizes: bool,
+    /// The most questions that one expression asks about a collection: each may need a record of its own.
+    questions: HashMap<CollectionId, usize>,
+    domains: HashMap<(CollectionId, Slot), Arc<[Value]>>,
+    ids: HashMap<CollectionId, Arc<[Arc<str>]>>,
+    complete: bool,
+}
+
+impl<'s> Vocabulary<'s> {
+    /// Of all expressions of a goal.
+    pub(super) fn of(goal: &Goal<'s>) -> Self {
+        let mut all = Self {
+            schema: goal.schema,
+            compared: HashMap::new(),
+            loose: Vec::new(),
+            named: HashMap::new(),
+            roles: Vec::new(),
+            pointers: Vec::new(),
+            sizes: false,
+            questions: HashMap::new(),
+            domains: HashMap::new(),
+            ids: HashMap::new(),
+            complete: true,
+        };
+        for expr in goal.holds.iter().chain(&goal.fails) {
+            let mut reading =
+                Reading { all: &mut all, own: goal.collection, vars: Vec::new(), asked: HashMap::new() };
+            reading.read(expr);
+            let asked = reading.asked;
+            for (collection, paths) in asked {
+                let most = all.questions.entry(collection).or_default();
+                *most = (*most).max(paths.len());
+            }
+        }
+        if goal.op != stead_schema::Operation::Create {
+            // The record that is asked about is one more.
+            all.questions.entry(goal.collection).and_modify(|asked| *asked += 1);
+        }
+        all.complete &= all.questions.values().all(|asked| *asked <= RECORDS_MAX) && all.pointers.len() < 2;
+        all
+    }
+
+    /// Whether no value was left out for want of room.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The ids that records of a collection may have, those that rules name first.
+    pub(super) fn ids(&mut self, collection: CollectionId) -> Arc<[Arc<str>]> {
+        if let Some(known) = self.ids.get(&collection) {
+            return known.clone();
+        }
+        let mut ids = self.named.get(&collection).cloned().unwrap_or_default();
+        if ids.len() > NAMED_MAX {
+            self.complete = false;
+            ids.truncate(NAMED_MAX);
+        }
+        let name = self.schema.get(collection).map_or("record", |c| c.name.as_str());
+        let people = self.schema.users().is_some_and(|users| users.id == collection);
+        let fresh = |at: usize| match people {
+            true => {
+                ["ann", "bob", "eve"].get(at).map_or_else(|| format!("user-{at}"), |name| (*name).to_owned())
+            }
+            false => format!("{name}-{}", at + 1),
+        };
+        let asked = self.questions.get(&collection).copied().unwrap_or_default();
+        let wanted = (ids.len() + 1).max(asked.clamp(RECORDS, RECORDS_MAX));
+        for id in (0..).map(fresh).take(wanted + NAMED_MAX) {
+            if ids.len() < wanted && !ids.iter().any(|known| **known == *id) {
+                ids.push(id.into());
+            }
+        }
+        let ids: Arc<[Arc<str>]> = ids.into();
+        self.ids.insert(collection, ids.clone());
+        ids
+    }
+
+    /// Sets of roles that a caller may have.
+    pub(super) fn role_sets(&self) -> Vec<Value> {
+        let mut sets = vec![Value::List(Arc::from([]))];
+        sets.extend(self.roles.iter().map(|role| Value::List(Arc::from([role.clone()]))));
+        if self.roles.len() > 1 {
+            sets.push(Value::List(self.roles.as_slice().into()));
+        }
+        sets
+    }
+
+    /// Texts for what is neither a field nor a role, such as an address.
+    pub(super) fn texts(&self, usual: &str) -> Vec<Value> {
+        let mut texts: Vec<Value> = vec![Value::Null, Value::text(usual)];
+        texts.extend(self.loose.iter().filter(|value| value.as_text().is_some()).cloned());
+        self.kept(texts)
+    }
+
+    /// The values that a field may have, except those of references. Never empty.
+    pub(super) fn domain(&mut self, collection: CollectionId, slot: Slot) -> Arc<[Value]> {
+        let place = (collection, slot);
+        if let Some(known) = self.domains.get(&place) {
+            return known.clone();
+        }
+        let field = self.schema.get(collection).and_then(|c| c.get(slot));
+        let values: Vec<Value> = field.map_or_else(Vec::new, |field| self.values(place, field));
+        if values.len() > VALUES_MAX {
+            self.complete = false;
+        }
+        let mut values: Vec<Value> = values.into_iter().take(VALUES_MAX).collect();
+        if field.is_some_and(|field| field.optional) || values.is_empty() {
+            values.push(Value::Null);
+        }
+        let values: Arc<[Value]> = values.into();
+        self.domains.insert(place, values.clone());
+        values
+    }
+
+    fn values(&self, place: (CollectionId, Slot), field: &Field) -> Vec<Value> {
+        let direct = self.compared.get(&place).cloned().unwrap_or_default();
+        let values = self.of_kind(&field.kind, &direct);
+        let mut fitting =
+            self.kept(values.iter().filter(|value| fits(&field.kind, value)).cloned().collect());
+        if fitting.is_empty() {
+            fitting.extend(values.into_iter().next());
+        }
+        fitting
+    }
+
+    fn kept(&self, values: Vec<Value>) -> Vec<Value> {
+        let mut kept: Vec<Value> = Vec::new();
+        for value in values {
+            if !kept.contains(&value) {
+                kept.push(value);
+            }
+        }
+        kept
+    }
+
+    fn of_kind(&self, kind: &FieldType, direct: &[Value]) -> Vec<Value> {
+        let constants = || direct.iter().chain(&self.loose);
+        match kind {
+            FieldType::Bool => vec![Value::Bool(false), Value::Bool(true)],
+            FieldType::Enum { values } => {
+                let named = direct.iter().filter(|value| value.as_text().is_some()).cloned();
+                named.chain(values.iter().map(Value::text)).collect()
+            }
+            FieldType::Int { min, max } => {
+                let ints = constants().filter_map(Value::as_int);
+                let mut all: Vec<i64> =
+                    ints.flat_map(|n| [n, n.saturating_add(1), n.saturating_sub(1)]).collect();
+                all.extend([0, 1]);
+                all.extend(min.iter().chain(max));
+                all.into_iter().map(Value::Int).collect()
+            }
+            FieldType::Float { min, max } => {
+                let number = |value: &Value| match value {
+                    Value::Float(number) => Some(*number),
+                    _ => None,
+                };
+                let mut all: Vec<f64> =
+                    constants().filter_map(number).flat_map(|n| [n, n + 0.5, n - 0.5]).collect();
+                all.extend([0.0, 1.0]);
+                all.extend(min.iter().chain(max));
+                all.into_iter().map(Value::Float).collect()
+            }
+            FieldType::Datetime => self.times(direct),
+            FieldType::List { of, .. } => {
+                let elements =
+                    self.kept(self.of_kind(of, direct).into_iter().filter(|v| fits(of, v)).collect());
+                let mut lists = vec![Value::List(Arc::from([]))];
+                lists.extend(elements.iter().take(4).map(|one| Value::List(Arc::from([one.clone()]))));
+                lists.push(Value::List(elements.into_iter().take(4).collect()));
+                lists
+            }
+            FieldType::Json(_) => self.documents(direct),
+            FieldType::Email => self.texts_for(direct, &["ann@example.test", "bob@example.test"]),
+            FieldType::Url => self.texts_for(direct, &["https://example.test/", "https://example.test/x"]),
+            _ => self.texts_for(direct, &["x", "y"]),
+        }
+    }
+
+    fn texts_for(&self, direct: &[Value], usual: &[&str]) -> Vec<Value> {
+        let mut all: Vec<Value> = direct.iter().filter(|value| value.as_text().is_some()).cloned().collect();
+        for text in self.loose.iter().filter_map(Value::as_text) {
+            // At the beginning, at the end and in the middle of something.
+            all.extend([text.to_owned(), format!("{text}x"), format!("x{text}")].map(Value::text));
+        }
+        all.extend(usual.iter().map(Value::text));
+        if self.sizes {
+            let sizes = self.loose.iter().chain(direct).filter_map(Value::as_int);
+            let near = sizes.flat_map(|n| [n - 1, n, n + 1]).filter_map(|n| usize::try_from(n).ok());
+            all.extend(near.filter(|n| *n <= 5_000).map(|n| Value::text("x".repeat(n))));
+        }
+        all
+    }
+
+    fn times(&self, direct: &[Value]) -> Vec<Value> {
+        let mut marks = vec![NOW];
+        for value in direct.iter().chain(&self.loose) {
+            match value {
+                Value::Datetime(at) => marks.push(*at),
+                Value::Duration(span) => marks.extend([NOW - span, NOW + span]),
+                _ => {}
+            }
+        }
+        marks.into_iter().flat_map(|at| [at - MS, at, at + MS]).map(Value::Datetime).collect()
+    }
+
+    /// Documents in which every place that rules read has the same of its candidates.
+    fn documents(&self, direct: &[Value]) -> Vec<Value> {
+        let mut documents = vec![serde_json::json!({})];
+        for turn in 0..4 {
+            let mut document = serde_json::json!({});
+            for (func, pointer) in &self.pointers {
+                let candidates = self.members(*func, direct);
+                let Some(value) = candidates.get(turn % candidates.len().max(1)) else { continue };
+                put(&mut document, pointer, value.clone());
+            }
+            documents.push(document);
+        }
+        documents.into_iter().map(|document| Value::Json(Arc::new(document))).collect()
+    }
+
+    fn members(&self, func: Func, direct: &[Value]) -> Vec<serde_json::Value> {
+        let constants = || direct.iter().chain(&self.loose);
+        match func {
+            Func::JsonBool => vec![true.into(), false.into()],
+            Func::JsonInt => {
+                let ints = constants().filter_map(Value::as_int).flat_map(|n| [n, n + 1, n - 1]);
+                ints.chain([0]).map(Into::into).collect()
+            }
+            _ => constants().filter_map(Value::as_text).chain(["x"]).map(Into::into).collect(),
+        }
+    }
+}
+
+fn put(document: &mut serde_json::Value, pointer: &str, value: serde_json::Value) {
+    let mut place = document;
+    for name in pointer.split('/').skip(1) {
+        let Some(members) = place.as_object_mut() else { return };
+        place = members.entry(name).or_insert_with(|| serde_json::json!({}));
+    }
+    *place = value;
+}
+
+/// Whether a record may hold the value.
+fn fits(kind: &FieldType, value: &Value) -> bool {
+    match (kind, value) {
+        (FieldType::Text { min, max, pattern }, Value::Text(text)) => {
+            let chars = text.chars().count();
+            min.is_none_or(|min| chars >= min as usize)
+                && max.is_none_or(|max| chars <= max as usize)
+                && pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+        }
+        (FieldType::Int { min, max }, Value::Int(number)) => {
+            min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max)
+        }
+        (FieldType::Float { min, max }, Value::Float(number)) => {
+            min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max)
+        }
+        (FieldType::Json(field), Value::Json(document)) => field.validator.is_valid(document),
+        _ => true,
+    }
+}
+
+struct Reading<'v, 's> {
+    all: &'v mut Vocabulary<'s>,
+    own: CollectionId,
+    vars: Vec<(VarId, CollectionId)>,
+    /// Lookups and references, each different one.
+    asked: HashMap<CollectionId, Vec<Expr>>,
+}
+
+impl Reading<'_, '_> {
+    fn read(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Compare(_, a, b) => self.meet(a, b),
+            Expr::In(a, list) => match &**list {
+                Expr::ListOf(items) => items.iter().for_each(|item| self.meet(a, item)),
+                Expr::Literal(Value::List(items)) => {
+                    items.iter().for_each(|item| self.constant(item, Some(a)))
+                }
+                Expr::Auth(AuthFact::Roles) => {
+                    if let Expr::Literal(role) = &**a {
+                        self.role(role);
+                    }
+                }
+                list => self.meet(a, list),
+            },
+            Expr::Literal(value) => self.constant(value, None),
+            Expr::Call(Func::Default, args) => {
+                if let [value, other] = args.as_slice() {
+                    self.meet(value, other);
+                }
+            }
+            Expr::Call(func @ (Func::JsonText | Func::JsonInt | Func::JsonBool), args) => {
+                if let [document, Expr::Literal(Value::Text(pointer))] = args.as_slice() {
+                    self.all.pointers.push((*func, pointer.to_string()));
+                    self.read(document);
+                    return;
+                }
+            }
+            Expr::Call(Func::Size, _) => self.all.sizes = true,
+            // Values at which these change their minds are not among the candidates for certain.
+            Expr::Call(
+                Func::Length | Func::Add | Func::Sub | Func::Mul | Func::Div | Func::Mod | Func::Neg,
+                _,
+            )
+            | Expr::Matches(..) => self.all.complete = false,
+            Expr::Path { collection, id, .. } => {
+                add(self.asked.entry(*collection).or_default(), Expr::clone(id))
+            }
+            Expr::Lookup(lookup) => {
+                add(self.asked.entry(lookup.collection).or_default(), expr.clone());
+                self.all.complete &= lookup.kind == LookupKind::Exists;
+                self.vars.push((lookup.var, lookup.collection));
+                self.read(&lookup.body);
+                self.vars.pop();
+                return;
+            }
+            _ => {}
+        }
+        let compared = matches!(expr, Expr::Compare(..) | Expr::In(..) | Expr::Call(Func::Default, _));
+        expr.each_child(&mut |child| {
+            // A constant beside a field was counted with the field.
+            if !(compared && child.literal().is_some()) {
+                self.read(child);
+            }
+        });
+    }
+
+    /// A constant on one side counts for the field on the other.
+    fn meet(&mut self, a: &Expr, b: &Expr) {
+        for (one, other) in [(a, b), (b, a)] {
+            if let Expr::Literal(value) = one {
+                self.constant(value, Some(other));
+            }
+        }
+    }
+
+    fn constant(&mut self, value: &Value, beside: Option<&Expr>) {
+        if let Value::List(items) = value {
+            return items.iter().for_each(|item| self.constant(item, beside));
+        }
+        if value.is_null() {
+            return;
+        }
+        let place = beside.and_then(|expr| self.place(expr));
+        let Some((collection, slot)) = place else {
+            return add(&mut self.all.loose, value.clone());
+        };
+        let kind = self.all.schema.get(collection).and_then(|c| c.get(slot)).map(|field| &field.kind);
+        let target = match kind {
+            Some(FieldType::Id) => Some(collection),
+            Some(FieldType::Ref { to, .. }) => Some(*to),
+            _ => None,
+        };
+        match (target, value) {
+            (Some(target), Value::Text(id)) => add(self.all.named.entry(target).or_default(), id.clone()),
+            _ => add(self.all.compared.entry((collection, slot)).or_default(), value.clone()),
+        }
+    }
+
+    fn role(&mut self, role: &Value) {
+        add(&mut self.all.roles, role.clone());
+    }
+
+    /// The field that an expression reads.
+    fn place(&self, expr: &Expr) -> Option<(CollectionId, Slot)> {
+        match expr {
+            Expr::Row(slot) | Expr::Next(slot) => Some((self.own, *slot)),
+            Expr::Var(var, slot) => {
+                let (_, of) = self.vars.iter().rev().find(|(known, _)| known == var)?;
+                Some((*of, *slot))
+            }
+            Expr::Path { collection, slot, .. } => Some((*collection, *slot)),
+            Expr::Auth(AuthFact::Id) => Some((self.all.schema.users()?.id, Slot::ID)),
+            Expr::Call(Func::JsonText | Func::JsonInt | Func::JsonBool, args) => self.place(args.first()?),
+            _ => None,
+        }
+    }
+}
+
+fn add<T: PartialEq>(known: &mut Vec<T>, value: T) {
+    if !known.contains(&value) {
+        known.push(value);
+    }
+}
