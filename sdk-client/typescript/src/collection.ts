@@ -64,6 +64,14 @@ export class Collection<Types extends CollectionTypes> {
     return page.items[0] ?? null;
   }
 
+  /** One page of the records that hold the words, the best matches first. Throws `search_invalid` for no words at all. */
+  search<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
+    words: string,
+    query: Omit<ListQuery<Types["record"], Field>, "q"> = {},
+  ): Promise<Page<Shown<Types["record"], Field>>> {
+    return this.list<Field>({ ...query, q: words });
+  }
+
   /** Throws `record_not_found`, also when the record exists but is not for you to see. */
   get<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
     id: string,
@@ -140,6 +148,8 @@ function listParams<Rec>(query: ListQuery<Rec, FieldName<Rec>>): Query {
   return {
     filter,
     p: params && Object.keys(params).length > 0 ? JSON.stringify(params) : undefined,
+    // An empty search is an error, not a list of everything: an empty parameter would not be sent.
+    q: query.q === "" ? " " : query.q,
     sort: commaList(query.sort),
     limit: query.limit,
     cursor: query.cursor,

@@ -7,6 +7,7 @@
 const SERVER_CODES = {
   bad_request: false,
   filter_invalid: false,
+  search_invalid: false,
   sort_invalid: false,
   cursor_invalid: false,
   expand_invalid: false,

@@ -97,6 +97,11 @@ export interface ShowOptions<Field extends string = string> extends CallOptions 
 }
 
 export interface ListQuery<Rec, Field extends string = FieldName<Rec>> extends Selection<Rec>, ShowOptions<Field> {
+  /**
+   * Words that a record must hold, as people type them: `red lamp`, `"red lamp"`, `lam*`, `-oak`. Only for collections
+   * with a `search` index. The best matches come first unless `sort` says otherwise.
+   */
+  q?: string | undefined;
   /** `next_cursor` of the page before. */
   cursor?: string | null | undefined;
   /** `"exact"` to count what matches; the server stops counting at 10,000. */

@@ -62,6 +62,16 @@ test("a list asks with everything the query says", async () => {
   assert.equal(asked?.headers.authorization, undefined);
 });
 
+test("a search asks for its words, and for none it does not ask for everything", async () => {
+  answers({ status: 200, body: { items: [record], next_cursor: null } });
+  const messages = client().collection("messages");
+  const page = await messages.search('"red lamp" -oak', { limit: 3 });
+  assert.deepEqual(page.items, [record]);
+  assert.deepEqual(server.asked[0]?.query, { q: '"red lamp" -oak', limit: "3" });
+  await messages.search("");
+  assert.deepEqual(server.asked[1]?.query, { q: " " });
+});
+
 test("a filter can be text with parameters, or nothing", async () => {
   answers({ status: 200, body: { items: [], next_cursor: null } });
   const messages = client().collection("messages");

@@ -21,6 +21,7 @@ mod nearest;
 mod normalise;
 pub mod outline;
 mod parser;
+pub mod search;
 mod semantics;
 pub mod sexpr;
 pub mod standalone;

@@ -4,7 +4,10 @@
 
 mod widen;
 
-use crate::{Collection, CollectionId, Default_, Field, FieldType, Index, Kind, OnDelete, Schema, Slot};
+use crate::{
+    Collection, CollectionId, Default_, Field, FieldType, Index, Kind, Language, OnDelete, Schema, Search,
+    Slot,
+};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -30,12 +33,26 @@ fn collection(schema: &Schema, collection: &Collection) -> Value {
     let mut indexes: Vec<Vec<String>> =
         collection.indexes.iter().map(|index| index_columns(collection, index)).collect();
     indexes.sort();
-    json!({
+    let mut shape = json!({
         "kind": if collection.kind == Kind::Auth { "auth" } else { "data" },
         "fields": object(fields),
         "unique": unique,
         "indexes": indexes,
-    })
+    });
+    if let (Some(search), Some(shape)) = (&collection.search, shape.as_object_mut()) {
+        shape.insert("search".into(), self::search(collection, search));
+    }
+    shape
+}
+
+/// What the index holds. Weights are not in it: they only count when a search is asked.
+fn search(collection: &Collection, search: &Search) -> Value {
+    let names = search.fields.iter().filter_map(|field| Some(collection.get(field.slot)?.name.as_str()));
+    let language = match search.language {
+        Language::Simple => "simple",
+        Language::English => "english",
+    };
+    json!({"fields": names.collect::<Vec<_>>(), "language": language})
 }
 
 fn index_columns(collection: &Collection, index: &Index) -> Vec<String> {
@@ -97,6 +114,10 @@ pub enum Step {
     AddIndex(CollectionId, Index),
     /// Drop a non-unique index that is no longer declared.
     DropIndex(CollectionId, String),
+    /// Make the full-text index and fill it from the records.
+    AddSearch(CollectionId),
+    /// Drop the full-text index; another may be added after it.
+    DropSearch(CollectionId),
 }
 
 /// A change that is not safe to apply on start.
@@ -176,6 +197,7 @@ impl Change {
         }
         self.unique(collection, before, now);
         self.indexes(collection, before);
+        self.search(collection, before, now);
     }
 
     fn new_field(&mut self, collection: &Collection, slot: Slot, field: &Field) {
@@ -214,6 +236,22 @@ impl Change {
             if !before.contains(columns) {
                 self.indexes.push(Step::AddIndex(collection.id, index.clone()));
             }
+        }
+    }
+}
+
+/// What became of a full-text index.
+impl Change {
+    fn search(&mut self, collection: &Collection, before: &Value, now: &Value) {
+        let (before, now) = (before.get("search"), now.get("search"));
+        if before == now {
+            return;
+        }
+        if before.is_some() {
+            self.drops.push(Step::DropSearch(collection.id));
+        }
+        if now.is_some() {
+            self.indexes.push(Step::AddSearch(collection.id));
         }
     }
 }

@@ -19,8 +19,8 @@ pub use claims::{Allow, AllowedAt, Invariant, Operation, Who};
 pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
 pub use load::{Document, Rejected, load};
 pub use model::{
-    AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, OnDelete,
-    RuleSlot, RuleText, Schema, Slot,
+    AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, Language,
+    OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, Slot,
 };
 pub use slots::SlotSet;
 pub use value::Value;

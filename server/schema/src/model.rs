@@ -132,6 +132,8 @@ pub struct Collection {
     pub unique: Vec<Vec<Slot>>,
     /// Declared indexes.
     pub indexes: Vec<Index>,
+    /// Declared full-text index.
+    pub search: Option<Search>,
     /// Rules as text. A slot that is not here is closed (`list` falls back to `read`).
     pub rules: HashMap<RuleSlot, RuleText>,
     /// Where its name stands.
@@ -163,6 +165,34 @@ impl Collection {
 pub struct Index {
     /// Fields in order; `true` for descending.
     pub fields: Vec<(Slot, bool)>,
+}
+
+/// A declared full-text index: which fields `q` looks into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// Text fields in order, each once.
+    pub fields: Vec<SearchField>,
+    /// How words are compared.
+    pub language: Language,
+}
+
+/// A field of a full-text index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchField {
+    /// Which.
+    pub slot: Slot,
+    /// What a word found in it counts, 1..=100. The letters A to D are 10, 4, 2 and 1.
+    pub weight: u32,
+}
+
+/// How words of a full-text index are compared, besides case and diacritics, which never count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// As they are written.
+    #[default]
+    Simple,
+    /// By their English stem: `running` finds `runs`.
+    English,
 }
 
 /// A typed part of a record.

@@ -193,3 +193,44 @@ fn every_refusal_says_what_to_do() {
     let refused = refused.unwrap_err();
     assert!(refused.iter().all(|r| r.help.ends_with("or begin with an empty data folder")), "{refused:?}");
 }
+
+#[test]
+fn a_full_text_index_is_added_rebuilt_and_dropped_and_its_weights_need_no_step() {
+    let with = |search: &str| {
+        let line = format!("search: {search}\n    indexes: [[author, -created_at]]");
+        changed("indexes: [[author, -created_at]]", &line)
+    };
+    let between = |before: &Schema, after: &Schema| steps(Some(&canonical(before)), after).unwrap();
+    let (plain, one) = (read(BASE), with("{fields: [title]}"));
+    let posts = one.collection("posts").unwrap().id;
+    assert_eq!(outcome(&one).unwrap(), [Step::AddSearch(posts)]);
+    assert_eq!(between(&one, &plain), [Step::DropSearch(posts)]);
+    for other in ["{fields: [title, note]}", "{fields: [title], language: english}"] {
+        assert_eq!(between(&one, &with(other)), [Step::DropSearch(posts), Step::AddSearch(posts)], "{other}");
+    }
+    for same in ["{fields: [title], language: simple}", "{fields: [title], weights: {title: A}}"] {
+        assert_eq!(between(&one, &with(same)), [], "{same}");
+    }
+    // A new field that is searched is there before the index is filled.
+    let grown =
+        BASE.replace("      note:", "      more: {type: text, optional: true, search: C}\n      note:");
+    let grown = read(&grown);
+    let (slot, _) = grown.collection("posts").unwrap().field("more").unwrap();
+    assert_eq!(outcome(&grown).unwrap(), [Step::AddField(posts, slot), Step::AddSearch(posts)]);
+}
+
+#[test]
+fn the_short_form_of_a_search_says_the_same_as_the_long_one() {
+    let app = |title: &str, body: &str, search: &str| {
+        let fields = format!("title: {{type: text{title}}}\n      body: {{type: text{body}}}");
+        read(&format!("collections:\n  posts:\n    fields:\n      {fields}\n{search}")).collections[0]
+            .search
+            .clone()
+    };
+    let long = app("", "", "    search: {fields: [title, body], weights: {title: A, body: 4}}");
+    assert_eq!(app(", search: A", ", search: B", ""), long);
+    assert_eq!(long.unwrap().fields.iter().map(|field| field.weight).collect::<Vec<_>>(), [10, 4]);
+    let one = app(", search: true", ", search: false", "").unwrap();
+    assert_eq!((one.fields.len(), one.fields[0].weight), (1, 1));
+    assert_eq!(app("", "", ""), None);
+}

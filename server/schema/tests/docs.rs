@@ -7,10 +7,13 @@ use stead_schema::{SourceFile, load};
 
 const PAGE: &str = include_str!("../../../docs/src/reference/schema-files.md");
 
+const SEARCH: &str = include_str!("../../../docs/src/reference/full-text-search.md");
+
 #[test]
 fn every_example_of_the_reference_loads() {
-    let examples: Vec<&str> =
-        PAGE.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let blocks =
+        |page: &'static str| page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let examples: Vec<&str> = blocks(PAGE).chain(blocks(SEARCH)).collect();
     assert!(examples.len() >= 4, "{}", examples.len());
     for text in examples {
         let file = SourceFile { path: "schema/app.yaml".into(), text: text.into() };

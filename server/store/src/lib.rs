@@ -17,7 +17,7 @@ mod tx;
 pub use db::{Config, Store, Synchronous};
 pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
-pub use query::{Dialect, Page, Select, Shown, explain_list, explain_sql};
+pub use query::{Dialect, Page, Select, Shown, Words, explain_list, explain_sql};
 pub use reader::Reader;
 pub use sql::{Row, Sql};
 pub use tx::Tx;

@@ -43,17 +43,12 @@ impl Reader<'_> {
         self.session.select(select)
     }
 
-    /// How many records make all predicates true, at most `cap`.
+    /// How many records a [`Select`] names, whatever its page, at most `cap`.
     ///
     /// # Errors
     /// As [`Reader::select`].
-    pub async fn count(
-        &mut self,
-        collection: &Collection,
-        predicates: &[&Expr],
-        cap: u64,
-    ) -> Result<u64, Error> {
-        self.session.count(collection, predicates, cap)
+    pub async fn count(&mut self, select: &Select<'_>, cap: u64) -> Result<u64, Error> {
+        self.session.count(select, cap)
     }
 
     /// Whether a lowered expression that names no row is true; with `id`, whether it is true for that record.

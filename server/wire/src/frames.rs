@@ -54,6 +54,9 @@ pub struct Subscribe {
     /// The filter's parameters.
     #[serde(default)]
     pub p: Map<String, Value>,
+    /// Refused: a subscription cannot search. Kept so that it is not passed over in silence.
+    #[serde(default)]
+    pub q: Option<serde::de::IgnoredAny>,
     /// Order of the snapshot.
     #[serde(default)]
     pub sort: Option<String>,

@@ -43,6 +43,7 @@ macro_rules! codes {
 codes! {
     BadRequest = "bad_request", 400, false, "The request could not be understood.";
     FilterInvalid = "filter_invalid", 400, false, "The filter is not valid.";
+    SearchInvalid = "search_invalid", 400, false, "The search is not valid.";
     SortInvalid = "sort_invalid", 400, false, "The sort is not valid.";
     CursorInvalid = "cursor_invalid", 400, false, "The cursor is not valid for this query.";
     ExpandInvalid = "expand_invalid", 400, false, "The expand is not valid.";

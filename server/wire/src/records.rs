@@ -11,6 +11,8 @@ pub struct ListParams {
     pub filter: Option<String>,
     /// The filter's parameters: a JSON object as text.
     pub p: Option<String>,
+    /// Words that a record must hold in the fields of its collection's search index.
+    pub q: Option<String>,
     /// `-created_at,title`: fields, `-` for descending.
     pub sort: Option<String>,
     /// Records per page, 1..=500, default 30.

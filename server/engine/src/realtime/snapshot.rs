@@ -39,6 +39,7 @@ pub(super) async fn read(project: &Project, view: &View, order: &Order) -> Resul
         sort: &order.sort,
         after: None,
         limit: order.limit.unwrap_or(SNAPSHOT_RECORDS_MAX + 1),
+        words: None,
     };
     let (schema, at, page): (Arc<Schema>, u64, Page) = project
         .store()

@@ -88,7 +88,7 @@ impl Source for StoreSource {
         limit: u32,
     ) -> Result<(u64, Vec<Shown>), Error> {
         let by_id = [SortKey { slot: Slot::ID, descending: false }];
-        let select = Select { collection, predicates, masks, sort: &by_id, after: None, limit };
+        let select = Select { collection, predicates, masks, sort: &by_id, after: None, limit, words: None };
         self.runtime.block_on(self.store.snapshot::<_, Error, _>(async |reader| {
             let head = reader.head().await?;
             Ok((head, reader.select(&select).await?))

@@ -65,6 +65,11 @@ impl View {
             let detail = format!("`limit` must be 1 to {PAGE_RECORDS_MAX}.");
             return Err(Error::with(Code::BadRequest, detail));
         }
+        if ask.q.is_some() {
+            let detail = "A subscription cannot search: there is no parameter `q` here.";
+            let error = Error::with(Code::BadRequest, detail);
+            return Err(error.hint("Search with a list, and subscribe to the records by a filter."));
+        }
         let values = || serde_json::to_string(&ask.p).map_err(Error::internal);
         let params = ListParams {
             filter: ask.filter.clone(),

@@ -8,39 +8,59 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value as Json;
 use stead_rules::SortKey;
 use stead_schema::{Collection, FieldType, Value};
+use stead_store::Shown;
 use stead_wire::Code;
 
-/// The cursor after `row`.
-pub(super) fn encode(collection: &Collection, sort: &[SortKey], row: &[Value]) -> String {
-    let keys = sort.iter().map(|key| row.get(key.slot.index()).map_or(Json::Null, to_json));
-    let parts: Vec<Json> = std::iter::once(Json::from(name(collection, sort))).chain(keys).collect();
+/// In which order a list goes.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a> {
+    /// Whose records.
+    pub(super) collection: &'a Collection,
+    /// The keys.
+    pub(super) sort: &'a [SortKey],
+    /// Whether the rank of a search goes before the keys.
+    pub(super) best_first: bool,
+}
+
+/// The cursor after a record.
+pub(super) fn encode(order: Order<'_>, last: &Shown) -> String {
+    let rank = order.best_first.then(|| Json::from(last.rank));
+    let keys = order.sort.iter().map(|key| last.row.get(key.slot.index()).map_or(Json::Null, to_json));
+    let parts: Vec<Json> = std::iter::once(Json::from(name(order))).chain(rank).chain(keys).collect();
     BASE64_URL_SAFE_NO_PAD.encode(Json::from(parts).to_string())
 }
 
-/// The sort keys a cursor holds.
-pub(super) fn decode(collection: &Collection, sort: &[SortKey], cursor: &str) -> Result<Vec<Value>, Error> {
-    read(collection, sort, cursor).ok_or_else(|| {
+/// The sort keys a cursor holds, after the rank where there is one.
+pub(super) fn decode(order: Order<'_>, cursor: &str) -> Result<Vec<Value>, Error> {
+    read(order, cursor).ok_or_else(|| {
         Error::new(Code::CursorInvalid).hint("Send `next_cursor` back as it came, with the same `sort`.")
     })
 }
 
-fn read(collection: &Collection, sort: &[SortKey], cursor: &str) -> Option<Vec<Value>> {
+fn read(order: Order<'_>, cursor: &str) -> Option<Vec<Value>> {
+    let Order { collection, sort, best_first } = order;
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let parts: Vec<Json> = serde_json::from_slice(&bytes).ok()?;
     let (made_for, keys) = parts.split_first()?;
-    if made_for.as_str()? != name(collection, sort) || keys.len() != sort.len() {
+    let (rank, keys) = keys.split_at_checked(usize::from(best_first))?;
+    if made_for.as_str()? != name(order) || keys.len() != sort.len() {
         return None;
     }
-    sort.iter().zip(keys).map(|(key, json)| from_json(&collection.get(key.slot)?.kind, json)).collect()
+    let rank = rank.iter().map(|json| json.as_i64().map(Value::Int));
+    rank.chain(sort.iter().zip(keys).map(|(key, json)| from_json(&collection.get(key.slot)?.kind, json)))
+        .collect()
 }
 
 /// What a cursor was made for, in names that survive a change of the schema.
-fn name(collection: &Collection, sort: &[SortKey]) -> String {
-    let keys = sort.iter().filter_map(|key| {
+fn name(order: Order<'_>) -> String {
+    let keys = order.sort.iter().filter_map(|key| {
         let sign = if key.descending { "-" } else { "+" };
-        Some(format!("{sign}{}", collection.get(key.slot)?.name))
+        Some(format!("{sign}{}", order.collection.get(key.slot)?.name))
     });
-    std::iter::once(collection.name.clone()).chain(keys).collect::<Vec<_>>().join(" ")
+    // No field is called so.
+    let rank = order.best_first.then(|| "*".to_owned());
+    let whose = std::iter::once(order.collection.name.clone());
+    whose.chain(rank).chain(keys).collect::<Vec<_>>().join(" ")
 }
 
 /// Floats travel as their bits and instants as microseconds: a key that comes back rounded would skip or repeat records.

@@ -65,6 +65,7 @@ async fn fetch(
         sort: &[SortKey { slot: Slot::ID, descending: false }],
         after: None,
         limit: u32::try_from(ids.len()).unwrap_or(u32::MAX),
+        words: None,
     };
     let page = reader.select(&select).await?;
     let by_id = |shown: Shown| match shown.row.first() {

@@ -33,6 +33,7 @@ pub(super) async fn get(cx: &Ctx, name: &str, id: &str, params: &ShowParams) -> 
         sort: &[SortKey { slot: Slot::ID, descending: false }],
         after: None,
         limit: 1,
+        words: None,
     };
     let read = async |reader: &mut Reader<'_>| {
         let page = reader.select(&select).await?;

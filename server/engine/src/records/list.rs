@@ -4,8 +4,10 @@
 
 use super::access::{self, FieldRights};
 use super::bounded::{pins, served_by_index};
+use super::cursor::{self, Order};
+use super::search::Search;
 use super::show::{self, Shape};
-use super::{cursor, expand};
+use super::{expand, search};
 use crate::limits::{COUNT_MAX, FILTER_BYTES_MAX, PAGE_BYTES_MAX, PAGE_RECORDS, PAGE_RECORDS_MAX};
 use crate::{Catalogue, Ctx, Error};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ struct Plan {
     masks: Vec<(Slot, Expr)>,
     shape: Shape,
     sort: Vec<SortKey>,
+    search: Option<Search>,
     after: Option<Vec<Value>>,
     limit: u32,
     count: bool,
@@ -37,7 +40,7 @@ pub(super) async fn list(cx: &Ctx, name: &str, params: &ListParams) -> Result<Ve
     let Some(conditions) = &plan.conditions else { return plan.encode(&Page::new(), Vec::new(), Some(0)) };
     let conditions: Vec<&Expr> = conditions.iter().collect();
     let store = cx.project.store();
-    if !plan.count && served_by_index(collection, &conditions, &plan.sort) {
+    if !plan.count && plan.search.is_none() && served_by_index(collection, &conditions, &plan.sort) {
         store.read(async |reader: &mut Reader<'_>| plan.run(reader).await).await
     } else {
         store.survey(async move |reader: &mut Reader<'_>| plan.run(reader).await).await
@@ -76,7 +79,12 @@ fn plan(cx: &Ctx, name: &str, params: &ListParams) -> Result<Plan, Error> {
     let catalogue = cx.project.catalogue();
     let (collection, rules) = catalogue.collection(name)?;
     let Question { rights, shape, sort, filter } = question(cx, &catalogue, name, params)?;
-    let after = params.cursor.as_deref().map(|text| cursor::decode(collection, &sort, text)).transpose()?;
+    let search = search::search(collection, rights.never, params)?;
+    let best_first = search.as_ref().is_some_and(|search| search.best_first);
+    // Of two that match as well, the newer one comes first.
+    let sort = if best_first { vec![SortKey { slot: Slot::ID, descending: true }] } else { sort };
+    let order = Order { collection, sort: &sort, best_first };
+    let after = params.cursor.as_deref().map(|text| cursor::decode(order, text)).transpose()?;
     let pinned = match &filter {
         Lowered::Ask(predicate) => pins(&predicate.expr),
         Lowered::Allow | Lowered::Deny => Vec::new(),
@@ -88,6 +96,7 @@ fn plan(cx: &Ctx, name: &str, params: &ListParams) -> Result<Plan, Error> {
         masks: rights.masks,
         shape,
         sort,
+        search,
         after,
         limit: limit(params)?,
         count: count(params)?,
@@ -176,6 +185,11 @@ impl Plan {
         found.ok_or_else(|| Error::internal("a planned collection is gone"))
     }
 
+    fn order<'a>(&'a self, collection: &'a Collection) -> Order<'a> {
+        let best_first = self.search.as_ref().is_some_and(|search| search.best_first);
+        Order { collection, sort: &self.sort, best_first }
+    }
+
     async fn run(&self, reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
         let collection = self.collection()?;
         let predicates: Vec<&Expr> = self.conditions.iter().flatten().collect();
@@ -187,12 +201,13 @@ impl Plan {
             after: self.after.as_deref(),
             // One more than asked tells whether there is a next page.
             limit: self.limit + 1,
+            words: self.search.as_ref().map(Search::words),
         };
         let page = reader.select(&select).await?;
         let shown = page.iter().take(self.limit as usize).collect();
         let grown = expand::grow(reader, &self.catalogue, &self.shape.branches, shown).await?;
         let total = match self.count {
-            true => Some(reader.count(collection, &predicates, COUNT_MAX + 1).await?),
+            true => Some(reader.count(&select, COUNT_MAX + 1).await?),
             false => None,
         };
         self.encode(&page, grown, total)
@@ -218,7 +233,7 @@ impl Plan {
         match answered.checked_sub(1).and_then(|last| page.get(last)).filter(|_| page.len() > answered) {
             Some(last) => {
                 out.push(b'"');
-                out.extend_from_slice(cursor::encode(collection, &self.sort, &last.row).as_bytes());
+                out.extend_from_slice(cursor::encode(self.order(collection), last).as_bytes());
                 out.push(b'"');
             }
             None => out.extend_from_slice(b"null"),

@@ -15,6 +15,7 @@ mod get;
 mod idempotency;
 pub(crate) mod list;
 mod refusal;
+mod search;
 pub(crate) mod show;
 mod sql;
 #[cfg(test)]
@@ -102,12 +103,13 @@ pub async fn get(cx: &Ctx, collection: &str, id: &str, params: &ShowParams) -> R
 
 /// A page of records: `{"items": […], "next_cursor": …, "total": …?}` as JSON bytes.
 ///
-/// Without `sort` the order is `id` ascending: ids made by the server grow with time, so that is the order of creation,
+/// With `q` and without `sort` the best matches come first, the newer of two equals before the older.
+/// Without either the order is `id` ascending: ids made by the server grow with time, so that is the order of creation,
 /// and the table can be walked in it without sorting. A page has fewer records than `limit` when they are large; only
 /// `next_cursor` tells whether there are more.
 ///
 /// # Errors
-/// `filter_invalid`, `sort_invalid`, `cursor_invalid`, `fields_invalid`, `expand_invalid`, store errors.
+/// `filter_invalid`, `search_invalid`, `sort_invalid`, `cursor_invalid`, `fields_invalid`, `expand_invalid`, store errors.
 pub async fn list(cx: &Ctx, collection: &str, params: &ListParams) -> Result<Vec<u8>, Error> {
     list::list(cx, collection, params).await
 }

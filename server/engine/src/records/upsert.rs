@@ -125,6 +125,7 @@ async fn stored(
         sort: &[SortKey { slot: Slot::ID, descending: false }],
         after: None,
         limit: 1,
+        words: None,
     };
     Ok(tx.select(&select).await?.into_iter().next().map(|shown| shown.row))
 }

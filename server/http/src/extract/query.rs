@@ -60,7 +60,7 @@ impl FromRequest for NoQuery {
     }
 }
 
-const LIST: [&str; 8] = ["filter", "p", "sort", "limit", "cursor", "fields", "expand", "count"];
+const LIST: [&str; 9] = ["filter", "p", "q", "sort", "limit", "cursor", "fields", "expand", "count"];
 const CREATE: [&str; 1] = ["on_conflict"];
 const SHOW: [&str; 2] = ["fields", "expand"];
 
@@ -70,6 +70,7 @@ fn list(query: &str) -> Result<ListParams, Failure> {
         match name.as_str() {
             "filter" => params.filter = Some(value),
             "p" => params.p = Some(parameters(value)?),
+            "q" => params.q = Some(value),
             "sort" => params.sort = Some(value),
             "limit" => params.limit = Some(limit(&value)?),
             "cursor" => params.cursor = Some(value),

@@ -142,6 +142,7 @@ fn parameters() -> Value {
         "filter": query("filter", text(), "An expression that a record must satisfy, such as `room == p.room`."),
         "p": {"name": "p", "in": "query", "required": false, "content": object, "description": "Parameters of the filter: a JSON object."},
         "sort": query("sort", text(), "`-created_at,title`: fields, `-` for descending."),
+        "q": query("q", json!({"type": "string", "minLength": 1, "maxLength": 200}), "Words that a record must hold: `red lamp`, `\"red lamp\"`, `lam*`, `-oak`."),
         "limit": query("limit", json!({"type": "integer", "minimum": 1, "maximum": 500, "default": 30}), "Records per page."),
         "cursor": query("cursor", text(), "`next_cursor` of the page before."),
         "fields": query("fields", text(), "`id,title`: fields to answer."),

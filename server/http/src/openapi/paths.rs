@@ -215,8 +215,9 @@ pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) 
     let [list, make, get, update, replace, delete] =
         texts.each_ref().map(|(id, summary)| Operation::new("records", id, summary));
     let changes = ["if_match", "idempotency_key"];
-    let list =
-        list.takes(&["filter", "p", "sort", "limit", "cursor", "fields", "expand", "count"]).answers(page);
+    let mut asked = vec!["filter", "p", "sort", "limit", "cursor", "fields", "expand", "count"];
+    asked.extend(collection.search.is_some().then_some("q"));
+    let list = list.takes(&asked).answers(page);
     let make = make
         .takes(&["on_conflict", "idempotency_key"])
         .trades(create, &one)

@@ -5,7 +5,7 @@
 use super::field::{self, Ground};
 use super::names::{self, Naming};
 use super::node::{Entry, Node};
-use super::{app, claims, columns, rules};
+use super::{app, claims, columns, rules, search};
 use crate::{
     Collection, CollectionId, Default_, Diagnostic, Field, FieldType, Function, Kind, RuleText, Schema, Slot,
     SlotSet, Sources, Span, Value, diff,
@@ -143,12 +143,14 @@ fn collection(
         fields,
         unique: Vec::new(),
         indexes: Vec::new(),
+        search: None,
         rules: rules::of_collection(entry.value.get("rules"), source, mistakes),
         span: entry.key_span,
         by_name,
     };
     built.unique = columns::unique(&built, &entry.value, mistakes);
     built.indexes = columns::indexes(&built, &entry.value, mistakes);
+    built.search = search::declared(&built, &entry.value, mistakes);
     built
 }
 

@@ -5,7 +5,7 @@
 use super::build::all_different;
 use super::names::closest;
 use super::node::Node;
-use crate::{Collection, Diagnostic, FieldType, Index, Kind, Slot};
+use crate::{Collection, Diagnostic, Field, FieldType, Index, Kind, Slot, Span};
 
 /// Sets of fields that are unique together, those of single fields included.
 pub(super) fn unique(
@@ -62,7 +62,7 @@ pub(super) fn indexes(
     indexes
 }
 
-fn repeated(set: &Node) -> Diagnostic {
+pub(super) fn repeated(set: &Node) -> Diagnostic {
     Diagnostic::new("E0362", set.span, "this is in the list already, or names a field twice")
         .help("take it out")
 }
@@ -74,23 +74,33 @@ fn column(
     item: &Node,
     mistakes: &mut Vec<Diagnostic>,
 ) -> Option<Slot> {
-    let Some((slot, field)) = collection.field(name) else {
-        // A field that was declared but could not be read has its own mistake.
-        if declared.get("fields").and_then(|fields| fields.entry(name)).is_none() {
-            let text = format!("collection `{}` has no field `{name}`", collection.name);
-            let meant = closest(name, collection.fields.iter().map(|f| f.name.as_str()));
-            let diagnostic = Diagnostic::new("E0355", item.span, text);
-            mistakes.push(match meant {
-                Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
-                None => diagnostic,
-            });
-        }
-        return None;
-    };
+    let (slot, field) = field(collection, declared, name, item.span, mistakes)?;
     if matches!(field.kind, FieldType::List { .. } | FieldType::Json(_)) {
         let text = format!("`{name}` is a list or a document, which cannot be indexed");
         mistakes.push(Diagnostic::new("E0357", item.span, text).help("choose a field with a single value"));
         return None;
     }
     Some(slot)
+}
+
+/// A field that must exist.
+pub(super) fn field<'c>(
+    collection: &'c Collection,
+    declared: &Node,
+    name: &str,
+    span: Span,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Option<(Slot, &'c Field)> {
+    let found = collection.field(name);
+    // A field that was declared but could not be read has its own mistake.
+    if found.is_none() && declared.get("fields").and_then(|fields| fields.entry(name)).is_none() {
+        let text = format!("collection `{}` has no field `{name}`", collection.name);
+        let meant = closest(name, collection.fields.iter().map(|f| f.name.as_str()));
+        let diagnostic = Diagnostic::new("E0355", span, text);
+        mistakes.push(match meant {
+            Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+            None => diagnostic,
+        });
+    }
+    found
 }

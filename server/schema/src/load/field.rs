@@ -298,7 +298,7 @@ fn scalar_named(name: &str) -> Option<FieldType> {
 }
 
 /// JSON Schema counts `1.0` as an integer, so it may come here as a float.
-fn whole(number: &Json) -> Option<i64> {
+pub(super) fn whole(number: &Json) -> Option<i64> {
     number.as_i64().or_else(|| value::whole(number.as_f64()?))
 }
 

@@ -14,6 +14,7 @@ mod node;
 mod rescue;
 mod rule_text;
 mod rules;
+mod search;
 pub(crate) mod structure;
 mod yaml;
 

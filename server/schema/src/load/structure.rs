@@ -51,7 +51,6 @@ const LATER: &[&str] = &[
     "request_params",
     "retention",
     "scale",
-    "search",
     "secret",
     "settings",
     "slug",

@@ -118,7 +118,7 @@ struct Case {
 const BY_ID: [SortKey; 1] = [SortKey { slot: Slot::ID, descending: false }];
 
 fn list<'a>(collection: &'a Collection, predicates: &'a [&'a Expr], masks: &'a [(Slot, Expr)]) -> Select<'a> {
-    Select { collection, predicates, masks, sort: &BY_ID, after: None, limit: 1000 }
+    Select { collection, predicates, masks, sort: &BY_ID, after: None, limit: 1000, words: None }
 }
 
 #[test]
@@ -135,7 +135,8 @@ fn memory_and_sqlite_name_the_same_records() {
             let found =
                 world.texts(&asked).unwrap_or_else(|e| panic!("{e}\n{}\n{}", case.source, asked.text));
             assert_eq!(found, expected, "{}\n{}\n{:?}", case.source, asked.text, asked.params);
-            let counted = count(Dialect::Sqlite, &world.schema, &case.collection, &[&case.expr], 1000);
+            let counted =
+                count(Dialect::Sqlite, &world.schema, &list(&case.collection, &[&case.expr], &[]), 1000);
             assert_eq!(world.number(&counted), Some(expected.len() as i64), "{}", case.source);
             one_by_one(&world, &case, &expected);
             masked(&mut world, &case, &expected);

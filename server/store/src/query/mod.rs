@@ -8,16 +8,21 @@ mod dialect;
 #[cfg(test)]
 mod differential;
 mod expression;
+#[cfg(test)]
+mod finding;
 mod functions;
 mod lookup;
 mod order;
+mod search;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use dialect::Dialect;
 
+pub(crate) use search::table as search_table;
 use std::sync::Arc;
+use stead_rules::search::Term;
 use stead_rules::{Expr, Lookup, SortKey};
 use stead_schema::{Collection, Schema, Slot, SlotSet, Value};
 use writer::{Plan, Writer};
@@ -38,6 +43,20 @@ pub struct Select<'a> {
     pub after: Option<&'a [Value]>,
     /// Most records.
     pub limit: u32,
+    /// Words that a record must hold.
+    pub words: Option<Words<'a>>,
+}
+
+/// Words that a record must hold in fields that this caller sees in it.
+#[derive(Clone, Copy)]
+pub struct Words<'a> {
+    /// At least one of them not excluded.
+    pub terms: &'a [Term],
+    /// Fields that this caller sees in no record: they are not looked into. Fields of `Select::masks` are looked into
+    /// where their mask is true.
+    pub never: SlotSet,
+    /// Whether the best matches come first: then their rank goes before the sort keys, in the order and in `after`.
+    pub best_first: bool,
 }
 
 /// A record and the fields of it that are hidden from this caller.
@@ -47,6 +66,8 @@ pub struct Shown {
     pub row: Arc<[Value]>,
     /// Fields whose mask was not true.
     pub hidden: SlotSet,
+    /// How well it matches, where the best come first; else 0. Hangs on what this caller sees of the record alone.
+    pub rank: i64,
 }
 
 /// Records in order.
@@ -62,7 +83,7 @@ pub(crate) struct Statement {
 }
 
 /// Columns: every field of the collection in slot order, then one truth value per mask in order of `select.masks`
-/// (true = the field may be seen).
+/// (true = the field may be seen), then the rank where the best come first.
 pub(crate) fn select(dialect: Dialect, schema: &Schema, select: &Select<'_>) -> Statement {
     let mut w = Writer::over(dialect, schema, select.collection, Plan::of(select.predicates));
     w.raw("SELECT ");
@@ -77,11 +98,15 @@ pub(crate) fn select(dialect: Dialect, schema: &Schema, select: &Select<'_>) -> 
         w.raw(dialect.truth(false));
         w.raw(")");
     }
+    search::rank_column(&mut w, select);
     w.from(select.collection);
-    w.filter(select.predicates);
+    filter(&mut w, select);
     if let Some(after) = select.after {
-        w.raw(if select.predicates.is_empty() { " WHERE " } else { " AND " });
-        order::after(&mut w, select, after);
+        w.raw(if select.predicates.is_empty() && select.words.is_none() { " WHERE " } else { " AND " });
+        match search::ranked(select) {
+            Some(words) => search::after(&mut w, select, words, after),
+            None => order::after(&mut w, select, after),
+        }
     }
     order::by(&mut w, select);
     w.raw(" LIMIT ");
@@ -89,18 +114,21 @@ pub(crate) fn select(dialect: Dialect, schema: &Schema, select: &Select<'_>) -> 
     w.finish()
 }
 
-/// One row, one integer: how many records make all predicates true, at most `cap`.
-pub(crate) fn count(
-    dialect: Dialect,
-    schema: &Schema,
-    collection: &Collection,
-    predicates: &[&Expr],
-    cap: u64,
-) -> Statement {
-    let mut w = Writer::over(dialect, schema, collection, Plan::of(predicates));
+/// Predicates and words.
+fn filter(w: &mut Writer<'_>, select: &Select<'_>) {
+    w.filter(select.predicates);
+    if let Some(words) = &select.words {
+        w.raw(if select.predicates.is_empty() { " WHERE " } else { " AND " });
+        search::condition(w, select, words);
+    }
+}
+
+/// One row, one integer: how many records the select names, whatever its page, at most `cap`.
+pub(crate) fn count(dialect: Dialect, schema: &Schema, select: &Select<'_>, cap: u64) -> Statement {
+    let mut w = Writer::over(dialect, schema, select.collection, Plan::of(select.predicates));
     w.raw("SELECT count(*) FROM (SELECT 1");
-    w.from(collection);
-    w.filter(predicates);
+    w.from(select.collection);
+    filter(&mut w, select);
     w.limit(cap);
     w.raw(") c");
     w.finish()

@@ -2,15 +2,16 @@
 //!
 //! Null is smaller than every value: first when ascending, last when descending.
 
-use super::Select;
 use super::writer::{Writer, is_nullable};
+use super::{Select, search};
 use stead_rules::SortKey;
 use stead_schema::{Slot, Value};
 
 /// `ORDER BY` the keys of the sort.
 pub(super) fn by(w: &mut Writer<'_>, select: &Select<'_>) {
+    let ranked = search::order(w, select);
     for (at, key) in select.sort.iter().enumerate() {
-        w.raw(if at == 0 { " ORDER BY " } else { ", " });
+        w.raw(if at == 0 && !ranked { " ORDER BY " } else { ", " });
         w.shown_column(key.slot, select.masks);
         w.raw(w.dialect.direction(key.descending, nullable(select, key.slot)));
     }

@@ -34,7 +34,20 @@ fn list_where(
         decided => return format!("{decided:?}"),
     };
     let collection = schema.collection(name).unwrap();
-    let statement = count(Dialect::Sqlite, schema, collection, &[&predicate], 10);
+    let statement = count(
+        Dialect::Sqlite,
+        schema,
+        &Select {
+            collection,
+            predicates: &[&predicate],
+            masks: &[],
+            sort: &[],
+            after: None,
+            limit: 1,
+            words: None,
+        },
+        10,
+    );
     prepare(schema, &statement.text);
     let shown =
         statement.text.split_once(" WHERE ").unwrap().1.rsplit_once(" LIMIT ").unwrap().0.replace('"', "");
@@ -137,6 +150,7 @@ fn the_text_depends_on_the_shape_alone() {
                 sort: &sort,
                 after: Some(&after),
                 limit,
+                words: None,
             },
         );
         prepare(&schema, &statement.text);
@@ -178,7 +192,15 @@ fn pages_follow_each_other_with_and_without_nulls() {
             let s = select(
                 Dialect::Sqlite,
                 &schema,
-                &Select { collection: members, predicates: &[], masks: &[], sort: &sort, after, limit },
+                &Select {
+                    collection: members,
+                    predicates: &[],
+                    masks: &[],
+                    sort: &sort,
+                    after,
+                    limit,
+                    words: None,
+                },
             );
             let mut prepared = connection.prepare(&s.text).unwrap();
             let params = s.params.iter().map(|p| match p {

@@ -3,6 +3,8 @@
 //! Tables are `STRICT` with real columns, so that a user can open the file with any SQLite tool. A collection `x` is
 //! table `x`; names that begin with `_` are the server's.
 
+mod search;
+
 use crate::sqlite::texts::quoted;
 use stead_schema::diff::{Step, index_name};
 use stead_schema::model::Default_;
@@ -12,7 +14,10 @@ use stead_schema::{Collection, CollectionId, Field, FieldType, Index, Schema, Sl
 pub(crate) fn step(schema: &Schema, step: &Step) -> Vec<String> {
     match step {
         Step::AddCollection(id) => on(schema, *id, |collection| {
-            std::iter::once(create_table(schema, collection)).chain(indexes(schema, collection)).collect()
+            std::iter::once(create_table(schema, collection))
+                .chain(indexes(schema, collection))
+                .chain(search::create(collection))
+                .collect()
         }),
         Step::AddField(id, slot) => on(schema, *id, |collection| {
             let Some(field) = collection.get(*slot) else { return Vec::new() };
@@ -29,6 +34,8 @@ pub(crate) fn step(schema: &Schema, step: &Step) -> Vec<String> {
                 .chain(indexes(schema, collection))
                 .collect()
         }),
+        Step::AddSearch(id) => on(schema, *id, |collection| search::create(collection).collect()),
+        Step::DropSearch(id) => on(schema, *id, |collection| search::drop(&collection.name)),
     }
 }
 

@@ -47,6 +47,7 @@ impl<'c> Session<'c> {
         let query = query::select(Dialect::Sqlite, self.schema(), select);
         let collection = select.collection;
         let masks_from = collection.fields.len();
+        let ranked = select.words.is_some_and(|words| words.best_first);
         let mut page = Page::new();
         statement::each(self.connection, &query.text, &query.params, |row| {
             let mut hidden = SlotSet::EMPTY;
@@ -57,19 +58,16 @@ impl<'c> Session<'c> {
                     hidden.insert(*slot);
                 }
             }
-            page.push(Shown { row: statement::record(collection, row, hidden)?, hidden });
+            let rank =
+                if ranked { row.get(masks_from + select.masks.len()).map_err(from_sqlite)? } else { 0 };
+            page.push(Shown { row: statement::record(collection, row, hidden)?, hidden, rank });
             Ok(())
         })?;
         Ok(page)
     }
 
-    pub(crate) fn count(
-        &self,
-        collection: &Collection,
-        predicates: &[&Expr],
-        cap: u64,
-    ) -> Result<u64, Error> {
-        let query = query::count(Dialect::Sqlite, self.schema(), collection, predicates, cap);
+    pub(crate) fn count(&self, select: &Select<'_>, cap: u64) -> Result<u64, Error> {
+        let query = query::count(Dialect::Sqlite, self.schema(), select, cap);
         self.number(&query)
     }
 

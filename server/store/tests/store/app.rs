@@ -62,6 +62,7 @@ pub(crate) fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec
         fields,
         unique: Vec::new(),
         indexes: Vec::new(),
+        search: None,
         rules: Default::default(),
         span: Span::default(),
         by_name: Default::default(),

@@ -7,5 +7,6 @@ mod log;
 mod measure;
 mod reads;
 mod schema;
+mod search;
 mod types;
 mod writes;

@@ -84,6 +84,7 @@ async fn selects(store: &Store, schema: &Arc<stead_schema::Schema>) -> f64 {
         sort: &NEWEST,
         after: None,
         limit: 30,
+        words: None,
     };
     let start = Instant::now();
     let count = 5_000u32;

@@ -121,6 +121,11 @@ async fn query_parameters_are_checked_one_by_one() {
         ("sort", "meta", "sort_invalid"),
         ("sort", "--id", "sort_invalid"),
         ("sort", "id; DROP TABLE things", "sort_invalid"),
+        ("q", "", "search_invalid"),
+        ("q", "\"!?\" -", "search_invalid"),
+        ("q", "-without", "search_invalid"),
+        ("q", "\0", "search_invalid"),
+        ("q", &long, "search_invalid"),
         ("limit", "0", "bad_request"),
         ("limit", "501", "bad_request"),
         ("limit", "-1", "bad_request"),
@@ -269,6 +274,7 @@ async fn a_socket_that_talks_nonsense_is_told_and_closed() {
         ("things", json!({ "filter": "titel == 1" }), "filter_invalid"),
         ("things", json!({ "sort": "nope" }), "sort_invalid"),
         ("things", json!({ "fields": "nope" }), "fields_invalid"),
+        ("things", json!({ "q": "lamp" }), "bad_request"),
         ("things", json!({ "limit": 0 }), "bad_request"),
     ] {
         let answer = socket.subscribe("x", collection, with).await;

@@ -65,21 +65,26 @@ async fn write(
             return;
         }
         let id = format!("c{cycle}-w{writer}-{n}");
-        let body = json!({ "id": id, "title": "t" }).to_string();
+        let body =
+            json!({ "id": id, "title": format!("lamp {n}"), "secret": format!("of {writer}") }).to_string();
         let Some(status) = client.try_post("/api/v1/collections/things/records", body).await else { return };
         assert_eq!(status, 201);
         acknowledged.lock().await.push(id);
     }
 }
 
-/// `PRAGMA integrity_check` by SQLite's own shell where there is one, else by Python's.
+/// `PRAGMA integrity_check` by Python's SQLite, and that the full-text index holds exactly what the records say.
 fn assert_sound(data: &std::path::Path) {
     let file = std::fs::read_dir(data)
         .unwrap()
         .map(|e| e.unwrap().path())
         .find(|p| p.extension().is_some_and(|e| e == "db"))
         .expect("a database file");
-    let script = "import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])";
+    let script = "
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute(\"INSERT INTO _things__search(_things__search, rank) VALUES('integrity-check', 1)\")
+print(db.execute('PRAGMA integrity_check').fetchone()[0])";
     let output = std::process::Command::new("python3").args(["-c", script]).arg(&file).output().unwrap();
     assert_eq!(
         String::from_utf8_lossy(&output.stdout).trim(),

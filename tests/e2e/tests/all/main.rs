@@ -7,5 +7,6 @@ mod crash;
 mod realtime;
 mod records;
 mod schema_files;
+mod search;
 mod serving;
 mod writes;

@@ -173,6 +173,7 @@ async fn a_wrong_request_is_answered_and_the_connection_lives_on() {
         (json!({ "collection": "messages", "filter": "body ==" }), "filter_invalid"),
         (json!({ "collection": "messages", "filter": "nope == 1" }), "filter_invalid"),
         (json!({ "collection": "messages", "sort": "nope" }), "sort_invalid"),
+        (json!({ "collection": "messages", "q": "words" }), "bad_request"),
         (json!({ "collection": "messages", "fields": "nope" }), "fields_invalid"),
         (json!({ "collection": "messages", "fields": "room.name" }), "fields_invalid"),
         (json!({ "collection": "messages", "limit": 501 }), "bad_request"),

@@ -25,6 +25,7 @@ collections:
     fields:
       name:   {type: text, max: 40}
       handle: {type: text, optional: true, unique: true, read: resource.id == auth.id}
+    search: {fields: [name, handle], weights: {handle: A}}
     rules:
       read:   authenticated
       update: resource.id == auth.id
@@ -38,6 +39,7 @@ collections:
       code:   {type: text, optional: true, unique: true, read: nobody}
       seal:   {type: text, optional: true, read: nobody, write: nobody}
       stamp:  {type: text, optional: true, read: nobody, write_once: true}
+    search: {fields: [seal]}
     rules:
       read:   resource.kind == "public" || is_member(resource)
       create: next.owner == auth.id
@@ -64,6 +66,7 @@ collections:
       author: {type: ref, to: users, on_delete: cascade, write_once: true}
       body:   {type: text, min: 1, max: 4000}
     indexes: [[room, -created_at]]
+    search: {fields: [body]}
     rules:
       read: resource.room.kind == "public" || is_member(resource.room)
       create: |

@@ -10,5 +10,6 @@ mod hidden;
 mod lists;
 mod operators;
 mod removals;
+mod search;
 mod upserts;
 mod writes;
