@@ -74,10 +74,15 @@ impl Outline {
     /// that one. `&&` and `||` that are a whole rule, function, condition or operand of `!` have no id of their own: their
     /// members take the place.
     pub fn numbered(&self) -> Vec<(String, &Clause)> {
-        let mut found = Vec::new();
-        number(&self.name, '#', members_of(std::slice::from_ref(&self.root)), &mut found);
-        found
+        numbered(&self.name, &self.root)
     }
+}
+
+/// The clauses of a rule or function of this name, with their ids.
+pub(crate) fn numbered<'c>(name: &str, root: &'c Clause) -> Vec<(String, &'c Clause)> {
+    let mut found = Vec::new();
+    number(name, '#', members_of(std::slice::from_ref(root)), &mut found);
+    found
 }
 
 impl Clause {

@@ -1,6 +1,7 @@
 //! Records in memory as a source of lookups, for rule tests and for comparing with databases.
 
 use crate::eval::{LookupFailed, Lookups, body_holds};
+use crate::explain::Records;
 use crate::ir::Lookup;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,5 +66,21 @@ impl Lookups for Tables {
 
     fn count(&mut self, lookup: &Lookup, limit: u64) -> Result<u64, LookupFailed> {
         (&*self).count(lookup, limit)
+    }
+}
+
+impl Records for Tables {
+    fn matching(&mut self, lookup: &Lookup, limit: u64) -> Result<Vec<Arc<[Value]>>, LookupFailed> {
+        let tables: &Tables = self;
+        let mut found = Vec::new();
+        for row in tables.of(lookup.collection) {
+            if body_holds(lookup, row, &mut &*tables)? {
+                found.push(Arc::clone(row));
+            }
+        }
+        let id = |row: &Arc<[Value]>| row.get(Slot::ID.index()).and_then(Value::as_text).map(str::to_owned);
+        found.sort_by_key(id);
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
     }
 }
