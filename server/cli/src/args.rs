@@ -106,12 +106,31 @@ pub(crate) struct Test {
     /// The app folder
     #[arg(default_value = ".")]
     pub(crate) app: PathBuf,
-    /// Print the results as JSON
+    /// Print the results as JSON; the same as --format json
     #[arg(long)]
     pub(crate) json: bool,
-    /// Fail when fewer per cent of the rules were touched
+    /// How to print the results
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: TestFormat,
+    /// Write the results to this file, and a summary to standard output
+    #[arg(short, long)]
+    pub(crate) output: Option<PathBuf>,
+    /// Say of each rule which of its conditions no case tried
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Fail when fewer per cent of the rules' conditions are covered
     #[arg(long, value_name = "PER_CENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) fail_under: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// A tracefile with the lines of the schema files
+    Lcov,
 }
 
 #[derive(Debug, Args)]

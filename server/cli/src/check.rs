@@ -11,8 +11,8 @@ pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
     let mistakes: Vec<Mistakes> = match folder.load()? {
         Err(mistakes) => vec![mistakes],
         Ok(app) => {
-            let tests = folder.tests()?.into_iter();
-            tests.filter_map(|file| rule_tests::mistakes(file, &app.schema)).collect()
+            let (tests, app) = (folder.tests()?.into_iter(), rule_tests::catalogue(app));
+            tests.filter_map(|file| rule_tests::mistakes(file, &app)).collect()
         }
     };
     let sound = mistakes.is_empty();

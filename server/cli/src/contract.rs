@@ -9,8 +9,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use stead_schema::export;
 
-/// The schema of `schema/*.yaml`.
-const APP_FILE: &str = "app-file.schema.json";
+/// The schemas of `schema/*.yaml` and `tests/*.test.yaml`.
+fn published() -> [(&'static str, &'static str); 2] {
+    [
+        ("app-file.schema.json", export::app_file_schema()),
+        ("test-file.schema.json", stead_engine::rule_tests::FILE_SCHEMA),
+    ]
+}
 
 /// Types of an app's records.
 pub(crate) fn types(args: &args::Types) -> anyhow::Result<ExitCode> {
@@ -33,13 +38,16 @@ pub(crate) fn contract(args: &args::Contract) -> anyhow::Result<ExitCode> {
             terminal::say(&serde_json::to_string_pretty(&document)?);
         }
         ContractKind::Schemas { out: Some(folder), .. } => {
-            let file = folder.join(APP_FILE);
-            fs::create_dir_all(folder)
-                .and_then(|()| fs::write(&file, export::app_file_schema()))
-                .with_context(|| format!("cannot write {}", file.display()))?;
+            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            for (name, text) in published() {
+                let file = folder.join(name);
+                fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            }
         }
         ContractKind::Schemas { check: Some(folder), .. } => {
-            same(&folder.join(APP_FILE), export::app_file_schema())?
+            for (name, text) in published() {
+                same(&folder.join(name), text)?;
+            }
         }
         ContractKind::Schemas { .. } => terminal::say_raw(export::app_file_schema()),
         ContractKind::Grammar => terminal::say_raw(stead_rules::GRAMMAR),

@@ -31,17 +31,6 @@ pub(crate) async fn open_unfitted(data: &DataFolder) -> anyhow::Result<Project> 
     Project::open_unfitted(config).await.map_err(|error| explain(&error))
 }
 
-/// A project in memory at a given time, for rule tests.
-pub(crate) async fn open_in_memory(app: App, clock: Arc<dyn Clock>) -> anyhow::Result<Project> {
-    let store = stead_store::Config {
-        path: None,
-        readers: 1,
-        synchronous: stead_store::Synchronous::Normal,
-        migrations: Vec::new(),
-    };
-    Project::open(config(app, store, clock)).await.map_err(|error| explain(&error))
-}
-
 fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> ProjectConfig {
     ProjectConfig {
         schema: app.schema,

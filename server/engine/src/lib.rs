@@ -10,9 +10,11 @@ pub mod catalogue;
 pub mod ctx;
 pub mod digest;
 pub mod error;
+pub mod explain;
 pub mod limits;
 pub mod realtime;
 pub mod records;
+pub mod rule_tests;
 pub mod seed;
 
 pub use caller::{Caller, OperatorCaller, UserCaller};

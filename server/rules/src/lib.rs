@@ -40,6 +40,7 @@ pub use facts::{AuthFacts, Facts, RequestFacts};
 pub use filter::{Filter, SortKey};
 pub use ir::{CmpOp, Expr, Func, Lookup, LookupKind, VarId};
 pub use lower::{Lowered, Predicate, lower, lower_expr};
+pub use nearest::did_you_mean;
 pub use outline::{Clause, ClauseKind, LookupClause, Outline};
 pub use tables::Tables;
 

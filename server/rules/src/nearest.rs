@@ -12,7 +12,7 @@ pub(crate) fn nearest<'n>(meant: &str, names: impl IntoIterator<Item = &'n str>)
 }
 
 /// "did you mean", if something was.
-pub(crate) fn did_you_mean<'n>(meant: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub fn did_you_mean<'n>(meant: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     nearest(meant, names).map(|name| format!("did you mean `{name}`?"))
 }
 

@@ -12,13 +12,13 @@ use stead_schema::{Collection, CollectionId, Field, FieldType, Schema, Slot, Val
 use stead_wire::Instant;
 
 /// A record and where it belongs.
-pub(super) type Placed = (CollectionId, Arc<[Value]>);
+pub(crate) type Placed = (CollectionId, Arc<[Value]>);
 
 /// A row for a record that a test gives.
 ///
 /// # Errors
 /// A field that does not exist or has a value of another type: its name and what is wrong.
-pub(super) fn row(
+pub(crate) fn row(
     collection: &Collection,
     given: &Map<String, Json>,
     now: Instant,
@@ -47,7 +47,7 @@ pub(super) fn row(
 }
 
 /// A user for an identity that no given record stands for.
-pub(super) fn user(users: &Collection, facts: &AuthFacts, now: Instant) -> Option<Arc<[Value]>> {
+pub(crate) fn user(users: &Collection, facts: &AuthFacts, now: Instant) -> Option<Arc<[Value]>> {
     let given = Map::from_iter([("id".to_owned(), Json::String(facts.id.to_string()))]);
     let mut row = row(users, &given, now).ok()?.to_vec();
     if let Some((slot, _)) = users.field("verified") {
@@ -60,7 +60,7 @@ pub(super) fn user(users: &Collection, facts: &AuthFacts, now: Instant) -> Optio
 ///
 /// # Errors
 /// What does not fit the schema, in one line.
-pub(super) fn draft(
+pub(crate) fn draft(
     collection: &Collection,
     body: &Map<String, Json>,
     who: Option<&AuthFacts>,
@@ -79,7 +79,7 @@ pub(super) fn draft(
 }
 
 /// Field problems in one line.
-pub(super) fn in_one_line(problems: &[stead_wire::FieldProblem]) -> String {
+pub(crate) fn in_one_line(problems: &[stead_wire::FieldProblem]) -> String {
     let each = problems.iter().map(|one| format!("{} {}", one.path.trim_start_matches('/'), one.message));
     each.collect::<Vec<_>>().join("; ")
 }
@@ -88,7 +88,7 @@ pub(super) fn in_one_line(problems: &[stead_wire::FieldProblem]) -> String {
 ///
 /// # Errors
 /// A record that refers to one that is not given: its collection, id, field and what it refers to.
-pub(super) fn in_order(schema: &Schema, mut waiting: Vec<Placed>) -> Result<Vec<Placed>, String> {
+pub(crate) fn in_order(schema: &Schema, mut waiting: Vec<Placed>) -> Result<Vec<Placed>, String> {
     let mut there: HashSet<(CollectionId, Arc<str>)> = HashSet::new();
     let mut order = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
@@ -132,14 +132,14 @@ fn missing(
 }
 
 /// The records as the in-memory judge reads them.
-pub(super) fn tables(records: &[Placed]) -> Tables {
+pub(crate) fn tables(records: &[Placed]) -> Tables {
     let mut tables = Tables::default();
     records.iter().for_each(|(collection, row)| tables.insert(*collection, Arc::clone(row)));
     tables
 }
 
 /// The id of a row.
-pub(super) fn id(row: &[Value]) -> &str {
+pub(crate) fn id(row: &[Value]) -> &str {
     row.get(Slot::ID.index()).and_then(Value::as_text).unwrap_or_default()
 }
 
