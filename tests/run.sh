@@ -65,6 +65,7 @@ step 'build'                    cargo build --locked -p stead
 STEAD_BIN="$(target_dir)/debug/stead"
 export STEAD_BIN
 step 'rooms: unit and property tests' cargo test --workspace --locked --exclude stead-e2e
+step 'another CEL parser agrees' cargo test --locked --manifest-path tests/language/Cargo.toml --target-dir "$(target_dir)"
 step 'examples'                 examples
 step 'contracts'                contracts
 step 'TypeScript SDK'           bash -c "$(declare -f sdk); sdk"

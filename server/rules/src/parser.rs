@@ -290,7 +290,10 @@ impl Parser<'_> {
             nots += 1;
         }
         let negative = nots == 0 && self.accept("-");
-        let mut node = self.postfix();
+        let number = if negative { self.negative_number(start) } else { None };
+        let negative = negative && number.is_none();
+        let first = number.unwrap_or_else(|| self.primary());
+        let mut node = self.postfix(first);
         let range = start.to(node.range);
         if negative {
             node = self.node(Kind::Negate(Box::new(node)), range);
@@ -301,8 +304,18 @@ impl Parser<'_> {
         node
     }
 
-    fn postfix(&mut self) -> Node {
-        let mut node = self.primary();
+    /// The sign before a number belongs to it: `-1.abs()` asks of -1, as in CEL.
+    fn negative_number(&mut self, sign: Range) -> Option<Node> {
+        let kind = match self.peek() {
+            Token::Int(number) => Kind::Int(-number),
+            Token::Float(number) => Kind::Float(-number),
+            _ => return None,
+        };
+        let range = sign.to(self.take());
+        Some(self.node(kind, range))
+    }
+
+    fn postfix(&mut self, mut node: Node) -> Node {
         loop {
             if self.accept(".") {
                 let Some(name) = self.word().filter(|word| !is_literal(word)).map(Arc::<str>::from) else {

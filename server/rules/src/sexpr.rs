@@ -13,7 +13,19 @@ pub fn sexpr(source: &str) -> Option<String> {
     Some(tree(&node))
 }
 
+/// What two `!` stand before is read as it is.
+fn bare(node: &Node) -> &Node {
+    match &node.kind {
+        Kind::Not(inner) => match &inner.kind {
+            Kind::Not(same) => bare(same),
+            _ => node,
+        },
+        _ => node,
+    }
+}
+
 fn tree(node: &Node) -> String {
+    let node = bare(node);
     match &node.kind {
         Kind::Null => "null".to_owned(),
         Kind::Bool(flag) => flag.to_string(),
@@ -27,10 +39,7 @@ fn tree(node: &Node) -> String {
         Kind::Method(on, name, args) => {
             form(&format!("method {}", name.name), std::iter::once(&**on).chain(args))
         }
-        Kind::Not(inner) => match &inner.kind {
-            Kind::Not(same) => tree(same),
-            _ => form("!", [&**inner]),
-        },
+        Kind::Not(inner) => form("!", [&**inner]),
         Kind::Negate(inner) => match &inner.kind {
             Kind::Int(number) => number.wrapping_neg().to_string(),
             Kind::Float(number) => format!("{:?}", -number),
@@ -51,7 +60,7 @@ fn form<'n>(head: &str, parts: impl IntoIterator<Item = &'n Node>) -> String {
 
 fn flat(parts: &[Node], same: fn(&Kind) -> bool) -> Vec<&Node> {
     let mut found = Vec::with_capacity(parts.len());
-    for part in parts {
+    for part in parts.iter().map(bare) {
         match &part.kind {
             Kind::And(inner) | Kind::Or(inner) if same(&part.kind) => found.extend(flat(inner, same)),
             _ => found.push(part),

@@ -88,6 +88,24 @@ fn random_pieces_never_panic_and_never_take_long() {
 }
 
 #[test]
+fn a_million_random_strings_never_panic() {
+    let run = || {
+        let none = serde_json::Map::new();
+        let alphabet: Vec<char> =
+            (' '..='~').chain("\t\n\r\0\u{c}éß\u{301}\u{a0}\u{2028}\u{feff}𝄞\u{10ffff}".chars()).collect();
+        let (mut dice, mut source) = (Dice::new(12), String::new());
+        for _ in 0..1_000_000 {
+            source.clear();
+            source.extend((0..dice.below(16)).map(|_| *dice.pick(&alphabet)));
+            if let Err(found) = eval(&source, &none) {
+                assert!(!found.is_empty() && found.len() <= 16, "{source:?}: {found:?}");
+            }
+        }
+    };
+    std::thread::Builder::new().stack_size(512 * 1024).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
 fn the_deepest_and_longest_sources_fit_a_small_stack() {
     let run = || {
         let none = serde_json::Map::new();

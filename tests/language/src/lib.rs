@@ -1,0 +1,1 @@
+//! Nothing of its own: `tests/` compares the language with another implementation of CEL.
