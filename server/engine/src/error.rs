@@ -76,6 +76,8 @@ impl From<store::Error> for Error {
         match error {
             E::Unique { .. } => Self::new(Code::UniqueViolation),
             E::MissingReference { .. } => Self::new(Code::FieldInvalid),
+            E::Overflow => Self::new(Code::NumberTooLarge)
+                .hint("Narrow the filter, or group so that each sum is smaller."),
             E::Busy => Self::new(Code::StoreBusy).retry_after_ms(200),
             E::Deadline => Self::with(Code::StoreBusy, "The query took too long.")
                 .hint("Filter by an indexed field, or ask for fewer records."),

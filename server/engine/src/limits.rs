@@ -33,6 +33,16 @@ pub const PAGE_RECORDS: u32 = 30;
 pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Counting stops here; more shows as `"10000+"`.
 pub const COUNT_MAX: u64 = 10_000;
+/// Most groups of one page of an aggregate.
+pub const GROUPS_MAX: u32 = 1_000;
+/// Groups of a page when the client does not say.
+pub const GROUPS: u32 = 100;
+/// Most fields that an aggregate groups by.
+pub const GROUP_FIELDS_MAX: usize = 4;
+/// Most values that an aggregate computes of a group.
+pub const MEASURES_MAX: usize = 20;
+/// Largest computed whole number, either side of zero: what every JSON reader keeps exactly.
+pub const INT_MAX: i64 = (1 << 53) - 1;
 /// Most operations of a batch.
 pub const BATCH_OPERATIONS_MAX: usize = 200;
 /// Most fields that an upsert goes by.
@@ -43,6 +53,16 @@ pub const FILTER_BYTES_MAX: usize = 4096;
 pub const EXPAND_DEPTH_MAX: usize = 3;
 /// Most paths of an `expand`.
 pub const EXPAND_PATHS_MAX: usize = 10;
+/// Records that an expanded relation to many shows of one record when the client does not say.
+pub const RELATED_RECORDS: u32 = 30;
+/// Most records that an expanded relation to many shows of one record.
+pub const RELATED_RECORDS_MAX: u32 = 100;
+/// Most records that one answer expands.
+pub const EXPANDED_RECORDS_MAX: usize = 10_000;
+/// Most records that may be expanded on a thread that serves other requests.
+pub const EXPANDED_INLINE_RECORDS_MAX: usize = 1_000;
+/// Records that a collection may have before queries that no index serves are refused.
+pub const SCAN_RECORDS_MAX: u64 = 10_000;
 /// Most records that one delete may take along by `on_delete: cascade`.
 pub const CASCADE_RECORDS_MAX: usize = 10_000;
 /// Longest `Idempotency-Key` in bytes.

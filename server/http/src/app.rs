@@ -36,6 +36,7 @@ fn api(config: &mut ServiceConfig) {
                 .put(records::replace)
                 .delete(records::delete),
         )
+        .service(Door::at("/collections/{collection}/aggregate").get(records::aggregate))
         .service(Door::at("/batch").post(batch::run))
         .service(Door::at("/auth/sign-up").post(auth::sign_up))
         .service(Door::at("/auth/sign-in/password").post(auth::sign_in))

@@ -154,6 +154,20 @@ impl Collection {
         self.fields.get(slot.index())
     }
 
+    /// Whether a unique set or a declared index begins with the field.
+    pub fn leads(&self, slot: Slot) -> bool {
+        let by_unique = self.unique.iter().any(|slots| slots.first() == Some(&slot));
+        by_unique
+            || self.indexes.iter().any(|index| index.fields.first().is_some_and(|(first, _)| *first == slot))
+    }
+
+    /// Whether the database finds records by the field without reading the others: the id, a reference, or what
+    /// [`Collection::leads`].
+    pub fn finds_by(&self, slot: Slot) -> bool {
+        let kind = self.get(slot).map(|field| &field.kind);
+        matches!(kind, Some(FieldType::Id | FieldType::Ref { .. })) || self.leads(slot)
+    }
+
     /// Every field with its place, system fields included.
     pub fn slots(&self) -> impl Iterator<Item = (Slot, &Field)> {
         (0u16..).map(Slot).zip(&self.fields)

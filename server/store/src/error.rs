@@ -27,6 +27,9 @@ pub enum Error {
     /// A read took longer than its deadline.
     #[error("the query took too long")]
     Deadline,
+    /// A sum is beyond what the database counts with.
+    #[error("a sum is too large")]
+    Overflow,
     /// No room on the disk.
     #[error("the disk is full")]
     Full,

@@ -17,7 +17,9 @@ mod tx;
 pub use db::{Config, Store, Synchronous};
 pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
-pub use query::{Dialect, Page, Select, Shown, Words, explain_list, explain_sql};
+pub use query::{
+    Aggregate, Dialect, GroupKey, Measure, Page, Related, Select, Shown, Words, explain_list, explain_sql,
+};
 pub use reader::Reader;
 pub use sql::{Row, Sql};
 pub use tx::Tx;

@@ -3,7 +3,7 @@
 //! The bodies are the dialect's; on SQLite none of them ever waits.
 
 use crate::sqlite::Session;
-use crate::{Error, Page, Row, Select, Sql};
+use crate::{Aggregate, Error, Page, Related, Row, Select, Sql};
 use std::sync::Arc;
 use stead_rules::{Expr, Lookup};
 use stead_schema::{Collection, CollectionId, Schema, Value};
@@ -43,12 +43,28 @@ impl Reader<'_> {
         self.session.select(select)
     }
 
+    /// Records that refer to some others, a few for each.
+    ///
+    /// # Errors
+    /// As [`Reader::select`].
+    pub async fn related(&mut self, ask: &Related<'_>) -> Result<Page, Error> {
+        self.session.related(ask)
+    }
+
     /// How many records a [`Select`] names, whatever its page, at most `cap`.
     ///
     /// # Errors
     /// As [`Reader::select`].
     pub async fn count(&mut self, select: &Select<'_>, cap: u64) -> Result<u64, Error> {
         self.session.count(select, cap)
+    }
+
+    /// Groups that an [`Aggregate`] names, in order: one value per column of `group_by` and `measures`.
+    ///
+    /// # Errors
+    /// As [`Reader::select`]; `Overflow` when a sum is too large.
+    pub async fn aggregate(&mut self, ask: &Aggregate<'_>) -> Result<Vec<Vec<Value>>, Error> {
+        self.session.aggregate(ask)
     }
 
     /// Whether a lowered expression that names no row is true; with `id`, whether it is true for that record.

@@ -48,6 +48,8 @@ codes! {
     CursorInvalid = "cursor_invalid", 400, false, "The cursor is not valid for this query.";
     ExpandInvalid = "expand_invalid", 400, false, "The expand is not valid.";
     FieldsInvalid = "fields_invalid", 400, false, "The field list is not valid.";
+    AggregateInvalid = "aggregate_invalid", 400, false, "The aggregate is not valid.";
+    ScanRefused = "scan_refused", 400, false, "No index serves this query, and the collection is large.";
     TokenInvalid = "token_invalid", 401, false, "The token is not valid.";
     TokenExpired = "token_expired", 401, false, "The token has expired.";
     TokenRequired = "token_required", 401, false, "This call needs a signed-in caller.";
@@ -69,6 +71,7 @@ codes! {
     MediaTypeUnsupported = "media_type_unsupported", 415, false, "The body must be JSON.";
     FieldInvalid = "field_invalid", 422, false, "One or more fields are not valid.";
     IdempotencyMismatch = "idempotency_mismatch", 422, false, "This key was used with another request.";
+    NumberTooLarge = "number_too_large", 422, false, "A computed number is too large to be answered.";
     RateLimited = "rate_limited", 429, true, "Too many requests; see Retry-After.";
     LimitExceeded = "limit_exceeded", 429, false, "A limit of this connection is reached.";
     Internal = "internal", 500, true, "Something went wrong on the server.";

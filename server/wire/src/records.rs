@@ -27,6 +27,34 @@ pub struct ListParams {
     pub count: Option<String>,
 }
 
+/// Query parameters of an aggregate, as sent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AggregateParams {
+    /// Whether to count the records of each group.
+    pub count: bool,
+    /// `amount,tax`: fields of numbers to add up.
+    pub sum: Option<String>,
+    /// Fields of numbers to take the mean of.
+    pub avg: Option<String>,
+    /// Fields to take the smallest value of.
+    pub min: Option<String>,
+    /// Fields to take the largest value of.
+    pub max: Option<String>,
+    /// `status,room`: what the records of a group have in common.
+    pub group_by: Option<String>,
+    /// An expression that a record must satisfy.
+    pub filter: Option<String>,
+    /// The filter's parameters: a JSON object as text.
+    pub p: Option<String>,
+    /// `-count,status`: fields of `group_by`, `count`, or what was computed: `-sum.amount`.
+    pub sort: Option<String>,
+    /// Groups per page, 1..=1000, default 100.
+    pub limit: Option<u32>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+}
+
 /// Query parameters of a single record, as sent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,7 +3,7 @@
 //! A page that is not certainly bounded must never run on a thread that serves other requests.
 
 use stead_rules::{CmpOp, Expr, SortKey};
-use stead_schema::{Collection, Slot, SlotSet, Value};
+use stead_schema::{Collection, FieldType, Slot, SlotSet, Value};
 
 /// Fields that `expr` fixes to one constant by top-level `field == constant`.
 pub(crate) fn pins(expr: &Expr) -> Vec<(Slot, Value)> {
@@ -12,7 +12,13 @@ pub(crate) fn pins(expr: &Expr) -> Vec<(Slot, Value)> {
 
 /// Whether the page is read off an index: every condition fixes a field, bounds the first sort key or does not look at
 /// the row at all, and an index holds the fixed fields first and then the order. Every row touched is then a row answered.
-pub(crate) fn served_by_index(collection: &Collection, conditions: &[&Expr], sort: &[SortKey]) -> bool {
+/// A field with a mask has no order that an index knows.
+pub(crate) fn served_by_index(
+    collection: &Collection,
+    conditions: &[&Expr],
+    sort: &[SortKey],
+    masks: &[(Slot, Expr)],
+) -> bool {
     let (mut fixed, mut bounds, mut scans) = (SlotSet::EMPTY, SlotSet::EMPTY, false);
     for part in conditions.iter().flat_map(|expr| conjuncts(expr)) {
         match (pin(part), bound(part)) {
@@ -25,14 +31,30 @@ pub(crate) fn served_by_index(collection: &Collection, conditions: &[&Expr], sor
     if fixed.contains(Slot::ID) || collection.unique.iter().any(unique) {
         return true;
     }
+    if sort.iter().any(|key| masks.iter().any(|(masked, _)| *masked == key.slot)) {
+        return false;
+    }
     let first = sort.iter().map(|key| key.slot).find(|slot| !fixed.contains(*slot));
     if scans || bounds.iter().any(|slot| Some(slot) != first) {
         return false;
     }
     let by_id: &[(Slot, bool)] = &[(Slot::ID, false)];
     let sets = collection.unique.iter().map(|slots| slots.iter().map(|slot| (*slot, false)).collect());
-    let declared = collection.indexes.iter().map(|index| index.fields.clone());
-    serves(by_id, fixed, sort) || sets.chain(declared).any(|columns: Vec<_>| serves(&columns, fixed, sort))
+    let declared = collection.indexes.iter().map(|index| with_id(index.fields.clone()));
+    let references = collection
+        .slots()
+        .filter(|(slot, field)| matches!(field.kind, FieldType::Ref { .. }) && !collection.leads(*slot))
+        .map(|(slot, _)| with_id(vec![(slot, false)]));
+    let columns: Vec<Vec<(Slot, bool)>> = sets.chain(declared).chain(references).collect();
+    serves(by_id, fixed, sort) || columns.iter().any(|columns| serves(columns, fixed, sort))
+}
+
+/// Indexes that are not unique end with the id.
+fn with_id(mut columns: Vec<(Slot, bool)>) -> Vec<(Slot, bool)> {
+    if columns.iter().all(|(slot, _)| *slot != Slot::ID) {
+        columns.push((Slot::ID, false));
+    }
+    columns
 }
 
 /// Whether the index has all of `fixed` first (in any order), and then the keys of `sort` up to `id`, all in its

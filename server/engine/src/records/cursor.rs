@@ -1,66 +1,100 @@
-//! Cursors of lists: the sort keys of the last record, opaque to clients, so that pages stay stable under inserts.
+//! Cursors of lists: the sort keys of the last record, opaque to clients, so that pages stay stable while others write.
 //!
-//! A cursor holds only what the page showed: a masked field is null in it. It grants nothing, so it is not signed.
+//! A cursor holds only what the page showed: a masked field is null in it. It grants nothing, so it is not signed; its
+//! check only tells a cursor that was cut, mixed up or made for another question from one that is meant.
 
 use crate::Error;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::digest::{Context, SHA256};
 use serde_json::Value as Json;
 use stead_rules::SortKey;
 use stead_schema::{Collection, FieldType, Value};
-use stead_store::Shown;
 use stead_wire::Code;
 
-/// In which order a list goes.
-#[derive(Clone, Copy)]
-pub(super) struct Order<'a> {
-    /// Whose records.
-    pub(super) collection: &'a Collection,
-    /// The keys.
-    pub(super) sort: &'a [SortKey],
-    /// Whether the rank of a search goes before the keys.
-    pub(super) best_first: bool,
-}
+/// What the rank of a search is.
+pub(super) const RANK: &FieldType = &FieldType::Int { min: None, max: None };
 
-/// The cursor after a record.
-pub(super) fn encode(order: Order<'_>, last: &Shown) -> String {
-    let rank = order.best_first.then(|| Json::from(last.rank));
-    let keys = order.sort.iter().map(|key| last.row.get(key.slot.index()).map_or(Json::Null, to_json));
-    let parts: Vec<Json> = std::iter::once(Json::from(name(order))).chain(rank).chain(keys).collect();
-    BASE64_URL_SAFE_NO_PAD.encode(Json::from(parts).to_string())
-}
+/// Bytes of a cursor's check.
+const CHECK_BYTES: usize = 8;
 
-/// The sort keys a cursor holds, after the rank where there is one.
-pub(super) fn decode(order: Order<'_>, cursor: &str) -> Result<Vec<Value>, Error> {
-    read(order, cursor).ok_or_else(|| {
-        Error::new(Code::CursorInvalid).hint("Send `next_cursor` back as it came, with the same `sort`.")
-    })
-}
+/// The question a cursor belongs to: whatever decides which records there are and in which order.
+#[derive(Debug, Clone)]
+pub(super) struct Question(Vec<String>);
 
-fn read(order: Order<'_>, cursor: &str) -> Option<Vec<Value>> {
-    let Order { collection, sort, best_first } = order;
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let parts: Vec<Json> = serde_json::from_slice(&bytes).ok()?;
-    let (made_for, keys) = parts.split_first()?;
-    let (rank, keys) = keys.split_at_checked(usize::from(best_first))?;
-    if made_for.as_str()? != name(order) || keys.len() != sort.len() {
-        return None;
+impl Question {
+    /// A list of `collection`, in names that survive a change of the schema; `best_first` puts the rank of a search
+    /// before the keys. `rest` is what else was asked, as sent.
+    pub(super) fn list(
+        collection: &Collection,
+        sort: &[SortKey],
+        best_first: bool,
+        rest: [Option<&str>; 3],
+    ) -> Self {
+        let keys = sort.iter().filter_map(|key| {
+            let sign = if key.descending { "-" } else { "+" };
+            Some(format!("{sign}{}", collection.get(key.slot)?.name))
+        });
+        let order = if best_first { "best first" } else { "" };
+        Self::of([&collection.name, order, &keys.collect::<Vec<_>>().join(",")], rest)
     }
-    let rank = rank.iter().map(|json| json.as_i64().map(Value::Int));
-    rank.chain(sort.iter().zip(keys).map(|(key, json)| from_json(&collection.get(key.slot)?.kind, json)))
-        .collect()
-}
 
-/// What a cursor was made for, in names that survive a change of the schema.
-fn name(order: Order<'_>) -> String {
-    let keys = order.sort.iter().filter_map(|key| {
-        let sign = if key.descending { "-" } else { "+" };
-        Some(format!("{sign}{}", order.collection.get(key.slot)?.name))
-    });
-    // No field is called so.
-    let rank = order.best_first.then(|| "*".to_owned());
-    let whose = std::iter::once(order.collection.name.clone());
-    whose.chain(rank).chain(keys).collect::<Vec<_>>().join(" ")
+    /// Any question, told apart by all of its parts.
+    pub(super) fn of(parts: [&str; 3], rest: [Option<&str>; 3]) -> Self {
+        let rest = rest.into_iter().map(Option::unwrap_or_default);
+        Self(parts.into_iter().chain(rest).map(str::to_owned).collect())
+    }
+
+    /// The cursor after these sort keys.
+    pub(super) fn cursor(&self, keys: impl Iterator<Item = Value>) -> String {
+        let keys = Json::Array(keys.map(|key| to_json(&key)).collect()).to_string();
+        BASE64_URL_SAFE_NO_PAD.encode([&self.check(&keys)[..], keys.as_bytes()].concat())
+    }
+
+    /// The sort keys that a cursor of this question holds, one per kind.
+    ///
+    /// # Errors
+    /// `cursor_invalid` when it is not one, or one of another question.
+    pub(super) fn keys<'k>(
+        &self,
+        kinds: impl Iterator<Item = Option<&'k FieldType>>,
+        cursor: &str,
+    ) -> Result<Vec<Value>, Error> {
+        self.read(kinds, cursor).ok_or_else(|| {
+            Error::new(Code::CursorInvalid)
+                .hint("Send `next_cursor` back as it came, with the same `filter`, `p` and `sort`.")
+        })
+    }
+
+    fn read<'k>(
+        &self,
+        kinds: impl Iterator<Item = Option<&'k FieldType>>,
+        cursor: &str,
+    ) -> Option<Vec<Value>> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (check, keys) = bytes.split_at_checked(CHECK_BYTES)?;
+        let keys = std::str::from_utf8(keys).ok()?;
+        if check != self.check(keys) {
+            return None;
+        }
+        let keys: Vec<Json> = serde_json::from_str(keys).ok()?;
+        let kinds: Vec<&FieldType> = kinds.collect::<Option<_>>()?;
+        if kinds.len() != keys.len() {
+            return None;
+        }
+        kinds.into_iter().zip(&keys).map(|(kind, json)| from_json(kind, json)).collect()
+    }
+
+    fn check(&self, keys: &str) -> [u8; CHECK_BYTES] {
+        let mut digest = Context::new(&SHA256);
+        for part in self.0.iter().map(String::as_str).chain([keys]) {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        let mut check = [0; CHECK_BYTES];
+        check.iter_mut().zip(digest.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        check
+    }
 }
 
 /// Floats travel as their bits and instants as microseconds: a key that comes back rounded would skip or repeat records.

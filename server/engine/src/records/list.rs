@@ -4,17 +4,16 @@
 
 use super::access::{self, FieldRights};
 use super::bounded::{pins, served_by_index};
-use super::cursor::{self, Order};
 use super::search::Search;
-use super::show::{self, Shape};
-use super::{expand, search};
+use super::shape::{self, Shape};
+use super::{cursor, expand, search, show};
 use crate::limits::{COUNT_MAX, FILTER_BYTES_MAX, PAGE_BYTES_MAX, PAGE_RECORDS, PAGE_RECORDS_MAX};
 use crate::{Catalogue, Ctx, Error};
 use std::sync::Arc;
 use stead_rules::filter::{self, FilterError, FilterScope};
-use stead_rules::{Expr, Facts, Lowered, SortKey, lower::lower_expr};
+use stead_rules::{CollectionRules, Expr, Facts, Lowered, SortKey, lower::lower_expr};
 use stead_schema::{Collection, CollectionId, Slot, SlotSet, Value};
-use stead_store::{Page, Reader, Select};
+use stead_store::{Page, Reader, Select, Shown};
 use stead_wire::records::ListParams;
 use stead_wire::{Code, FieldProblem};
 
@@ -28,6 +27,8 @@ struct Plan {
     shape: Shape,
     sort: Vec<SortKey>,
     search: Option<Search>,
+    /// What the page's cursors belong to.
+    pages: cursor::Question,
     after: Option<Vec<Value>>,
     limit: u32,
     count: bool,
@@ -40,7 +41,11 @@ pub(super) async fn list(cx: &Ctx, name: &str, params: &ListParams) -> Result<Ve
     let Some(conditions) = &plan.conditions else { return plan.encode(&Page::new(), Vec::new(), Some(0)) };
     let conditions: Vec<&Expr> = conditions.iter().collect();
     let store = cx.project.store();
-    if !plan.count && plan.search.is_none() && served_by_index(collection, &conditions, &plan.sort) {
+    let inline = !plan.count
+        && plan.search.is_none()
+        && served_by_index(collection, &conditions, &plan.sort, &plan.masks)
+        && expand::is_small(&plan.catalogue, &plan.shape, plan.limit as usize);
+    if inline {
         store.read(async |reader: &mut Reader<'_>| plan.run(reader).await).await
     } else {
         store.survey(async move |reader: &mut Reader<'_>| plan.run(reader).await).await
@@ -69,9 +74,10 @@ pub(crate) fn question(
     let (collection, rules) = catalogue.collection(name)?;
     let rights = access::fields(rules, &cx.caller, &cx.request_facts("list"), cx.now);
     let (fields, expand) = (params.fields.as_deref(), params.expand.as_deref());
-    let shape = show::shape(cx, catalogue, collection, &rights, fields, expand)?;
+    let shape = shape::shape(cx, catalogue, collection, &rights, fields, expand)?;
     let sort = sort(collection, rights.never, params.sort.as_deref())?;
-    let filter = wanted(cx, catalogue, collection, rights.never, params)?;
+    let asked = (params.filter.as_deref(), params.p.as_deref());
+    let filter = wanted(cx, catalogue, collection, rights.never, asked)?;
     Ok(Question { rights, shape, sort, filter })
 }
 
@@ -83,25 +89,35 @@ fn plan(cx: &Ctx, name: &str, params: &ListParams) -> Result<Plan, Error> {
     let best_first = search.as_ref().is_some_and(|search| search.best_first);
     // Of two that match as well, the newer one comes first.
     let sort = if best_first { vec![SortKey { slot: Slot::ID, descending: true }] } else { sort };
-    let order = Order { collection, sort: &sort, best_first };
-    let after = params.cursor.as_deref().map(|text| cursor::decode(order, text)).transpose()?;
-    let pinned = match &filter {
-        Lowered::Ask(predicate) => pins(&predicate.expr),
-        Lowered::Allow | Lowered::Deny => Vec::new(),
-    };
-    let visible = access::rows(rules, &cx.caller, &cx.request_facts("list"), cx.now, &pinned);
+    let asked = [params.filter.as_deref(), params.p.as_deref(), params.q.as_deref()];
+    let pages = cursor::Question::list(collection, &sort, best_first, asked);
+    let rank = best_first.then_some(cursor::RANK);
+    let kinds = || sort.iter().map(|key| collection.get(key.slot).map(|field| &field.kind));
+    let kinds = rank.map(Some).into_iter().chain(kinds());
+    let after = params.cursor.as_deref().map(|text| pages.keys(kinds, text)).transpose()?;
     Ok(Plan {
-        conditions: conditions([visible, filter]),
+        conditions: permitted(cx, rules, filter),
         collection: collection.id,
         masks: rights.masks,
         shape,
         sort,
         search,
+        pages,
         after,
         limit: limit(params)?,
         count: count(params)?,
         catalogue: Arc::clone(&catalogue),
     })
+}
+
+/// What a record must make true to match the filter and be seen in a list; none when no record can.
+pub(super) fn permitted(cx: &Ctx, rules: &CollectionRules, filter: Lowered) -> Option<Vec<Expr>> {
+    let pinned = match &filter {
+        Lowered::Ask(predicate) => pins(&predicate.expr),
+        Lowered::Allow | Lowered::Deny => Vec::new(),
+    };
+    let visible = access::rows(rules, &cx.caller, &cx.request_facts("list"), cx.now, &pinned);
+    conditions([visible, filter])
 }
 
 /// All of the parts; none when one of them denies.
@@ -117,20 +133,20 @@ pub(crate) fn conditions(parts: [Lowered; 2]) -> Option<Vec<Expr>> {
     Some(all)
 }
 
-/// The filter, with what it knows of the caller and the time filled in.
-fn wanted(
+/// A filter and its parameters, with what they know of the caller and the time filled in.
+pub(super) fn wanted(
     cx: &Ctx,
     catalogue: &Catalogue,
     collection: &Collection,
     hidden: SlotSet,
-    params: &ListParams,
+    (filter, p): (Option<&str>, Option<&str>),
 ) -> Result<Lowered, Error> {
-    let values = match params.p.as_deref() {
+    let values = match p {
         Some(text) => serde_json::from_str(text)
             .map_err(|_| Error::with(Code::FilterInvalid, "`p` must be a JSON object."))?,
         None => serde_json::Map::new(),
     };
-    let Some(source) = params.filter.as_deref().filter(|source| !source.trim().is_empty()) else {
+    let Some(source) = filter.filter(|source| !source.trim().is_empty()) else {
         return Ok(Lowered::Allow);
     };
     if source.len() > FILTER_BYTES_MAX {
@@ -185,9 +201,11 @@ impl Plan {
         found.ok_or_else(|| Error::internal("a planned collection is gone"))
     }
 
-    fn order<'a>(&'a self, collection: &'a Collection) -> Order<'a> {
+    /// Where a record stands in the order: its rank, if the best come first, and its sort keys.
+    fn keys<'a>(&'a self, shown: &'a Shown) -> impl Iterator<Item = Value> + 'a {
         let best_first = self.search.as_ref().is_some_and(|search| search.best_first);
-        Order { collection, sort: &self.sort, best_first }
+        let keys = self.sort.iter().map(|key| shown.row.get(key.slot.index()).cloned().unwrap_or_default());
+        best_first.then_some(Value::Int(shown.rank)).into_iter().chain(keys)
     }
 
     async fn run(&self, reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
@@ -233,7 +251,7 @@ impl Plan {
         match answered.checked_sub(1).and_then(|last| page.get(last)).filter(|_| page.len() > answered) {
             Some(last) => {
                 out.push(b'"');
-                out.extend_from_slice(cursor::encode(self.order(collection), last).as_bytes());
+                out.extend_from_slice(self.pages.cursor(self.keys(last)).as_bytes());
                 out.push(b'"');
             }
             None => out.extend_from_slice(b"null"),

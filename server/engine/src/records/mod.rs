@@ -4,6 +4,7 @@
 //! on the state before its own row. Nothing here may write a record without its row in the change log.
 
 pub(crate) mod access;
+mod aggregate;
 mod batch;
 mod bounded;
 pub(crate) mod change;
@@ -14,8 +15,10 @@ pub(crate) mod expand;
 mod get;
 mod idempotency;
 pub(crate) mod list;
+mod paths;
 mod refusal;
 mod search;
+pub(crate) mod shape;
 pub(crate) mod show;
 mod sql;
 #[cfg(test)]
@@ -24,7 +27,7 @@ mod upsert;
 
 use crate::{Ctx, Error};
 use serde_json::{Map, Value};
-use stead_wire::records::{Batch, ListParams, ShowParams};
+use stead_wire::records::{AggregateParams, Batch, ListParams, ShowParams};
 
 pub(crate) use access::Gate;
 pub(crate) use create::{Making, Prepared, Right, insert_in, prepare};
@@ -109,9 +112,19 @@ pub async fn get(cx: &Ctx, collection: &str, id: &str, params: &ShowParams) -> R
 /// `next_cursor` tells whether there are more.
 ///
 /// # Errors
-/// `filter_invalid`, `search_invalid`, `sort_invalid`, `cursor_invalid`, `fields_invalid`, `expand_invalid`, store errors.
+/// `filter_invalid`, `search_invalid`, `sort_invalid`, `cursor_invalid`, `fields_invalid`, `expand_invalid`, `scan_refused`,
+/// store errors.
 pub async fn list(cx: &Ctx, collection: &str, params: &ListParams) -> Result<Vec<u8>, Error> {
     list::list(cx, collection, params).await
+}
+
+/// Numbers about the records a list would show: `{"items": [{"group": {…}, "count": …, "sum": {…}}], "next_cursor": …}`
+/// as JSON bytes. Without `group_by` there is one item, also when there are no records.
+///
+/// # Errors
+/// `aggregate_invalid`, `filter_invalid`, `sort_invalid`, `cursor_invalid`, `scan_refused`, `number_too_large`, store errors.
+pub async fn aggregate(cx: &Ctx, collection: &str, params: &AggregateParams) -> Result<Vec<u8>, Error> {
+    aggregate::aggregate(cx, collection, params).await
 }
 
 /// Changes a record. A change that changes nothing answers the stored record and leaves no trace in the log.

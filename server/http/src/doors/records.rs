@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Answer};
 use crate::extract::query::NoQuery;
-use crate::extract::{CreateQuery, Cx, IfMatch, IfNoneMatch, Keyed, ListQuery, ShowQuery};
+use crate::extract::{AggregateQuery, CreateQuery, Cx, IfMatch, IfNoneMatch, Keyed, ListQuery, ShowQuery};
 use actix_web::HttpResponse;
 use actix_web::http::header::ETAG;
 use actix_web::web::Path;
@@ -15,6 +15,11 @@ type Fields = Keyed<Map<String, Value>>;
 /// GET /collections/{collection}/records
 pub(crate) async fn list(cx: Cx, collection: Path<String>, query: ListQuery) -> Answer {
     Ok(answer::json(records::list(&cx, &collection, &query.0).await?))
+}
+
+/// GET /collections/{collection}/aggregate
+pub(crate) async fn aggregate(cx: Cx, collection: Path<String>, query: AggregateQuery) -> Answer {
+    Ok(answer::json(records::aggregate(&cx, &collection, &query.0).await?))
 }
 
 /// POST /collections/{collection}/records

@@ -12,7 +12,7 @@ pub mod strict;
 pub use body::{Body, BodyOrDefault, Keyed, Patch};
 pub use caller::{Cx, SignInAttempt};
 pub use condition::{IfMatch, IfNoneMatch};
-pub use query::{CreateQuery, ListQuery, ShowQuery};
+pub use query::{AggregateQuery, CreateQuery, ListQuery, ShowQuery};
 
 use crate::answer::Failure;
 use crate::state::State;

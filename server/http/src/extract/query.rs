@@ -9,8 +9,8 @@ use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::Value;
 use std::future::{Ready, ready};
-use stead_engine::limits::PAGE_RECORDS_MAX;
-use stead_wire::records::{CreateParams, ListParams, ShowParams};
+use stead_engine::limits::{GROUPS_MAX, PAGE_RECORDS_MAX};
+use stead_wire::records::{AggregateParams, CreateParams, ListParams, ShowParams};
 
 /// Parameters of a list.
 pub struct ListQuery(pub ListParams);
@@ -20,6 +20,9 @@ pub struct CreateQuery(pub CreateParams);
 
 /// Parameters of a single record.
 pub struct ShowQuery(pub ShowParams);
+
+/// Parameters of an aggregate.
+pub struct AggregateQuery(pub AggregateParams);
 
 /// No parameter at all.
 pub struct NoQuery;
@@ -51,6 +54,15 @@ impl FromRequest for ShowQuery {
     }
 }
 
+impl FromRequest for AggregateQuery {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(aggregate(request.query_string()).map(Self))
+    }
+}
+
 impl FromRequest for NoQuery {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
@@ -62,6 +74,8 @@ impl FromRequest for NoQuery {
 
 const LIST: [&str; 9] = ["filter", "p", "q", "sort", "limit", "cursor", "fields", "expand", "count"];
 const CREATE: [&str; 1] = ["on_conflict"];
+const AGGREGATE: [&str; 11] =
+    ["count", "sum", "avg", "min", "max", "group_by", "filter", "p", "sort", "limit", "cursor"];
 const SHOW: [&str; 2] = ["fields", "expand"];
 
 fn list(query: &str) -> Result<ListParams, Failure> {
@@ -72,7 +86,7 @@ fn list(query: &str) -> Result<ListParams, Failure> {
             "p" => params.p = Some(parameters(value)?),
             "q" => params.q = Some(value),
             "sort" => params.sort = Some(value),
-            "limit" => params.limit = Some(limit(&value)?),
+            "limit" => params.limit = Some(limit(&value, PAGE_RECORDS_MAX)?),
             "cursor" => params.cursor = Some(value),
             "fields" => params.fields = Some(value),
             "expand" => params.expand = Some(value),
@@ -90,6 +104,35 @@ fn create(query: &str) -> Result<CreateParams, Failure> {
     Ok(CreateParams { on_conflict })
 }
 
+fn aggregate(query: &str) -> Result<AggregateParams, Failure> {
+    let mut params = AggregateParams::default();
+    for (name, value) in pairs(query, &AGGREGATE)? {
+        match name.as_str() {
+            "count" => params.count = flag(&name, &value)?,
+            "sum" => params.sum = Some(value),
+            "avg" => params.avg = Some(value),
+            "min" => params.min = Some(value),
+            "max" => params.max = Some(value),
+            "group_by" => params.group_by = Some(value),
+            "filter" => params.filter = Some(value),
+            "p" => params.p = Some(parameters(value)?),
+            "sort" => params.sort = Some(value),
+            "limit" => params.limit = Some(limit(&value, GROUPS_MAX)?),
+            _ => params.cursor = Some(value),
+        }
+    }
+    Ok(params)
+}
+
+/// `count`, `count=true`; `count=false` is as if it were not there.
+fn flag(name: &str, text: &str) -> Result<bool, Failure> {
+    match text {
+        "" | "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Failure::bad_request(format!("The parameter `{name}` can only be `true` or `false`."))),
+    }
+}
+
 fn show(query: &str) -> Result<ShowParams, Failure> {
     let mut params = ShowParams::default();
     for (name, value) in pairs(query, &SHOW)? {
@@ -101,11 +144,9 @@ fn show(query: &str) -> Result<ShowParams, Failure> {
     Ok(params)
 }
 
-fn limit(text: &str) -> Result<u32, Failure> {
-    text.parse().ok().filter(|limit| (1..=PAGE_RECORDS_MAX).contains(limit)).ok_or_else(|| {
-        Failure::bad_request(format!(
-            "The parameter `limit` must be a whole number, 1 to {PAGE_RECORDS_MAX}."
-        ))
+fn limit(text: &str, most: u32) -> Result<u32, Failure> {
+    text.parse().ok().filter(|limit| (1..=most).contains(limit)).ok_or_else(|| {
+        Failure::bad_request(format!("The parameter `limit` must be a whole number, 1 to {most}."))
     })
 }
 
@@ -159,6 +200,20 @@ mod tests {
         assert_eq!((params.limit, params.count.as_deref()), (Some(500), Some("exact")));
         assert_eq!(list("").unwrap(), ListParams::default());
         assert_eq!(show("fields=id,title").unwrap().fields.as_deref(), Some("id,title"));
+    }
+
+    #[test]
+    fn an_aggregate_counts_with_or_without_a_value() {
+        for (query, wanted) in
+            [("count", true), ("count=", true), ("count=true", true), ("count=false", false)]
+        {
+            assert_eq!(aggregate(query).unwrap().count, wanted, "{query}");
+        }
+        let params = aggregate("sum=a,b&group_by=c&limit=1000&sort=-sum.a").unwrap();
+        assert_eq!((params.sum.as_deref(), params.limit), (Some("a,b"), Some(1000)));
+        for query in ["count=exact", "limit=1001", "fields=a", "sum=a&sum=b"] {
+            assert!(aggregate(query).is_err(), "{query}");
+        }
     }
 
     #[test]

@@ -206,18 +206,34 @@ pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) 
     let about = |verb: &str, text: &str| (format!("{verb}.{called}"), format!("{text} of `{called}`."));
     let texts = [
         about("list", "Records the caller may see"),
+        about("aggregate", "Counts, sums, means and extremes over the records the caller may see"),
         about("create", "Make a record"),
         about("get", "One record"),
         about("update", "Change the named fields of a record"),
         about("replace", "Replace every field of a record"),
         about("delete", "Remove a record"),
     ];
-    let [list, make, get, update, replace, delete] =
+    let [list, aggregate, make, get, update, replace, delete] =
         texts.each_ref().map(|(id, summary)| Operation::new("records", id, summary));
     let changes = ["if_match", "idempotency_key"];
     let mut asked = vec!["filter", "p", "sort", "limit", "cursor", "fields", "expand", "count"];
     asked.extend(collection.search.is_some().then_some("q"));
     let list = list.takes(&asked).answers(page);
+    let aggregate = aggregate
+        .takes(&[
+            "aggregate_count",
+            "sum",
+            "avg",
+            "min",
+            "max",
+            "group_by",
+            "filter",
+            "p",
+            "group_sort",
+            "group_limit",
+            "cursor",
+        ])
+        .answers("Groups");
     let make = make
         .takes(&["on_conflict", "idempotency_key"])
         .trades(create, &one)
@@ -231,6 +247,7 @@ pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) 
         format!("/api/v1/collections/{called}/records"),
         json!({"get": list.json(), "post": or_upsert(make.json(), create, upsert, &one)}),
     );
+    all.insert(format!("/api/v1/collections/{called}/aggregate"), json!({"get": aggregate.json()}));
     all.insert(
         format!("/api/v1/collections/{called}/records/{{id}}"),
         json!({

@@ -8,7 +8,7 @@ use crate::normalise;
 use crate::outline::{ClauseKind, LookupClause};
 use crate::syntax::{Ident, Kind, Node};
 use crate::types::{SetOf, Ty, Typed};
-use stead_schema::{Collection, CollectionId, FieldType, Index, Slot};
+use stead_schema::{Collection, CollectionId, Slot};
 
 const RESERVED: [&str; 11] =
     ["resource", "next", "auth", "request", "db", "now", "me", "p", "null", "true", "false"];
@@ -164,8 +164,7 @@ impl Checker<'_> {
             return;
         }
         let keys = key_slots(body, var);
-        let indexed =
-            self.schema.get(collection).is_some_and(|c| keys.iter().any(|key| leads_index(c, *key)));
+        let indexed = self.schema.get(collection).is_some_and(|c| keys.iter().any(|key| c.finds_by(*key)));
         self.cost = self.cost.saturating_add(if indexed { INDEXED_COST } else { SCAN_COST });
         if indexed || SCAN_COST <= self.limits.cost || self.stopped {
             return;
@@ -182,15 +181,6 @@ impl Checker<'_> {
         };
         self.report_help("E0409", env, node.range, &message, help);
     }
-}
-
-/// Whether the database finds records by this field: the id, references, and the first field of what is declared.
-pub(crate) fn leads_index(collection: &Collection, slot: Slot) -> bool {
-    let reference =
-        collection.get(slot).is_some_and(|f| matches!(f.kind, FieldType::Id | FieldType::Ref { .. }));
-    let unique = collection.unique.iter().any(|slots| slots.first() == Some(&slot));
-    let declared = |index: &Index| index.fields.first().is_some_and(|(first, _)| *first == slot);
-    reference || unique || collection.indexes.iter().any(declared)
 }
 
 /// How many of these fields, in any order, the best index begins with.

@@ -11,7 +11,7 @@ mod operators;
 mod params;
 
 pub(crate) use calls::is_built_in;
-pub(crate) use lookups::{covered, key_slots, leads_index};
+pub(crate) use lookups::{covered, key_slots};
 
 use crate::compile::RuleBook;
 use crate::ir::{Expr, FALSE, NULL, TRUE, VarId};

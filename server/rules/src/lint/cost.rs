@@ -3,7 +3,7 @@
 use super::Finding;
 use super::ruled::Ruled;
 use crate::audience::{NoAnchor, audience};
-use crate::check::{covered, key_slots, leads_index};
+use crate::check::{covered, key_slots};
 use crate::ir::{CmpOp, Expr, Func, Lookup};
 use stead_schema::{FieldType, Schema, Slot};
 
@@ -101,7 +101,7 @@ fn text_search(ruled: &Ruled<'_>) -> Option<Finding> {
 }
 
 fn unindexed_time(ruled: &Ruled<'_>) -> Option<Finding> {
-    let unindexed = |slot: Slot| !leads_index(ruled.collection, slot);
+    let unindexed = |slot: Slot| !ruled.collection.finds_by(slot);
     let column = |expr: &Expr| match expr {
         Expr::Row(slot) if unindexed(*slot) => Some(*slot),
         Expr::Call(Func::AddTime | Func::SubTime, args) => match args.first() {

@@ -5,7 +5,7 @@ use crate::{Diagnostic, Span};
 /// Words the rules language keeps for itself.
 const WORDS: [&str; 4] = ["true", "false", "null", "in"];
 /// Members of every record.
-const SYSTEM_FIELDS: [&str; 5] = ["id", "created_at", "updated_at", "version", "expand"];
+const SYSTEM_FIELDS: [&str; 6] = ["id", "created_at", "updated_at", "version", "expand", "expand_more"];
 /// Members of a user that the server keeps.
 const USER_FIELDS: [&str; 3] = ["email", "verified", "password"];
 

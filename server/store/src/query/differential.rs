@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod aggregates;
 #[path = "../../../rules/tests/dice/mod.rs"]
 mod dice;
 #[path = "../../../rules/tests/random/mod.rs"]

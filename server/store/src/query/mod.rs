@@ -3,6 +3,7 @@
 //! Identifiers come only from the schema and are quoted here; every value is bound. The text of a statement depends on
 //! its shape alone, never on values, so that prepared statements are found again by their text.
 
+mod aggregate;
 mod comparison;
 mod dialect;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod finding;
 mod functions;
 mod lookup;
 mod order;
+mod related;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,12 @@ mod writer;
 
 pub use dialect::Dialect;
 
+pub(crate) use aggregate::aggregate;
+pub use aggregate::{Aggregate, GroupKey, Measure};
+pub use related::Related;
+pub(crate) use related::related;
 pub(crate) use search::table as search_table;
+
 use std::sync::Arc;
 use stead_rules::search::Term;
 use stead_rules::{Expr, Lookup, SortKey};
@@ -86,18 +93,7 @@ pub(crate) struct Statement {
 /// (true = the field may be seen), then the rank where the best come first.
 pub(crate) fn select(dialect: Dialect, schema: &Schema, select: &Select<'_>) -> Statement {
     let mut w = Writer::over(dialect, schema, select.collection, Plan::of(select.predicates));
-    w.raw("SELECT ");
-    for (slot, _) in select.collection.slots() {
-        w.raw(if slot == Slot::ID { "" } else { ", " });
-        w.shown_column(slot, select.masks);
-    }
-    for (_, mask) in select.masks {
-        w.raw(", coalesce(");
-        w.condition(mask);
-        w.raw(", ");
-        w.raw(dialect.truth(false));
-        w.raw(")");
-    }
+    shown(&mut w, select.collection, select.masks);
     search::rank_column(&mut w, select);
     w.from(select.collection);
     filter(&mut w, select);
@@ -112,6 +108,22 @@ pub(crate) fn select(dialect: Dialect, schema: &Schema, select: &Select<'_>) -> 
     w.raw(" LIMIT ");
     w.bind(Value::Int(i64::from(select.limit)));
     w.finish()
+}
+
+/// `SELECT` every field as its mask lets it be seen, then for each mask whether it does.
+fn shown(w: &mut Writer<'_>, collection: &Collection, masks: &[(Slot, Expr)]) {
+    w.raw("SELECT ");
+    for (slot, _) in collection.slots() {
+        w.raw(if slot == Slot::ID { "" } else { ", " });
+        w.shown_column(slot, masks);
+    }
+    for (_, mask) in masks {
+        w.raw(", coalesce(");
+        w.condition(mask);
+        w.raw(", ");
+        w.raw(w.dialect.truth(false));
+        w.raw(")");
+    }
 }
 
 /// Predicates and words.

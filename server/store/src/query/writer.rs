@@ -97,6 +97,11 @@ impl<'s> Writer<'s> {
 
     pub(super) fn from(&mut self, collection: &Collection) {
         self.raw(" FROM ");
+        self.table(collection);
+    }
+
+    /// The table of the row, under its alias.
+    pub(super) fn table(&mut self, collection: &Collection) {
         self.identifier(&collection.name);
         self.raw(" t");
     }

@@ -113,18 +113,9 @@ fn indexes(schema: &Schema, collection: &Collection) -> Vec<String> {
     let declared = collection.indexes.iter().map(|index| plain_index(schema, collection, index));
     let references = collection
         .slots()
-        .filter(|(slot, field)| matches!(field.kind, FieldType::Ref { .. }) && !led(collection, *slot))
+        .filter(|(slot, field)| matches!(field.kind, FieldType::Ref { .. }) && !collection.leads(*slot))
         .map(|(slot, _)| plain_index(schema, collection, &Index { fields: vec![(slot, false)] }));
     unique.chain(declared).chain(references).collect()
-}
-
-fn led(collection: &Collection, slot: Slot) -> bool {
-    let by_unique = collection.unique.iter().any(|slots| slots.first() == Some(&slot));
-    by_unique
-        || collection
-            .indexes
-            .iter()
-            .any(|index| index.fields.first().is_some_and(|(first, _)| *first == slot))
 }
 
 /// Ends with `id`, which ends every order of a list: a page is then read off the index without sorting ties.

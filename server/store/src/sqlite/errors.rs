@@ -14,6 +14,8 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DiskFull) => Error::Full,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
         Some(ErrorCode::OperationInterrupted) => Error::Deadline,
+        // `sum` of integers has no code of its own.
+        _ if error.to_string() == "integer overflow" => Error::Overflow,
         _ => Error::Database(error.to_string()),
     }
 }

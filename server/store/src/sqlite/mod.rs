@@ -169,3 +169,9 @@ impl Database {
         handle.close().await;
     }
 }
+
+/// What a session needs to know of the tables, for tests that make their own connection.
+#[cfg(test)]
+pub(crate) fn shape(schema: &Schema) -> Shape {
+    Shape::new(Arc::new(schema.clone()))
+}

@@ -3,11 +3,11 @@
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::texts::{self, Shape};
 use crate::sqlite::{cells, changes, statement};
-use crate::{Change, Dialect, Error, Page, Row, Select, Shown, Sql, query};
+use crate::{Aggregate, Change, Dialect, Error, Measure, Page, Related, Row, Select, Shown, Sql, query};
 use rusqlite::Connection;
 use std::sync::Arc;
 use stead_rules::{Expr, Lookup};
-use stead_schema::{Collection, CollectionId, Schema, Slot, SlotSet, Value};
+use stead_schema::{Collection, CollectionId, FieldType, Schema, Slot, SlotSet, Value};
 
 /// A connection and the schema it reads by.
 #[derive(Clone, Copy)]
@@ -44,7 +44,14 @@ impl<'c> Session<'c> {
     }
 
     pub(crate) fn select(&self, select: &Select<'_>) -> Result<Page, Error> {
-        let query = query::select(Dialect::Sqlite, self.schema(), select);
+        self.page(&query::select(Dialect::Sqlite, self.schema(), select), select)
+    }
+
+    pub(crate) fn related(&self, ask: &Related<'_>) -> Result<Page, Error> {
+        self.page(&query::related(Dialect::Sqlite, self.schema(), ask), &ask.select)
+    }
+
+    fn page(&self, query: &query::Statement, select: &Select<'_>) -> Result<Page, Error> {
         let collection = select.collection;
         let masks_from = collection.fields.len();
         let ranked = select.words.is_some_and(|words| words.best_first);
@@ -69,6 +76,24 @@ impl<'c> Session<'c> {
     pub(crate) fn count(&self, select: &Select<'_>, cap: u64) -> Result<u64, Error> {
         let query = query::count(Dialect::Sqlite, self.schema(), select, cap);
         self.number(&query)
+    }
+
+    pub(crate) fn aggregate(&self, ask: &Aggregate<'_>) -> Result<Vec<Vec<Value>>, Error> {
+        let query = query::aggregate(Dialect::Sqlite, self.schema(), ask);
+        let kinds = kinds(ask);
+        let mut groups = Vec::new();
+        statement::each(self.connection, &query.text, &query.params, |row| {
+            let cells = kinds.iter().enumerate().map(|(at, kind)| {
+                let cell = row.get_ref(at).map_err(from_sqlite)?;
+                match kind {
+                    Some(kind) => cells::decode(kind, cell),
+                    None => cells::decode_plain(cell),
+                }
+            });
+            groups.push(cells.collect::<Result<_, Error>>()?);
+            Ok(())
+        })?;
+        Ok(groups)
     }
 
     pub(crate) fn holds(&self, expr: &Expr, record: Option<(&Collection, &str)>) -> Result<bool, Error> {
@@ -118,4 +143,14 @@ impl<'c> Session<'c> {
         let number = statement::integer(self.connection, &query.text, &query.params)?;
         Ok(number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
+}
+
+/// What each column of an aggregate holds; none for numbers that the database made.
+fn kinds<'a>(ask: &Aggregate<'a>) -> Vec<Option<&'a FieldType>> {
+    let measured = ask.measures.iter().map(|measure| match measure {
+        Measure::Min(slot) | Measure::Max(slot) => Some(*slot),
+        Measure::Count | Measure::Sum(_) | Measure::Avg(_) => None,
+    });
+    let slots = ask.group_by.iter().copied().map(Some).chain(measured);
+    slots.map(|slot| ask.collection.get(slot?).map(|field| &field.kind)).collect()
 }

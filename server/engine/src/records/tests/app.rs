@@ -117,6 +117,14 @@ collections:
               !request.sets("open")))
         message: Others may like it, ten at a time.
       delete: resource.owner == auth.id
+  reactions:
+    fields:
+      message: {type: ref, to: messages, inverse: reactions, on_delete: cascade}
+      by:      {type: ref, to: users, on_delete: cascade}
+      about:   {type: ref, to: messages, inverse: mentions, optional: true, read: resource.by == auth.id, on_delete: cascade}
+      likes:   {type: ref, to: messages, inverse: liked, optional: true, read: nobody, on_delete: cascade}
+      vetoes:  {type: ref, to: messages, inverse: vetoed, optional: true, read: nobody, on_delete: cascade}
+    rules: {read: authenticated, create: authenticated, delete: authenticated}
   vault:
     fields:
       secret: {type: text}

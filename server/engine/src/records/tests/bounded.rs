@@ -70,7 +70,12 @@ fn a_page_runs_inline_only_when_every_row_touched_is_a_row_answered() {
             SortKey { slot: slot(things, name.trim_start_matches('-')), descending }
         };
         let sort_keys: Vec<SortKey> = sort.split(',').map(key).collect();
-        let served = served_by_index(things, &[&condition], &sort_keys);
+        let served = served_by_index(things, &[&condition], &sort_keys, &[]);
+        let masks: Vec<(Slot, Expr)> =
+            sort_keys.iter().map(|key| (key.slot, Expr::Literal(Value::Bool(true)))).collect();
         assert_eq!(served, wanted, "fixed {fixed:?} bounded {bounded:?} scanned {scanned:?} by {sort}");
+        let one = ["id", "slug"].iter().any(|unique| fixed.split(' ').any(|name| name == *unique));
+        let masked = served_by_index(things, &[&condition], &sort_keys, &masks);
+        assert_eq!(masked, one, "an order by hidden fields is no order of an index: {sort}");
     }
 }

@@ -1,0 +1,216 @@
+//! Random groups over random records with random masks: SQLite computes what a loop over the permitted rows computes.
+
+use super::super::aggregate::aggregate as write;
+use super::*;
+use crate::{Aggregate, GroupKey, Measure};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use stead_schema::FieldType;
+
+/// A column of numbers, or anything that has an order.
+fn fits(kind: &FieldType, measure: &Measure) -> bool {
+    match measure {
+        Measure::Count => true,
+        Measure::Sum(_) | Measure::Avg(_) => matches!(kind, FieldType::Int { .. } | FieldType::Float { .. }),
+        Measure::Min(_) | Measure::Max(_) => groups(kind),
+    }
+}
+
+fn groups(kind: &FieldType) -> bool {
+    !matches!(kind, FieldType::List { .. } | FieldType::Json(_))
+}
+
+fn measures(collection: &Collection, dice: &mut Dice) -> Vec<Measure> {
+    let mut found = vec![Measure::Count];
+    for (slot, field) in collection.slots() {
+        for measure in [Measure::Sum(slot), Measure::Avg(slot), Measure::Min(slot), Measure::Max(slot)] {
+            if fits(&field.kind, &measure) && dice.chance(3) {
+                found.push(measure);
+            }
+        }
+    }
+    found
+}
+
+/// What the loop says of one group.
+fn computed(measure: &Measure, rows: &[Vec<Value>]) -> Value {
+    let of = |slot: Slot| rows.iter().map(move |row| &row[slot.index()]).filter(|value| !value.is_null());
+    let total = |slot: Slot| of(slot).map(number).sum::<f64>();
+    match *measure {
+        Measure::Count => Value::Int(rows.len() as i64),
+        Measure::Sum(slot) | Measure::Avg(slot) if of(slot).next().is_none() => Value::Null,
+        Measure::Sum(slot) if of(slot).all(|value| matches!(value, Value::Int(_))) => {
+            Value::Int(of(slot).filter_map(Value::as_int).sum())
+        }
+        Measure::Sum(slot) => Value::Float(total(slot)),
+        Measure::Avg(slot) => Value::Float(total(slot) / of(slot).count() as f64),
+        Measure::Min(slot) => of(slot).min_by(|a, b| order(a, b)).cloned().unwrap_or_default(),
+        Measure::Max(slot) => of(slot).max_by(|a, b| order(a, b)).cloned().unwrap_or_default(),
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::Int(n) => *n as f64,
+        Value::Float(n) => *n,
+        other => panic!("{other:?} is no number"),
+    }
+}
+
+/// Null first, then as the language orders.
+fn order(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Null, _) => Ordering::Less,
+        (_, Value::Null) => Ordering::Greater,
+        (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Int(a) | Value::Datetime(a), Value::Int(b) | Value::Datetime(b)) => a.cmp(b),
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b).unwrap(),
+        other => panic!("{other:?} have no order"),
+    }
+}
+
+/// Equal, floats up to the order of their addition.
+fn alike(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0),
+        _ => order(a, b) == Ordering::Equal,
+    }
+}
+
+/// Permitted rows with masked cells as null, by group.
+fn expected(world: &World, case: &Case, masks: &[(Slot, Expr)], ask: &Aggregate<'_>) -> Vec<Vec<Value>> {
+    let mut groups: HashMap<String, (Vec<Value>, Vec<Vec<Value>>)> = HashMap::new();
+    if ask.group_by.is_empty() {
+        groups.insert(String::new(), (Vec::new(), Vec::new()));
+    }
+    for row in world.tables.of(case.collection.id) {
+        if !judge(&case.expr, row, &mut &world.tables).unwrap() {
+            continue;
+        }
+        let mut shown = row.to_vec();
+        for (slot, mask) in masks {
+            if !judge(mask, row, &mut &world.tables).unwrap() {
+                shown[slot.index()] = Value::Null;
+            }
+        }
+        let key: Vec<Value> = ask.group_by.iter().map(|slot| shown[slot.index()].clone()).collect();
+        // Both zeros are one group.
+        let name = format!("{key:?}").replace("Float(-0.0)", "Float(0.0)");
+        let name = if ask.group_by.is_empty() { String::new() } else { name };
+        groups.entry(name).or_insert_with(|| (key, Vec::new())).1.push(shown);
+    }
+    groups
+        .into_values()
+        .map(|(key, rows)| {
+            key.into_iter().chain(ask.measures.iter().map(|measure| computed(measure, &rows))).collect()
+        })
+        .collect()
+}
+
+fn found(world: &World, ask: &Aggregate<'_>) -> Vec<Vec<Value>> {
+    let asked = write(Dialect::Sqlite, &world.schema, ask);
+    let shape = crate::sqlite::shape(&world.schema);
+    crate::sqlite::Session { connection: &world.connection, shape: &shape }
+        .aggregate(ask)
+        .unwrap_or_else(|e| panic!("{e}\n{}", asked.text))
+}
+
+/// Whether the groups stand in the order asked for.
+fn ordered(groups: &[Vec<Value>], sort: &[GroupKey]) -> bool {
+    groups.windows(2).all(|pair| {
+        let by_key = |key: &GroupKey| {
+            let order = order(&pair[0][key.column], &pair[1][key.column]);
+            if key.descending { order.reverse() } else { order }
+        };
+        sort.iter().map(by_key).find(|order| order.is_ne()) == Some(Ordering::Less)
+    })
+}
+
+#[test]
+fn memory_and_sqlite_compute_the_same_of_what_may_be_read() {
+    let (mut cases, mut grouped, mut paged) = (0, 0, 0);
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        let made: Vec<(Case, Option<Case>)> =
+            (0..12).filter_map(|_| Some((world.case()?, world.case()))).collect();
+        for (case, mask) in made {
+            let collection = &case.collection;
+            let dice = &mut world.dice;
+            let masks: Vec<(Slot, Expr)> = mask
+                .filter(|mask| mask.collection.id == collection.id)
+                .map(|mask| {
+                    collection
+                        .slots()
+                        .filter(|(slot, _)| *slot != Slot::ID && slot.0 % 2 == 0)
+                        .map(|(slot, _)| (slot, mask.expr.clone()))
+                        .collect()
+                })
+                .unwrap_or_default();
+            let mut by: Vec<Slot> = Vec::new();
+            for (slot, field) in collection.slots() {
+                if groups(&field.kind) && slot != Slot::ID && by.len() < 3 && dice.chance(4) {
+                    by.push(slot);
+                }
+            }
+            let measures = measures(collection, dice);
+            let mut sort: Vec<GroupKey> =
+                (0..by.len()).map(|column| GroupKey { column, descending: dice.chance(2) }).collect();
+            if !by.is_empty() && dice.chance(2) {
+                sort.insert(0, GroupKey { column: by.len(), descending: dice.chance(2) });
+            }
+            let predicates = [&case.expr];
+            let ask = Aggregate {
+                collection,
+                predicates: &predicates,
+                masks: &masks,
+                group_by: &by,
+                measures: &measures,
+                sort: &sort,
+                after: None,
+                limit: 1000,
+            };
+            let (expected, all) = (expected(&world, &case, &masks, &ask), found(&world, &ask));
+            let text = write(Dialect::Sqlite, &world.schema, &ask).text;
+            assert_eq!(all.len(), expected.len(), "{}\n{text}", case.source);
+            for group in &all {
+                let same = |other: &&Vec<Value>| group.iter().zip(other.iter()).all(|(a, b)| alike(a, b));
+                assert!(
+                    expected.iter().any(|other| same(&other)),
+                    "{group:?} is not among {expected:?}\n{}\n{text}",
+                    case.source
+                );
+            }
+            assert!(ordered(&all, &sort), "{text}");
+            paged += pages(&world, &ask, &all);
+            cases += 1;
+            grouped += usize::from(all.len() > 1);
+        }
+    }
+    assert!(
+        cases > 300 && grouped > 100 && paged > 300,
+        "{cases} cases, {grouped} with groups, {paged} pages"
+    );
+}
+
+/// Pages of one and two groups give what one page gives.
+fn pages(world: &World, ask: &Aggregate<'_>, all: &[Vec<Value>]) -> usize {
+    if ask.group_by.is_empty() {
+        return 0;
+    }
+    let (mut seen, mut turns): (Vec<Vec<Value>>, usize) = (Vec::new(), 0);
+    loop {
+        let after: Option<Vec<Value>> =
+            seen.last().map(|group| ask.sort.iter().map(|key| group[key.column].clone()).collect());
+        let limit = 1 + (turns % 2) as u32;
+        let page = found(world, &Aggregate { after: after.as_deref(), limit, ..*ask });
+        if page.is_empty() {
+            break;
+        }
+        turns += 1;
+        seen.extend(page);
+    }
+    assert_eq!(seen, all);
+    turns
+}
