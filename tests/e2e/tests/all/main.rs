@@ -4,6 +4,7 @@ mod auth;
 mod broken_input;
 mod chat;
 mod crash;
+mod failure_modes;
 mod realtime;
 mod records;
 mod schema_files;
