@@ -51,6 +51,7 @@ examples() {
     "$STEAD_BIN" check "$app"
     "$STEAD_BIN" test "$app" --fail-under 100
   done
+  "$STEAD_BIN" fmt examples/team-chat --check
   "$STEAD_BIN" types examples/team-chat --lang ts | cmp - examples/team-chat/types.ts
 }
 

@@ -43,7 +43,7 @@ impl AppFolder {
 
     /// What the app declares, or every mistake in it.
     pub(crate) fn load(&self) -> anyhow::Result<Result<App, Mistakes>> {
-        let files = self.files("schema", |name| name.ends_with(".yaml") || name.ends_with(".yml"))?;
+        let files = self.schema()?;
         let mut schema = match stead_schema::load(files) {
             Ok(schema) => schema,
             Err(Rejected { sources, diagnostics }) => return Ok(Err(Mistakes { sources, diagnostics })),
@@ -55,6 +55,11 @@ impl AppFolder {
             }
             Err(diagnostics) => Ok(Err(Mistakes { sources: (*schema.sources).clone(), diagnostics })),
         }
+    }
+
+    /// Schema files.
+    pub(crate) fn schema(&self) -> anyhow::Result<Vec<SourceFile>> {
+        self.files("schema", |name| name.ends_with(".yaml") || name.ends_with(".yml"))
     }
 
     /// First data.

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Run an app's rule tests, in memory and on SQLite
     Test(Test),
+    /// Lay out the YAML files of an app
+    Fmt(Fmt),
     /// Make a new app
     New(New),
     /// Manage the operators of a server
@@ -131,6 +133,16 @@ pub(crate) enum TestFormat {
     Json,
     /// A tracefile with the lines of the schema files
     Lcov,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// The app folder
+    #[arg(default_value = ".")]
+    pub(crate) app: PathBuf,
+    /// Change nothing; list the files that would change, and fail if there is one
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

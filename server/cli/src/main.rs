@@ -8,6 +8,7 @@ mod check;
 mod contract;
 mod data_folder;
 mod expression;
+mod layout;
 mod log;
 mod operator;
 mod rule_tests;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => serve::serve(&args, true),
         Command::Check(args) => check::check(&args),
         Command::Test(args) => rule_tests::run(&args),
+        Command::Fmt(args) => layout::fmt(&args),
         Command::New(args) => starter::new(&args),
         Command::Operator(args) => operator::run(&args),
         Command::Types(args) => contract::types(&args),

@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod encode;
 pub mod export;
+pub mod format;
 pub mod load;
 pub mod model;
 pub mod slots;

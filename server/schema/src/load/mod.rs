@@ -10,13 +10,13 @@ mod columns;
 mod document;
 mod field;
 pub(crate) mod names;
-mod node;
+pub(crate) mod node;
 mod rescue;
 mod rule_text;
 mod rules;
 mod search;
 pub(crate) mod structure;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use document::Document;
 
@@ -89,7 +89,7 @@ fn trees(sources: &Sources, mistakes: &mut Vec<Diagnostic>) -> Vec<node::Node> {
     roots
 }
 
-fn without_byte_order_mark(file: SourceFile) -> SourceFile {
+pub(crate) fn without_byte_order_mark(file: SourceFile) -> SourceFile {
     match file.text.strip_prefix('\u{feff}') {
         Some(text) => SourceFile { text: text.to_owned(), path: file.path },
         None => file,

@@ -7,15 +7,15 @@ use serde_json::{Map, Number, Value};
 
 /// A value of a document.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Where it stands, quotes included.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     /// What it is.
-    pub(super) kind: NodeKind,
+    pub(crate) kind: NodeKind,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum NodeKind {
+pub(crate) enum NodeKind {
     /// Text as YAML unfolds it.
     Scalar { text: String, style: Style },
     /// In order.
@@ -28,7 +28,7 @@ pub(super) enum NodeKind {
 
 /// How a scalar is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     Plain,
     SingleQuoted,
     DoubleQuoted,
@@ -38,15 +38,15 @@ pub(super) enum Style {
 
 /// A key and its value.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_span: Span,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) value: Node,
 }
 
 impl Node {
     /// The entries, none for anything but a mapping.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         match &self.kind {
             NodeKind::Map(entries) => entries,
             _ => &[],
@@ -54,7 +54,7 @@ impl Node {
     }
 
     /// The elements, none for anything but a list.
-    pub(super) fn items(&self) -> &[Node] {
+    pub(crate) fn items(&self) -> &[Node] {
         match &self.kind {
             NodeKind::List(items) => items,
             _ => &[],
@@ -62,17 +62,17 @@ impl Node {
     }
 
     /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
     /// A key with its value.
-    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
     /// The text of a scalar as written, whatever YAML takes it for.
-    pub(super) fn scalar(&self) -> Option<&str> {
+    pub(crate) fn scalar(&self) -> Option<&str> {
         match &self.kind {
             NodeKind::Scalar { text, .. } => Some(text),
             _ => None,
@@ -80,7 +80,7 @@ impl Node {
     }
 
     /// The text of a scalar that YAML takes for text.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             NodeKind::Scalar { text, style } if *style != Style::Plain || plain(text).is_string() => {
                 Some(text)
@@ -90,17 +90,17 @@ impl Node {
     }
 
     /// Whether something in it was already reported.
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         matches!(self.kind, NodeKind::Broken)
     }
 
     /// As JSON. Broken parts become null.
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         self.json_at(&mut Vec::new(), false)
     }
 
     /// As JSON of a whole file: where a rule may stand, any scalar is text.
-    pub(super) fn file_to_json(&self) -> Value {
+    pub(crate) fn file_to_json(&self) -> Value {
         self.json_at(&mut Vec::new(), true)
     }
 
@@ -132,7 +132,7 @@ impl Node {
 }
 
 /// Whether a rule's text may stand under these keys.
-pub(super) fn is_rule_position(path: &[&str]) -> bool {
+pub(crate) fn is_rule_position(path: &[&str]) -> bool {
     match path {
         ["collections", _, "rules", _] | ["functions", _, "is"] => true,
         ["collections", _, "rules", _, part] => matches!(*part, "when" | "before" | "after"),
@@ -143,7 +143,7 @@ pub(super) fn is_rule_position(path: &[&str]) -> bool {
 }
 
 /// A plain scalar by the core schema of YAML 1.2.2 §10.3.2. What is no finite number stays text; the reader reports it.
-pub(super) fn plain(text: &str) -> Value {
+pub(crate) fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
@@ -153,7 +153,7 @@ pub(super) fn plain(text: &str) -> Value {
 }
 
 /// Whether a plain scalar is a number that JSON cannot hold.
-pub(super) fn is_unbounded(text: &str) -> bool {
+pub(crate) fn is_unbounded(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let named = matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN");
     named || (looks_like_float(text) && number(text).is_none())

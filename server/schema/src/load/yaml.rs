@@ -20,7 +20,7 @@ const RESCUES_MAX: usize = 64;
 const QUOTE_THE_RULE: &str = "quote the rule, or write it on the lines below as a `|` block";
 
 /// The tree of a file and its mistakes. After a mistake of syntax the tree is [`NodeKind::Broken`].
-pub(super) fn read(file: u16, text: &str, mistakes: &mut Vec<Diagnostic>) -> Node {
+pub(crate) fn read(file: u16, text: &str, mistakes: &mut Vec<Diagnostic>) -> Node {
     let whole = Span { file, start: 0, end: 0 };
     if text.len() > FILE_BYTES_MAX {
         mistakes.push(

@@ -188,3 +188,47 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+#[test]
+fn fmt_lays_files_out_once_and_leaves_what_it_cannot_read() {
+    let folder =
+        app("collections:\n  notes:\n      fields: {body: {type: text}}  # one\n      rules: {read: a==b}\n");
+    let path = folder.path().to_str().unwrap();
+    let file = folder.path().join("schema/app.yaml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let (fine, out, _) = stead(&["fmt", path, "--check"]);
+    assert_eq!((fine, out.as_str()), (false, "schema/app.yaml\n"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "checking changes nothing");
+    let (fine, out, _) = stead(&["fmt", path]);
+    assert_eq!((fine, out.as_str()), (true, "schema/app.yaml\n"));
+    let wanted =
+        "collections:\n  notes:\n    fields: {body: {type: text}}  # one\n    rules:  {read: a == b}\n";
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), wanted);
+    for command in [&["fmt", path] as &[&str], &["fmt", path, "--check"]] {
+        assert_eq!(stead(command), (true, String::new(), String::new()));
+    }
+
+    // A broken file stays; the one beside it does not wait for it.
+    let broken = "collections: {notes: {fields: [}}\n";
+    std::fs::write(folder.path().join("schema/broken.yaml"), broken).unwrap();
+    std::fs::write(&file, &before).unwrap();
+    let (fine, out, err) = stead(&["fmt", path]);
+    assert!(!fine && out == "schema/app.yaml\n" && err.contains("error[E0101]"), "{out}{err}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("schema/broken.yaml")).unwrap(), broken);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), wanted);
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("schema")).unwrap().collect();
+    assert_eq!(names.len(), 2, "nothing is left lying about");
+}
+
+#[test]
+fn what_we_hand_out_is_laid_out() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("fresh");
+    for template in ["notes", "chat"] {
+        let at = path.with_extension(template);
+        assert!(stead(&["new", at.to_str().unwrap(), "--template", template]).0);
+        assert_eq!(stead(&["fmt", "--check", at.to_str().unwrap()]), (true, String::new(), String::new()));
+    }
+    let chat = examples().join("team-chat");
+    assert_eq!(stead(&["fmt", "--check", chat.to_str().unwrap()]), (true, String::new(), String::new()));
+}
