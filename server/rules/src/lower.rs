@@ -337,6 +337,10 @@ impl<'f> Folder<'f> {
             None => {}
         }
         let (yes, no) = (self.fold(yes, side), self.fold(no, side));
+        // Null either way: a value of no type at all, which a database could not place.
+        if yes.literal().is_some_and(Value::is_null) && no.literal().is_some_and(Value::is_null) {
+            return Folded::value(Value::Null);
+        }
         if condition.is_same() && yes.is_same() && no.is_same() {
             return Folded::Same(whole);
         }

@@ -146,6 +146,47 @@ fn null_never_grants() {
     assert!(tried > 3000, "{tried}");
 }
 
+/// Without lookups, which may ask for absence, a record that is gone is only ever a value less.
+#[test]
+fn a_missing_record_never_grants() {
+    let request = RequestFacts { op: "list", ..RequestFacts::default() };
+    let mut tried = 0;
+    for (mut schema, tables, mut dice) in worlds(3, 60) {
+        for _ in 0..40 {
+            let name = *dice.pick(&COLLECTIONS);
+            let (source, book) = checked(&mut schema, name, &mut dice, Style::Plain);
+            let collection = schema.by_name[name];
+            let rule = &book.of(collection).unwrap().read.expr;
+            let (follows, asks) = (
+                rule.any(&mut |part| matches!(part, Expr::Path { .. })),
+                rule.any(&mut |part| matches!(part, Expr::Lookup(_))),
+            );
+            if asks || !follows {
+                continue;
+            }
+            let auth = caller(&mut dice);
+            let facts = Facts {
+                auth: auth.as_ref(),
+                request: &request,
+                now: NOW,
+                next: None,
+                row: None,
+                pinned: &[],
+            };
+            let before = allowed(rule, &facts, &schema, name, &tables);
+            for gone in COLLECTIONS.map(|name| schema.by_name[name]) {
+                let mut poorer = tables.clone();
+                let rows = poorer.rows.get_mut(&gone).unwrap();
+                rows.remove(dice.below(rows.len()));
+                let after = allowed(rule, &facts, &schema, name, &poorer);
+                assert!(after.is_subset(&before), "a record that is gone grants by {source}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 1000, "{tried}");
+}
+
 /// Copies of the tables in which one optional value is null.
 fn with_a_null(schema: &Schema, tables: &Tables, dice: &mut Dice) -> Vec<(Tables, String)> {
     let mut copies = Vec::new();

@@ -19,6 +19,7 @@ pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
 pub use query::{
     Aggregate, Dialect, GroupKey, Measure, Page, Related, Select, Shown, Words, explain_list, explain_sql,
+    explain_tables,
 };
 pub use reader::Reader;
 pub use sql::{Row, Sql};

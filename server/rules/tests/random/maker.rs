@@ -1,7 +1,7 @@
 //! One random rule: well typed by construction, as deep as asked.
 
 use super::super::dice::Dice;
-use super::world::{INTS, TEXTS, WORDS, WRITTEN_TIMES};
+use super::world::{INTS, PARTS, TEXTS, WORDS, WRITTEN_TIMES};
 use super::{COLLECTIONS, Style};
 use stead_schema::{Collection, CollectionId, Field, FieldType, Schema};
 
@@ -169,7 +169,11 @@ impl<'s> Maker<'s, '_> {
             }
             6 => {
                 let method = *self.dice.pick(&["startsWith", "endsWith", "contains"]);
-                format!("{}.{method}({})", self.operand(Sort::Text), self.operand(Sort::Text))
+                let part = match self.dice.chance(2) {
+                    true => serde_json::json!(self.dice.pick(&PARTS)).to_string(),
+                    false => self.operand(Sort::Text),
+                };
+                format!("{}.{method}({part})", self.operand(Sort::Text))
             }
             7 => self.operand(Sort::Bool),
             8 if !self.sealed && self.style != Style::Filter => {
@@ -256,10 +260,10 @@ impl<'s> Maker<'s, '_> {
 
     /// A member of a document: null where it is missing or of another type.
     fn of_document(&mut self, sort: Sort) -> Option<String> {
-        let (member, other) = match sort {
-            Sort::Text => (*self.dice.pick(&["t", "o.t", "x.asText()"]), "\"a\""),
-            Sort::Int | Sort::Small => (*self.dice.pick(&["n", "x.asInt()"]), "1"),
-            Sort::Bool => (*self.dice.pick(&["b", "x.asBool()"]), "false"),
+        let member = match sort {
+            Sort::Text => *self.dice.pick(&["t", "o.t", "x.asText()"]),
+            Sort::Int | Sort::Small => *self.dice.pick(&["n", "x.asInt()"]),
+            Sort::Bool => *self.dice.pick(&["b", "x.asBool()"]),
             _ => return None,
         };
         let document = match self.path(Some(Sort::Document)) {
@@ -267,7 +271,7 @@ impl<'s> Maker<'s, '_> {
             None => return None,
         };
         let safe = match (self.style, self.sealed) {
-            (Style::Full, _) => format!("default({document}, {other})"),
+            (Style::Full, _) => format!("default({document}, {})", self.literal(sort)),
             (_, false) => document,
             (_, true) => return None,
         };

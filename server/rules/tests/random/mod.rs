@@ -13,7 +13,7 @@ mod maker;
 mod rules;
 mod world;
 
-pub(crate) use rules::{checked, filter, put, rule, rule_all};
+pub(crate) use rules::{checked, filter, parsed, put, rule, rule_all};
 pub(crate) use world::{caller, schema, tables, value};
 
 pub(crate) const COLLECTIONS: [&str; 4] = ["users", "alpha", "beta", "gamma"];

@@ -97,3 +97,10 @@ pub(crate) fn filter(
     }
     panic!("no filter was accepted")
 }
+
+/// A filter as written, if it is accepted.
+pub(crate) fn parsed(schema: &Schema, rules: &RuleBook, collection: &str, source: &str) -> Option<Filter> {
+    let collection = schema.collection(collection).unwrap();
+    let scope = FilterScope { schema, rules, collection, hidden: SlotSet::EMPTY };
+    parse(source, &serde_json::Map::new(), &scope).ok()
+}

@@ -30,6 +30,8 @@ pub(super) const TEXTS: [&str; 18] = [
     "{a}",
     "10",
 ];
+/// Beginnings and ends of these.
+pub(super) const PARTS: [&str; 8] = ["a", "b", "x", "\u{301}", "_\\", "\u{10ffff}", "𝄞", ""];
 pub(super) const INTS: [i64; 8] = [-((1 << 53) - 1), -100, -7, -1, 0, 1, 7, (1 << 53) - 1];
 const FLOATS: [f64; 11] =
     [-1.5, -0.0, 0.0, 0.1, 1.0, 1e300, -1e300, f64::MAX, f64::MIN_POSITIVE, 0.3, 9_007_199_254_740_993.0];

@@ -3,8 +3,7 @@
 use super::dialect::Dialect;
 use super::expression::Position;
 use super::writer::{Plan, Writer};
-use stead_rules::{CmpOp, Expr, Func};
-use stead_schema::Value;
+use stead_rules::{CmpOp, Expr};
 
 impl Writer<'_> {
     pub(super) fn compare(&mut self, op: CmpOp, a: &Expr, b: &Expr, position: Position) {
@@ -37,7 +36,10 @@ impl Writer<'_> {
     /// A column brings its collation along; without one, Postgres would order text as the database's locale does.
     fn by_bytes(&mut self, a: &Expr, b: &Expr) {
         let column = self.field_of(a).is_some() || self.field_of(b).is_some();
-        if self.dialect == Dialect::Postgres && !column && (is_text(a) || is_text(b)) {
+        if self.dialect == Dialect::Postgres
+            && !column
+            && self.type_of(a).or_else(|| self.type_of(b)) == Some("text")
+        {
             self.raw(" COLLATE \"C\"");
         }
     }
@@ -54,9 +56,12 @@ impl Writer<'_> {
             (_, Dialect::Postgres) => {
                 self.raw("(");
                 self.exact(member);
-                self.raw(" = ANY(");
-                self.exact(list);
-                self.raw("))");
+                // ANY over a subquery means its rows; of what is no subquery, however it is wrapped, the elements.
+                let rows = matches!(list, Expr::Path { .. });
+                self.raw(if rows { " = ANY(coalesce(" } else { " = ANY(" });
+                let elements = self.type_of(member);
+                self.list(list, elements);
+                self.raw(if rows { ")))" } else { "))" });
             }
             (Expr::Literal(_), Dialect::Sqlite) => self.among(member, list),
             // `json_each(NULL)` has no rows, but a list that is null is unknown, not empty.
@@ -86,16 +91,5 @@ impl Writer<'_> {
         self.raw(open);
         self.listed(items);
         self.raw(close);
-    }
-}
-
-/// Whether an expression that is no column is text.
-fn is_text(expr: &Expr) -> bool {
-    match expr {
-        Expr::Literal(value) => matches!(value, Value::Text(_)),
-        Expr::Call(Func::Lower | Func::JsonText, _) => true,
-        Expr::Call(Func::Default, args) => args.iter().any(is_text),
-        Expr::If(_, yes, no) => is_text(yes) || is_text(no),
-        _ => false,
     }
 }

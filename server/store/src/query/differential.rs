@@ -1,82 +1,119 @@
-//! Random rules over random records: the memory judge and SQLite must name the same ones, whichever way they are asked.
+//! Random rules over random records: memory, SQLite and Postgres must name the same ones, whichever way they are asked.
+//!
+//! A world (a schema with records) comes from a seed, and so does every case in it; see `docs/src/internals/testing.md`
+//! for how to run more of them or one again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice
+)]
 
 mod aggregates;
+mod checks;
 #[path = "../../../rules/tests/dice/mod.rs"]
 mod dice;
+mod mutants;
+mod policies;
+mod postgres;
 #[path = "../../../rules/tests/random/mod.rs"]
 mod random;
+mod report;
+mod shrink;
 
+use super::ddl;
 use super::*;
-use crate::sqlite::{ddl, statement};
+use crate::sqlite::statement;
 use dice::Dice;
+use postgres::Postgres;
 use random::{COLLECTIONS, NOW, Style, caller, checked};
 use rusqlite::Connection;
-use stead_rules::eval::Lookups;
-use stead_rules::ir::COUNT_MAX;
-use stead_rules::{Facts, Lowered, RequestFacts, RuleBook, Tables, holds as judge, lower, lower_expr};
-use stead_schema::diff::Step;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use stead_rules::{
+    AuthFacts, Facts, Lowered, RequestFacts, RuleBook, Tables, compile, holds as judge, lower_expr,
+};
+use stead_schema::RuleSlot;
 
-/// The same records in memory and in SQLite.
+/// The same records in memory, in SQLite and, where it is at hand, in Postgres.
 struct World {
     schema: Schema,
     tables: Tables,
     connection: Connection,
+    postgres: Option<Postgres>,
     dice: Dice,
+    seed: u64,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
+        Self::with(seed, None)
+    }
+
+    fn with(seed: u64, postgres: Option<Postgres>) -> Self {
         let mut dice = Dice::new(seed);
         let schema = random::schema(&mut dice);
         let tables = random::tables(&schema, &mut dice);
         let connection = Connection::open_in_memory().unwrap();
-        // References to records that are gone are part of the test.
-        connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
-        for collection in &schema.collections {
-            for text in ddl::step(&schema, &Step::AddCollection(collection.id)) {
-                connection.execute_batch(&text).unwrap();
-            }
-            let marks: Vec<String> = (1..=collection.fields.len()).map(|at| format!("?{at}")).collect();
-            let insert = format!("INSERT INTO \"{}\" VALUES ({})", collection.name, marks.join(","));
-            for row in tables.of(collection.id) {
-                statement::run(&connection, &insert, row.iter()).unwrap();
-            }
+        let mut world = Self { schema, tables, connection, postgres, dice, seed };
+        world.fill();
+        world
+    }
+
+    /// Puts the records that are in memory into the databases, in place of all that was there.
+    fn fill(&mut self) {
+        self.connection = filled(&self.schema, &self.tables);
+        if let Some(postgres) = &mut self.postgres {
+            postgres.fill(&self.schema, &self.tables, self.seed.is_multiple_of(2));
         }
-        Self { schema, tables, connection, dice }
     }
 
     /// A rule of some collection for some caller, lowered; `None` when the caller alone decides.
     fn case(&mut self) -> Option<Case> {
         let name = *self.dice.pick(&COLLECTIONS);
         let (source, book) = checked(&mut self.schema, name, &mut self.dice, Style::Full);
-        let auth = caller(&mut self.dice);
-        let request = RequestFacts { op: "list", ..RequestFacts::default() };
-        let facts =
-            Facts { auth: auth.as_ref(), request: &request, now: NOW, next: None, row: None, pinned: &[] };
+        let (auth, seed) = (caller(&mut self.dice), self.dice.next());
         let collection = self.schema.collection(name).unwrap().clone();
-        let rule = &book.of(collection.id).unwrap().read;
-        let Lowered::Ask(predicate) = lower(rule, &facts) else { return None };
-        let closed =
-            self.tables.of(collection.id).iter().map(|row| lower(rule, &Facts { row: Some(row), ..facts }));
-        let closed = closed.collect();
-        Some(Case { source, collection, expr: predicate.expr, closed })
+        let rule = book.of(collection.id).unwrap().read.expr.clone();
+        self.lowered(Asked { source, auth, filter: false, collection, seed }, &rule)
     }
 
     /// A user's filter over ruled collections, lowered.
     fn filter_case(&mut self, book: &RuleBook) -> Option<Case> {
         let name = *self.dice.pick(&COLLECTIONS);
         let (source, filter) = random::filter(&self.schema, book, name, &mut self.dice);
-        let auth = caller(&mut self.dice);
-        let request = RequestFacts { op: "list", ..RequestFacts::default() };
-        let facts =
-            Facts { auth: auth.as_ref(), request: &request, now: NOW, next: None, row: None, pinned: &[] };
+        let (auth, seed) = (caller(&mut self.dice), self.dice.next());
         let collection = self.schema.collection(name).unwrap().clone();
-        let Lowered::Ask(predicate) = lower_expr(&filter.expr, &facts) else { return None };
-        let rows = self.tables.of(collection.id).iter();
-        let closed = rows.map(|row| lower_expr(&filter.expr, &Facts { row: Some(row), ..facts })).collect();
-        Some(Case { source, collection, expr: predicate.expr, closed })
+        self.lowered(Asked { source, auth, filter: true, collection, seed }, &filter.expr)
+    }
+
+    /// The same rule written otherwise; `None` when it is refused or the caller alone decides.
+    fn again(&mut self, asked: &Asked, source: &str) -> Option<Case> {
+        let asked = Asked { source: source.to_owned(), ..asked.clone() };
+        let name = asked.collection.name.clone();
+        if asked.filter {
+            let book = compile(&self.schema).ok()?;
+            let filter = random::parsed(&self.schema, &book, &name, source)?;
+            return self.lowered(asked, &filter.expr);
+        }
+        random::put(&mut self.schema, &name, RuleSlot::Read, source);
+        let book = compile(&self.schema).ok()?;
+        let rule = book.of(asked.collection.id)?.read.expr.clone();
+        self.lowered(asked, &rule)
+    }
+
+    fn lowered(&self, asked: Asked, rule: &Expr) -> Option<Case> {
+        let request = RequestFacts { op: "list", ..RequestFacts::default() };
+        let auth = asked.auth.as_ref();
+        let facts = Facts { auth, request: &request, now: NOW, next: None, row: None, pinned: &[] };
+        let Lowered::Ask(predicate) = lower_expr(rule, &facts) else { return None };
+        let rows = self.tables.of(asked.collection.id).iter();
+        let closed = rows.map(|row| lower_expr(rule, &Facts { row: Some(row), ..facts })).collect();
+        let Asked { source, auth, filter, collection, seed } = asked;
+        Some(Case { source, collection, expr: predicate.expr, closed, auth, filter, seed })
     }
 
     fn in_memory(&self, case: &Case) -> Vec<String> {
@@ -89,23 +126,58 @@ impl World {
         ids
     }
 
-    fn texts(&self, statement: &Statement) -> rusqlite::Result<Vec<String>> {
-        let mut prepared = self.connection.prepare(&statement.text)?;
-        for (at, value) in statement.params.iter().enumerate() {
-            prepared.raw_bind_parameter(at + 1, crate::sqlite::cells::Param(value))?;
+    /// The first column, text, of each row.
+    fn texts(&mut self, dialect: Dialect, asked: &Statement) -> Result<Vec<String>, String> {
+        let told = |error: &dyn std::fmt::Display| format!("{error}\n{}", asked.text);
+        if dialect == Dialect::Postgres {
+            let rows = self.postgres.as_mut().expect("asked only when at hand").rows(asked)?;
+            return Ok(rows.iter().map(|row| sqlx_core::row::Row::get(row, 0)).collect());
         }
-        let mut rows = prepared.raw_query();
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(row.get(0)?);
-        }
+        statement::each(&self.connection, &asked.text, &asked.params, |row| {
+            found.push(row.get(0).unwrap());
+            Ok(())
+        })
+        .map_err(|e| told(&e))?;
         Ok(found)
     }
 
-    fn number(&self, asked: &Statement) -> Option<i64> {
+    fn number(&mut self, dialect: Dialect, asked: &Statement) -> Result<Option<i64>, String> {
+        if dialect == Dialect::Postgres {
+            return self.postgres.as_mut().expect("asked only when at hand").number(asked);
+        }
         statement::integer(&self.connection, &asked.text, asked.params.iter())
-            .unwrap_or_else(|e| panic!("{e}\n{}", asked.text))
+            .map_err(|e| format!("{e}\n{}", asked.text))
     }
+
+    fn dialects(&self) -> &'static [Dialect] {
+        if self.postgres.is_some() { &[Dialect::Sqlite, Dialect::Postgres] } else { &[Dialect::Sqlite] }
+    }
+}
+
+fn filled(schema: &Schema, tables: &Tables) -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    // References to records that are gone are part of the test.
+    connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    connection.execute_batch(&ddl::explain_tables(schema, Dialect::Sqlite).join(";\n")).unwrap();
+    for collection in &schema.collections {
+        let marks: Vec<String> = (1..=collection.fields.len()).map(|at| format!("?{at}")).collect();
+        let insert = format!("INSERT INTO \"{}\" VALUES ({})", collection.name, marks.join(","));
+        for row in tables.of(collection.id) {
+            statement::run(&connection, &insert, row.iter()).unwrap();
+        }
+    }
+    connection
+}
+
+/// What a case is made from.
+#[derive(Clone)]
+struct Asked {
+    source: String,
+    auth: Option<AuthFacts>,
+    filter: bool,
+    collection: Collection,
+    seed: u64,
 }
 
 struct Case {
@@ -114,6 +186,17 @@ struct Case {
     expr: Expr,
     /// The rule for each record, with the record known.
     closed: Vec<Lowered>,
+    auth: Option<AuthFacts>,
+    filter: bool,
+    /// Of what is chosen while checking it.
+    seed: u64,
+}
+
+impl Case {
+    fn asked(&self) -> Asked {
+        let (source, auth) = (self.source.clone(), self.auth.clone());
+        Asked { source, auth, filter: self.filter, collection: self.collection.clone(), seed: self.seed }
+    }
 }
 
 const BY_ID: [SortKey; 1] = [SortKey { slot: Slot::ID, descending: false }];
@@ -122,132 +205,67 @@ fn list<'a>(collection: &'a Collection, predicates: &'a [&'a Expr], masks: &'a [
     Select { collection, predicates, masks, sort: &BY_ID, after: None, limit: 1000, words: None }
 }
 
-#[test]
-fn memory_and_sqlite_name_the_same_records() {
-    let (mut cases, mut allowed, mut all) = (0, 0, 0);
-    for seed in 0..40 {
-        let mut world = World::new(seed);
-        let mut made: Vec<Case> = (0..40).filter_map(|_| world.case()).collect();
-        let book = random::rule_all(&mut world.schema, &mut world.dice);
-        made.extend((0..15).filter_map(|_| world.filter_case(&book)));
-        for case in made {
-            let expected = world.in_memory(&case);
-            let asked = select(Dialect::Sqlite, &world.schema, &list(&case.collection, &[&case.expr], &[]));
-            let found =
-                world.texts(&asked).unwrap_or_else(|e| panic!("{e}\n{}\n{}", case.source, asked.text));
-            assert_eq!(found, expected, "{}\n{}\n{:?}", case.source, asked.text, asked.params);
-            let counted =
-                count(Dialect::Sqlite, &world.schema, &list(&case.collection, &[&case.expr], &[]), 1000);
-            assert_eq!(world.number(&counted), Some(expected.len() as i64), "{}", case.source);
-            one_by_one(&world, &case, &expected);
-            masked(&mut world, &case, &expected);
-            cases += 1;
-            allowed += expected.len();
-            all += world.tables.of(case.collection.id).len();
-        }
-    }
-    assert!(
-        cases > 1500 && allowed * 10 > all && allowed * 10 < all * 9,
-        "{cases} cases, {allowed} of {all}"
-    );
+/// What all workers found so far.
+#[derive(Default)]
+struct Tally {
+    next: AtomicU64,
+    cases: AtomicUsize,
+    allowed: AtomicUsize,
+    all: AtomicUsize,
+    lookups: AtomicUsize,
+    failure: Mutex<Option<String>>,
 }
 
-/// The same question about each record alone: by its id, and with its fields known beforehand.
-fn one_by_one(world: &World, case: &Case, expected: &[String]) {
-    let rows = world.tables.of(case.collection.id);
-    for (row, closed) in rows.iter().zip(&case.closed) {
-        let id = row[0].as_text().unwrap();
-        let allowed = expected.iter().any(|found| found == id);
-        let asked = holds(Dialect::Sqlite, &world.schema, &case.expr, Some((&case.collection, id)));
-        assert_eq!(world.number(&asked).is_some(), allowed, "{id}: {}\n{}", case.source, asked.text);
-        let told = match closed {
-            Lowered::Allow => true,
-            Lowered::Deny => false,
-            Lowered::Ask(left) => {
-                bound_lookups(world, &left.expr);
-                let asked = holds(Dialect::Sqlite, &world.schema, &left.expr, None);
-                world.number(&asked).is_some()
-            }
-        };
-        assert_eq!(told, allowed, "{id} known: {}", case.source);
-    }
-}
-
-/// Every lookup that names nothing outside counts the same in memory.
-fn bound_lookups(world: &World, expr: &Expr) {
-    if let Expr::Lookup(asked) = expr {
-        let expected = (&mut &world.tables).count(asked, COUNT_MAX).unwrap();
-        let counted = lookup(Dialect::Sqlite, &world.schema, asked, COUNT_MAX);
-        assert_eq!(world.number(&counted), Some(expected as i64), "{}", counted.text);
-        return;
-    }
-    expr.each_child(&mut |child| bound_lookups(world, child));
-}
-
-/// The rule as the mask of a field: the field is hidden exactly where the rule is not true, and sorts as null there.
-fn masked(world: &mut World, case: &Case, expected: &[String]) {
-    let slot = Slot(u16::try_from(world.dice.below(case.collection.fields.len())).unwrap());
-    if slot == Slot::ID {
-        return;
-    }
-    let masks = [(slot, case.expr.clone())];
-    let sort = [SortKey { slot, descending: world.dice.chance(2) }, BY_ID[0]];
-    let asked = select(
-        Dialect::Sqlite,
-        &world.schema,
-        &Select { sort: &sort, ..list(&case.collection, &[], &masks) },
-    );
-    let shown = case.collection.fields.len();
-    let mut rows = Vec::new();
-    statement::each(&world.connection, &asked.text, asked.params.iter(), |row| {
-        let id: String = row.get(0).unwrap();
-        let null = matches!(row.get_ref(slot.index()).unwrap(), rusqlite::types::ValueRef::Null);
-        rows.push((id, row.get::<_, bool>(shown).unwrap(), null));
-        Ok(())
-    })
-    .unwrap_or_else(|e| panic!("{e}\n{}", asked.text));
-    assert_eq!(rows.len(), world.tables.of(case.collection.id).len());
-    for (id, visible, null) in &rows {
-        assert_eq!(*visible, expected.contains(id), "{id}: {}", case.source);
-        assert!(*visible || *null, "{id} shows what is hidden: {}", case.source);
-    }
-    let nulls: Vec<bool> = rows.iter().map(|(_, _, null)| *null).collect();
-    let mut sorted = nulls.clone();
-    sorted.sort_by_key(|null| *null == sort[0].descending);
-    assert_eq!(nulls, sorted, "what is hidden sorts as null: {}", asked.text);
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.replace('_', "").parse().expect(name))
 }
 
 #[test]
-fn a_wrong_operator_in_the_sql_would_be_noticed() {
-    let flips = [
-        (" = ", " <> "),
-        (" <> ", " = "),
-        (" < ", " <= "),
-        (" >= ", " > "),
-        (" AND ", " OR "),
-        (" OR ", " AND "),
-        (" IS NULL", " IS NOT NULL"),
-        ("(NOT ", "("),
-        (" IN (", " NOT IN ("),
-        ("EXISTS (", "NOT EXISTS ("),
-        ("coalesce(", "max("),
-        (" THEN ", " IS NULL THEN "),
-        ("instr(", "-instr("),
-    ];
-    let mut noticed = [0; 13];
-    for seed in 100..130 {
-        let mut world = World::new(seed);
-        for case in (0..40).filter_map(|_| world.case()).collect::<Vec<_>>() {
-            let expected = world.in_memory(&case);
-            let right = select(Dialect::Sqlite, &world.schema, &list(&case.collection, &[&case.expr], &[]));
-            for (at, (from, to)) in flips.iter().enumerate() {
-                let Some((before, after)) = right.text.split_once(from) else { continue };
-                let wrong = Statement { text: format!("{before}{to}{after}"), params: right.params.clone() };
-                noticed[at] += usize::from(world.texts(&wrong).is_ok_and(|found| found != expected));
+fn memory_sqlite_and_postgres_name_the_same_records() {
+    let only = setting("STEAD_SEED");
+    let wanted = setting("STEAD_CASES").unwrap_or(1500) as usize;
+    let tally = Tally { next: AtomicU64::new(only.unwrap_or(0)), ..Tally::default() };
+    let work = || {
+        let mut postgres = Postgres::at_hand();
+        while tally.cases.load(Relaxed) < wanted && tally.failure.lock().unwrap().is_none() {
+            let seed = tally.next.fetch_add(1, Relaxed);
+            if only.is_some_and(|only| only != seed) {
+                return;
             }
+            postgres = try_world(World::with(seed, postgres), &tally);
         }
+    };
+    std::thread::scope(|scope| {
+        (0..2).map(|_| scope.spawn(work)).collect::<Vec<_>>().into_iter().for_each(|w| w.join().unwrap());
+    });
+    if let Some(failure) = tally.failure.into_inner().unwrap() {
+        panic!("{failure}");
     }
-    for ((from, to), times) in flips.iter().zip(noticed) {
-        assert!(times > 0, "{from:?} as {to:?} was never noticed");
+    let count = |number: &AtomicUsize| number.load(Relaxed);
+    let (cases, allowed, all) = (count(&tally.cases), count(&tally.allowed), count(&tally.all));
+    eprintln!("{cases} cases, {} with lookups, {allowed} of {all} records allowed", count(&tally.lookups));
+    if only.is_none() {
+        assert!(cases >= wanted && allowed * 10 > all && allowed * 10 < all * 9, "{allowed} of {all}");
+        assert!(count(&tally.lookups) * 10 > cases * 3, "too few ask for other records");
     }
+}
+
+fn try_world(mut world: World, tally: &Tally) -> Option<Postgres> {
+    let mut made: Vec<Case> = (0..60).filter_map(|_| world.case()).collect();
+    let book = random::rule_all(&mut world.schema, &mut world.dice);
+    made.extend((0..20).filter_map(|_| world.filter_case(&book)));
+    for case in &made {
+        let (allowed, all) = (world.in_memory(case).len(), world.tables.of(case.collection.id).len());
+        if let Err(what) = checks::check(&mut world, case) {
+            let told = shrink::smallest(&mut world, case, what);
+            tally.failure.lock().unwrap().get_or_insert(told);
+            return None;
+        }
+        tally.cases.fetch_add(1, Relaxed);
+        tally.allowed.fetch_add(allowed, Relaxed);
+        tally.all.fetch_add(all, Relaxed);
+        let asks = case.expr.any(&mut |part| matches!(part, Expr::Lookup(_) | Expr::Path { .. }));
+        tally.lookups.fetch_add(usize::from(asks), Relaxed);
+    }
+    world.postgres.take()
 }

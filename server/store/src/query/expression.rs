@@ -3,6 +3,7 @@
 //! Where unknown counts as false anyway (`Position::Condition`), cheaper forms are allowed that give false for unknown;
 //! under `!` and in values (`Position::Exact`) they are not.
 
+use super::dialect::Dialect;
 use super::writer::Writer;
 use stead_rules::Expr;
 use stead_schema::Value;
@@ -38,7 +39,7 @@ impl Writer<'_> {
             Expr::ListOf(items) => self.list_of(items),
             Expr::IsNull(inner) => {
                 self.raw("(");
-                self.exact(inner);
+                self.list(inner, None);
                 self.raw(" IS NULL)");
             }
             Expr::Not(inner) => {
@@ -62,7 +63,13 @@ impl Writer<'_> {
         match value {
             Value::Null => self.raw("NULL"),
             Value::Bool(flag) => self.raw(self.dialect.truth(*flag)),
-            other => self.bind(other.clone()),
+            Value::List(items) if items.is_empty() => self.nothing(),
+            other => {
+                self.bind(other.clone());
+                // A document travels as text.
+                let document = matches!(other, Value::Json(_)) && self.dialect == Dialect::Postgres;
+                self.raw(if document { "::json" } else { "" });
+            }
         }
     }
 

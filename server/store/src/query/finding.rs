@@ -8,7 +8,7 @@
 mod dice;
 
 use super::*;
-use crate::sqlite::{cells::Param, ddl, statement};
+use crate::sqlite::{cells::Param, statement};
 use dice::Dice;
 use rusqlite::Connection;
 use stead_rules::{CmpOp, Tables, holds as judge, search::parse};
@@ -103,7 +103,7 @@ impl World {
         let file = SourceFile { path: "schema/a.yaml".into(), text: APP.into() };
         let schema = load(vec![file]).unwrap_or_else(|r| panic!("{:?}", r.diagnostics));
         let connection = Connection::open_in_memory().unwrap();
-        for text in ddl::step(&schema, &Step::AddCollection(schema.collections[0].id)) {
+        for text in ddl::step(Dialect::Sqlite, &schema, &Step::AddCollection(schema.collections[0].id)) {
             connection.execute_batch(&text).unwrap();
         }
         let mut world = Self { schema, rows: Vec::new(), connection, dice: Dice::new(seed) };

@@ -12,6 +12,12 @@ impl Writer<'_> {
         match func {
             Func::StartsWith => self.starts_with(a, b),
             Func::JsonText | Func::JsonInt | Func::JsonBool => self.json(func, a, b),
+            Func::Length => {
+                let own = self.type_of(a);
+                let outer = std::mem::replace(&mut self.elements, own);
+                self.template(self.dialect.form(func), a, b);
+                self.elements = outer;
+            }
             other => self.template(self.dialect.form(other), a, b),
         }
     }

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod comparison;
+pub(crate) mod ddl;
 mod dialect;
 #[cfg(test)]
 mod differential;
@@ -18,8 +19,10 @@ mod related;
 mod search;
 #[cfg(test)]
 mod tests;
+mod types;
 mod writer;
 
+pub use ddl::explain_tables;
 pub use dialect::Dialect;
 
 pub(crate) use aggregate::aggregate;

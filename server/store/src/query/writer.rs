@@ -44,6 +44,8 @@ pub(super) struct Table {
 pub(super) struct Writer<'s> {
     pub(super) dialect: Dialect,
     pub(super) plan: Plan,
+    /// What an empty list in the text would hold, in Postgres.
+    pub(super) elements: Option<&'static str>,
     schema: &'s Schema,
     text: String,
     params: Vec<Value>,
@@ -64,6 +66,7 @@ impl<'s> Writer<'s> {
         Self {
             dialect,
             plan: Plan::Point,
+            elements: None,
             schema,
             text: String::with_capacity(256),
             params: Vec::new(),

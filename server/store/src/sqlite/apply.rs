@@ -1,9 +1,9 @@
 //! Making the tables fit a schema: safe steps only, all in one transaction, remembered and logged.
 
 use crate::Error;
+use crate::query::{Dialect, ddl};
 use crate::sqlite::Shared;
 use crate::sqlite::changes::Pending;
-use crate::sqlite::ddl;
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::handle::Handle;
 use crate::sqlite::migrations::transaction;
@@ -37,7 +37,7 @@ pub(crate) fn run(
         let remembered = remembered
             .map_err(|error| Error::Database(format!("the remembered schema is damaged: {error}")))?;
         let steps = diff::steps(remembered.as_ref(), &schema).map_err(Error::Refused)?;
-        for statement in steps.iter().flat_map(|step| ddl::step(&schema, step)) {
+        for statement in steps.iter().flat_map(|step| ddl::step(Dialect::Sqlite, &schema, step)) {
             connection.execute_batch(&statement).map_err(from_sqlite)?;
         }
         changed = before.as_deref() != Some(&shape) || recall(connection, RULES)?.as_deref() != Some(&rules);

@@ -7,7 +7,6 @@ mod apply;
 pub(crate) mod cells;
 mod changes;
 mod checkpoint;
-pub(crate) mod ddl;
 mod errors;
 mod group;
 mod handle;
@@ -18,7 +17,7 @@ mod readers;
 mod session;
 pub(crate) mod statement;
 mod survey;
-mod texts;
+pub(crate) mod texts;
 mod writer;
 mod writing;
 
