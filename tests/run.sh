@@ -60,7 +60,7 @@ examples() {
   local app
   for app in examples/*; do
     echo "$app"
-    "$STEAD_BIN" check "$app"
+    "$STEAD_BIN" check --deny-warnings "$app"
     "$STEAD_BIN" test "$app" --fail-under 100
   done
   "$STEAD_BIN" fmt examples/team-chat --check

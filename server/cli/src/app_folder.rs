@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use stead_engine::seed::SeedFile;
 use stead_rules::RuleBook;
-use stead_schema::{Diagnostic, Rejected, Schema, SourceFile, Sources};
+use stead_schema::{Diagnostic, Rejected, Schema, Severity, SourceFile, Sources};
 
 /// A folder that holds an app.
 #[derive(Debug, Clone)]
@@ -41,12 +41,17 @@ impl AppFolder {
         &self.root
     }
 
+    /// What the app declares with its rules as text, or every mistake in that.
+    pub(crate) fn declared(&self) -> anyhow::Result<Result<Schema, Mistakes>> {
+        let mistakes = |Rejected { sources, diagnostics }| Mistakes { sources, diagnostics };
+        Ok(stead_schema::load(self.schema()?).map_err(mistakes))
+    }
+
     /// What the app declares, or every mistake in it.
     pub(crate) fn load(&self) -> anyhow::Result<Result<App, Mistakes>> {
-        let files = self.schema()?;
-        let mut schema = match stead_schema::load(files) {
+        let mut schema = match self.declared()? {
             Ok(schema) => schema,
-            Err(Rejected { sources, diagnostics }) => return Ok(Err(Mistakes { sources, diagnostics })),
+            Err(mistakes) => return Ok(Err(mistakes)),
         };
         match stead_rules::compile(&schema) {
             Ok(rules) => {
@@ -127,13 +132,33 @@ fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 impl Mistakes {
     /// As people read them, with how many there are.
     pub(crate) fn render(&self) -> String {
+        let mut text = self.listed();
+        text.push_str(&in_words(self.count(Severity::Error), self.count(Severity::Warning)));
+        text
+    }
+
+    /// As people read them.
+    pub(crate) fn listed(&self) -> String {
         let mut text = String::new();
         for diagnostic in &self.diagnostics {
             text.push_str(&diagnostic.render(&self.sources));
             text.push('\n');
         }
-        let count = self.diagnostics.len();
-        text.push_str(&format!("{count} {}", if count == 1 { "mistake" } else { "mistakes" }));
         text
     }
+
+    /// How many are this bad.
+    pub(crate) fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+}
+
+/// `2 mistakes, 1 warning`.
+pub(crate) fn in_words(mistakes: usize, warnings: usize) -> String {
+    let several = |count: usize, word: &str| match count {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    };
+    let mistakes = if mistakes == 0 { "no mistakes".to_owned() } else { several(mistakes, "mistake") };
+    if warnings == 0 { mistakes } else { format!("{mistakes}, {}", several(warnings, "warning")) }
 }

@@ -101,6 +101,9 @@ pub(crate) struct Check {
     /// Print {"ok", "diagnostics"} as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Fail on warnings too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
 }
 
 #[derive(Debug, Args)]
@@ -264,6 +267,36 @@ pub(crate) enum RulesAction {
         /// Print {"value"} or {"errors"} as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Compare what two versions of an app allow
+    Diff {
+        /// The folder of the older version
+        old: PathBuf,
+        /// The folder of the newer one
+        new: PathBuf,
+        /// How to print the report
+        #[arg(long, value_enum, default_value = "text")]
+        format: ReportFormat,
+        /// Fail when a rule allows more than before
+        #[arg(long)]
+        deny_widening: bool,
+        /// A rule that may, such as messages.read; may be repeated
+        #[arg(long, value_name = "RULE")]
+        allow_widening: Vec<String>,
+    },
+    /// List who may read a record
+    Who {
+        /// The app folder
+        app: PathBuf,
+        /// The record's collection
+        collection: String,
+        /// The record's id
+        id: String,
+        #[command(flatten)]
+        data: Data,
+        /// How to print the answer
+        #[arg(long, value_enum, default_value = "text")]
+        format: ReportFormat,
     },
     /// Run conformance cases of CEL (google/cel-spec, as JSON) and print how the language answers them
     Conformance {

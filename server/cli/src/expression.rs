@@ -1,7 +1,7 @@
-//! `stead rules`: tries an expression, or the conformance cases of CEL.
+//! `stead rules eval` and `conformance`: tries an expression, or the cases of CEL.
 
 use crate::args::{self, ReportFormat, RulesAction};
-use crate::terminal;
+use crate::{rules_diff, rules_who, terminal};
 use anyhow::{Context, anyhow, bail};
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -13,6 +13,12 @@ pub(crate) fn run(args: &args::Rules) -> anyhow::Result<ExitCode> {
     match &args.action {
         RulesAction::Eval { expression, vars, json } => evaluate(expression, vars.as_deref(), *json),
         RulesAction::Conformance { file, format } => conformance(file, *format),
+        RulesAction::Diff { old, new, format, deny_widening, allow_widening } => {
+            rules_diff::run(old, new, *format, deny_widening.then_some(allow_widening))
+        }
+        RulesAction::Who { app, collection, id, data, format } => {
+            rules_who::run(app, collection, id, data, *format)
+        }
     }
 }
 

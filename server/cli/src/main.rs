@@ -12,6 +12,8 @@ mod layout;
 mod log;
 mod operator;
 mod rule_tests;
+mod rules_diff;
+mod rules_who;
 mod serve;
 mod shutdown;
 mod starter;

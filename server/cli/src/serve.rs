@@ -2,7 +2,7 @@
 
 use crate::app_folder::{App, AppFolder};
 use crate::data_folder::DataFolder;
-use crate::{args, log, shutdown, terminal, watch, wiring};
+use crate::{args, check, log, shutdown, terminal, watch, wiring};
 use actix_web::rt::System;
 use actix_web::web::Data;
 use anyhow::Context;
@@ -26,6 +26,9 @@ pub(crate) fn serve(args: &args::Serve, watching: bool) -> anyhow::Result<ExitCo
             return Ok(ExitCode::FAILURE);
         }
     };
+    if let Some(warnings) = check::warnings(&app.schema, &app.rules) {
+        terminal::complain(&warnings);
+    }
     System::new().block_on(run(args, folder, app, watching))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 //! A broken or unsafe change is told and the old app keeps running.
 
 use crate::app_folder::AppFolder;
-use crate::{terminal, wiring};
+use crate::{check, terminal, wiring};
 use std::time::Duration;
 use stead_engine::Project;
 
@@ -24,10 +24,13 @@ pub(crate) async fn watch(folder: AppFolder, project: Project) {
 
 async fn reload(folder: &AppFolder, project: &Project) -> String {
     match folder.load() {
-        Ok(Ok(app)) => match project.reload(app.schema, app.rules).await {
-            Ok(()) => "applied the changed schema".to_owned(),
-            Err(error) => format!("{}\nThe old schema stays.", wiring::explain(&error)),
-        },
+        Ok(Ok(app)) => {
+            let warnings = check::warnings(&app.schema, &app.rules).map(|text| format!("{text}\n"));
+            match project.reload(app.schema, app.rules).await {
+                Ok(()) => format!("{}applied the changed schema", warnings.unwrap_or_default()),
+                Err(error) => format!("{}\nThe old schema stays.", wiring::explain(&error)),
+            }
+        }
         Ok(Err(mistakes)) => format!("{}\nThe old schema stays.", mistakes.render()),
         Err(error) => format!("{error:#}\nThe old schema stays."),
     }

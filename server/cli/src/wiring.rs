@@ -31,6 +31,16 @@ pub(crate) async fn open_unfitted(data: &DataFolder) -> anyhow::Result<Project> 
     Project::open_unfitted(config).await.map_err(|error| explain(&error))
 }
 
+/// The same for looking at what is stored, beside a running server or without one. Nothing is changed.
+pub(crate) async fn open_to_look(app: App, data: &DataFolder) -> anyhow::Result<Project> {
+    let schema = Arc::new(app.schema.clone());
+    let store = store(data, Synchronous::Full, 1);
+    let config = ProjectConfig { master_key: data.master_key, ..config(app, store, Arc::new(SystemClock)) };
+    let project = Project::open_unfitted(config).await.map_err(|error| explain(&error))?;
+    project.store().adopt(schema).map_err(|error| explain(&OpenError::Store(error)))?;
+    Ok(project)
+}
+
 fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> ProjectConfig {
     ProjectConfig {
         schema: app.schema,

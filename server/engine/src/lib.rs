@@ -4,6 +4,7 @@
 //! the store's log, and every announcement is read from it.
 
 pub mod admin;
+pub mod audience;
 pub mod auth;
 pub mod caller;
 pub mod catalogue;

@@ -41,4 +41,5 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0421", "`count` in a rule that filters many records"),
     ("E0422", "a regular expression that is broken or too large"),
     ("E0423", "a broken point or span of time"),
+    ("E0430", "an invariant that some world breaks"),
 ];

@@ -24,6 +24,7 @@ mod nearest;
 mod normalise;
 pub mod outline;
 mod parser;
+pub mod print;
 pub mod search;
 mod semantics;
 pub mod sexpr;

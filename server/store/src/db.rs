@@ -52,6 +52,14 @@ impl Store {
         self.database.apply(schema).await
     }
 
+    /// Reads by a schema that the tables have already, and changes nothing: for tools beside a running server.
+    ///
+    /// # Errors
+    /// `Refused` when the tables have any other shape.
+    pub fn adopt(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        self.database.adopt(schema)
+    }
+
     /// Runs `job` in a transaction. It is grouped with its neighbours; the answer comes after the group's commit.
     /// When the job fails, only its own changes are undone.
     ///

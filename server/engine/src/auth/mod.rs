@@ -37,6 +37,7 @@ use stead_wire::{Code, Instant};
 pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use email::Email;
 pub(crate) use password::problem as password_problem;
+pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
 pub(crate) use throttle::Pair;
 pub use users::set_roles;

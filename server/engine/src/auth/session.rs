@@ -8,7 +8,7 @@ use super::sql;
 use crate::{Error, Project, limits};
 use std::sync::Arc;
 use stead_rules::AuthFacts;
-use stead_schema::Value;
+use stead_schema::{Collection, Value};
 use stead_store::{Reader, Row, Tx};
 use stead_wire::Instant;
 
@@ -81,18 +81,27 @@ async fn read(project: &Project, id: &str) -> Result<Option<Live>, Error> {
         .read(async |reader| {
             let Some(stored) = Stored::find(reader, id).await? else { return Ok(None) };
             let Some(record) = reader.find(users, &stored.user).await? else { return Ok(None) };
-            let roles = reader.fetch(&sql::ROLES_OF, &[Value::text(&stored.user)]).await?;
-            let roles = roles.iter().map(|row| Ok(Arc::from(row.text(0)?))).collect::<Result<_, Error>>()?;
-            let verified = users.field("verified").and_then(|(slot, _)| record.get(slot.index()));
-            let facts = AuthFacts {
-                id: Arc::from(stored.user),
-                roles,
-                verified: verified == Some(&Value::Bool(true)),
-            };
+            let facts = facts_of(reader, users, &record).await?;
             let ends_at = stored.idle_expires_at.min(stored.expires_at);
             Ok(Some(Live::new(id, facts, stored.generations, ends_at)))
         })
         .await
+}
+
+/// What rules know of the user whose record this is.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn facts_of(
+    reader: &mut Reader<'_>,
+    users: &Collection,
+    record: &[Value],
+) -> Result<AuthFacts, Error> {
+    let id = record.first().and_then(Value::as_text).unwrap_or_default();
+    let roles = reader.fetch(&sql::ROLES_OF, &[Value::text(id)]).await?;
+    let roles = roles.iter().map(|row| Ok(Arc::from(row.text(0)?))).collect::<Result<_, Error>>()?;
+    let verified = users.field("verified").and_then(|(slot, _)| record.get(slot.index()));
+    Ok(AuthFacts { id: Arc::from(id), roles, verified: verified == Some(&Value::Bool(true)) })
 }
 
 /// What a new session needs, drawn before the transaction.

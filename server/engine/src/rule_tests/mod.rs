@@ -3,6 +3,7 @@
 //! Both verdicts must be the expected one. When they differ from each other, the fault is ours and the test fails too.
 //! Nothing here touches the data of a running project: every case has a database of its own in memory.
 
+mod asked;
 mod case;
 mod database;
 pub(crate) mod file;
@@ -20,6 +21,7 @@ use file::TestFile;
 use stead_rules::Coverage;
 use stead_schema::{Diagnostic, SourceFile, Sources};
 
+pub use asked::asked;
 pub use file::Mistaken;
 
 /// The JSON Schema of a test file, as published.

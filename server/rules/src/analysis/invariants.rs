@@ -3,7 +3,7 @@
 use super::{Effort, Goal, Search, World, search};
 use crate::compile::{CheckedInvariant, CollectionRules, RuleBook};
 use crate::ir::{Expr, RequestFact};
-use stead_schema::{Operation, Schema, Slot, SlotSet, Span};
+use stead_schema::{Diagnostic, Operation, Schema, Slot, SlotSet, Span};
 
 /// How an invariant came out, where that is worth telling.
 #[derive(Debug, Clone)]
@@ -12,6 +12,17 @@ pub struct Broken {
     pub span: Span,
     /// A world in which it does not hold; `None` when there were more worlds than were tried.
     pub world: Option<Box<World>>,
+}
+
+impl Broken {
+    /// What is wrong, with a rule test that shows it; `None` when no world was found.
+    pub fn diagnostic(&self, schema: &Schema) -> Option<Diagnostic> {
+        let world = self.world.as_ref()?;
+        let message = format!("{} may {}, which this rules out", world.caller(), world.deed(schema));
+        let test = world.as_test(schema, true);
+        let help = format!("in this world, as a rule test that passes today:\n\n{test}");
+        Some(Diagnostic::new("E0430", self.span, message).help(help))
+    }
 }
 
 /// Every invariant that does not hold, or was not searched to the end.

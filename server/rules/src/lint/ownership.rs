@@ -8,6 +8,7 @@ use super::ruled::{Decides, Ruled};
 use crate::analysis::{Effort, Goal, about_field, allowing, search};
 use crate::compile::RuleBook;
 use crate::ir::{AuthFact, CmpOp, Expr, Lookup, RequestFact};
+use crate::normalise;
 use stead_schema::{AllowedAt, Collection, CollectionId, Operation, RuleSlot, Schema, Slot, Who};
 
 pub(super) fn findings(
@@ -143,38 +144,31 @@ fn own_user(schema: &Schema, every: &[Ruled<'_>], collection: &Collection) -> Ve
 /// Lookups that find the caller among the records of this collection.
 fn memberships(every: &[Ruled<'_>], collection: CollectionId) -> Vec<Suspect> {
     let mut found = Vec::new();
+    let mut kept = Vec::new();
     for ruled in every {
         each(&ruled.rule.expr, &mut |part| {
             if let Expr::Lookup(lookup) = part
                 && lookup.collection == collection
             {
                 found.extend(membership(lookup, &ruled.name));
+                let (before, after) = standing(lookup);
+                let (before, after) = (normalise::all(before), normalise::all(after));
+                kept.push((lookup.sealed, normalise::any([normalise::not(before), after])));
             }
         });
     }
+    // Whoever gives up another standing for it gains nothing: an owner who becomes an admin.
+    let kept: Vec<Expr> = kept.into_iter().filter(|(sealed, _)| !sealed).map(|(_, expr)| expr).collect();
+    found.iter_mut().for_each(|suspect: &mut Suspect| suspect.holds.extend(kept.iter().cloned()));
     found
 }
 
 fn membership(lookup: &Lookup, rule: &str) -> Vec<Suspect> {
-    let members = match &lookup.body {
-        Expr::And(members) => members.as_slice(),
-        only => std::slice::from_ref(only),
-    };
+    let members = conjuncts(lookup);
     if !members.iter().any(|member| matches!(beside_caller(member), Some(Expr::Var(..)))) {
         return Vec::new();
     }
-    // What the lookup asks of the record alone, whatever it is a member of.
-    let alone: Vec<&Expr> = members.iter().filter(|member| is_alone(member, lookup)).collect();
-    let of = |wanted: fn(Slot) -> Expr| -> Vec<Expr> {
-        let moved = |member: &&Expr| {
-            member.replaced(&mut |part| match part {
-                Expr::Var(_, slot) => Some(wanted(*slot)),
-                _ => None,
-            })
-        };
-        alone.iter().map(moved).collect()
-    };
-    let (before, after) = (of(Expr::Row), of(Expr::Next));
+    let (before, after) = standing(lookup);
     let mut slots = Vec::new();
     for member in members {
         each(member, &mut |part| {
@@ -183,26 +177,52 @@ fn membership(lookup: &Lookup, rule: &str) -> Vec<Suspect> {
             }
         });
     }
-    let suspect = |(slot, alone): (Slot, bool)| {
-        let why = format!("`{rule}` lets in whom this collection names");
-        match alone {
-            // Not a member of this kind before, and one after.
-            true => Suspect {
-                slot,
-                holds: after.clone(),
-                fails: vec![crate::normalise::all(before.clone())],
-                why,
-            },
-            // A member before and after, of something else.
-            false => Suspect {
-                slot,
-                holds: before.iter().chain(&after).cloned().collect(),
-                fails: Vec::new(),
-                why,
-            },
-        }
+    let (all_before, all_after) = (normalise::all(before), normalise::all(after));
+    let suspect = |(slot, alone): (Slot, bool)| match (alone, lookup.sealed) {
+        // Nothing in the collection names the caller any more.
+        (true, true) => Suspect {
+            slot,
+            holds: vec![all_before.clone()],
+            fails: vec![all_after.clone()],
+            why: format!("`{rule}` keeps out whom this collection names"),
+        },
+        // Not a member of this kind before, and one after.
+        (true, false) => Suspect {
+            slot,
+            holds: vec![all_after.clone()],
+            fails: vec![all_before.clone()],
+            why: format!("`{rule}` lets in whom this collection names"),
+        },
+        // A member before and after, of something else.
+        (false, _) => Suspect {
+            slot,
+            holds: vec![all_before.clone(), all_after.clone()],
+            fails: Vec::new(),
+            why: format!("`{rule}` lets in whom this collection names"),
+        },
     };
     slots.into_iter().map(suspect).collect()
+}
+
+/// What a lookup asks of a record alone, whatever that is a member of: of the stored one and of the proposed one.
+fn standing(lookup: &Lookup) -> (Vec<Expr>, Vec<Expr>) {
+    let alone = |wanted: fn(Slot) -> Expr| -> Vec<Expr> {
+        let moved = |member: &Expr| {
+            member.replaced(&mut |part| match part {
+                Expr::Var(_, slot) => Some(wanted(*slot)),
+                _ => None,
+            })
+        };
+        conjuncts(lookup).iter().filter(|member| is_alone(member, lookup)).map(moved).collect()
+    };
+    (alone(Expr::Row), alone(Expr::Next))
+}
+
+fn conjuncts(lookup: &Lookup) -> &[Expr] {
+    match &lookup.body {
+        Expr::And(members) => members,
+        only => std::slice::from_ref(only),
+    }
 }
 
 fn is_alone(expr: &Expr, lookup: &Lookup) -> bool {

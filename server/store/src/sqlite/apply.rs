@@ -56,6 +56,22 @@ pub(crate) fn run(
     Ok(())
 }
 
+/// Makes `schema` the one to read by, changing nothing.
+///
+/// # Errors
+/// `Refused` unless the tables have exactly this shape.
+pub(crate) fn adopt(handle: &Handle, shared: &Shared, schema: Arc<Schema>) -> Result<(), Error> {
+    let shape = diff::canonical(&schema).to_string();
+    if recall(handle, SHAPE)?.as_deref() != Some(&shape) {
+        return Err(Error::Refused(vec![diff::Unsafe_ {
+            what: "the data has the tables of another version of the app".to_owned(),
+            help: "start this version once, or name the app that the data belongs to".to_owned(),
+        }]));
+    }
+    shared.shape.store(Arc::new(Shape::new(schema)));
+    Ok(())
+}
+
 fn rules(schema: &Schema) -> serde_json::Value {
     let of_fields = |fields: &[Field]| -> Vec<serde_json::Value> {
         let text = |rule: &Option<RuleText>| rule.as_ref().map(|rule| rule.text.clone());

@@ -151,6 +151,14 @@ impl Database {
         outcome.await.unwrap_or(Err(Error::Closed))
     }
 
+    /// Reads by a schema that the tables have already.
+    ///
+    /// # Errors
+    /// `Refused` when they have another, `Closed` after the end.
+    pub(crate) fn adopt(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        self.shared.readers.with(|handle| apply::adopt(handle, &self.shared, schema))
+    }
+
     /// Whether writes are taken.
     pub(crate) fn ready(&self) -> bool {
         let health = &self.shared.health;
