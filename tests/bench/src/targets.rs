@@ -12,12 +12,15 @@ use tokio::process::Command;
 const USERS: usize = 50;
 const ROOMS: usize = 10;
 
-/// Stead with the app beside this file.
-pub async fn stead(binary: &Path, synchronous: &str) -> anyhow::Result<Target> {
-    let folder = TempDir::new()?;
-    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("app");
+/// Stead with an app and a data folder; where it listens.
+pub async fn serve(
+    binary: &Path,
+    app: &Path,
+    data: &Path,
+    synchronous: &str,
+) -> anyhow::Result<(Process, String)> {
     let mut command = Command::new(binary);
-    command.arg("serve").arg(app).arg("--data").arg(folder.path().join("data"));
+    command.arg("serve").arg(app).arg("--data").arg(data);
     command.args(["--listen", "127.0.0.1:0", "--workers", "2", "--synchronous", synchronous]);
     // The limits stay on and count; they are only out of reach.
     command.args([
@@ -29,7 +32,27 @@ pub async fn stead(binary: &Path, synchronous: &str) -> anyhow::Result<Target> {
         "1000000",
     ]);
     let ready = |line: &str| line.strip_prefix("listening on http://").map(|a| a.trim().to_owned());
-    let (process, address) = Process::start(&mut command, ready).await.context("starting stead")?;
+    Process::start(&mut command, ready).await.context("starting stead")
+}
+
+/// A new user of a Stead server.
+pub async fn sign_up(address: &str, email: &str) -> anyhow::Result<User> {
+    let mut connection = Connection::open(address).await?;
+    let body = json!({ "email": email, "password": PASSWORD, "data": { "name": email } }).to_string();
+    let head = format!(
+        "POST /api/v1/auth/sign-up HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let session = connection.json((head + &body).as_bytes()).await?;
+    let (id, token) = (text(&session["user"]["id"])?, text(&session["access_token"])?);
+    Ok(User { id, token, email: email.to_owned() })
+}
+
+/// Stead with the app beside this file.
+pub async fn stead(binary: &Path, synchronous: &str) -> anyhow::Result<Target> {
+    let folder = TempDir::new()?;
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("app");
+    let (process, address) = serve(binary, &app, &folder.path().join("data"), synchronous).await?;
     let about = format!(
         "synchronous={synchronous}, {}",
         binary.display().to_string().rsplit('/').nth(1).unwrap_or_default()
