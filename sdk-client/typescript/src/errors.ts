@@ -14,6 +14,7 @@ const SERVER_CODES = {
   fields_invalid: false,
   aggregate_invalid: false,
   scan_refused: false,
+  query_too_slow: false,
   token_invalid: false,
   token_expired: false,
   token_required: false,

@@ -79,8 +79,9 @@ impl From<store::Error> for Error {
             E::Overflow => Self::new(Code::NumberTooLarge)
                 .hint("Narrow the filter, or group so that each sum is smaller."),
             E::Busy => Self::new(Code::StoreBusy).retry_after_ms(200),
-            E::Deadline => Self::with(Code::StoreBusy, "The query took too long.")
-                .hint("Filter by an indexed field, or ask for fewer records."),
+            // Not `store_busy`: a client that repeats it by itself would keep the server busy with it.
+            E::Deadline => Self::with(Code::QueryTooSlow, "The query was stopped after two seconds.")
+                .hint("Filter by an indexed field, search for rarer words, or ask for fewer records."),
             E::Full => Self::new(Code::StorageFull),
             E::Closed => Self::new(Code::ShuttingDown).retry_after_ms(1000),
             E::Refused(_) | E::Database(_) => Self::internal(error),

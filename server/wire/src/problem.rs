@@ -50,6 +50,7 @@ codes! {
     FieldsInvalid = "fields_invalid", 400, false, "The field list is not valid.";
     AggregateInvalid = "aggregate_invalid", 400, false, "The aggregate is not valid.";
     ScanRefused = "scan_refused", 400, false, "No index serves this query, and the collection is large.";
+    QueryTooSlow = "query_too_slow", 400, false, "The query takes longer than it may.";
     TokenInvalid = "token_invalid", 401, false, "The token is not valid.";
     TokenExpired = "token_expired", 401, false, "The token has expired.";
     TokenRequired = "token_required", 401, false, "This call needs a signed-in caller.";

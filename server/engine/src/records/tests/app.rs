@@ -191,7 +191,12 @@ pub(super) struct App {
 impl App {
     /// The chat with its seeds. Their changes are read already.
     pub(super) async fn new() -> Self {
-        let file = SourceFile { path: "schema/chat.yaml".into(), text: SCHEMA.into() };
+        Self::of(SCHEMA, &seeds()).await
+    }
+
+    /// Any app with its seeds.
+    pub(super) async fn of(schema: &str, seeds: &[SeedFile]) -> Self {
+        let file = SourceFile { path: "schema/app.yaml".into(), text: schema.into() };
         let schema = stead_schema::load(vec![file]).unwrap_or_else(|no| panic!("{:?}", no.diagnostics));
         let rules = stead_rules::compile(&schema).unwrap();
         let clock = Arc::new(Hands(Mutex::new(Instant::parse(START).unwrap())));
@@ -211,7 +216,8 @@ impl App {
         };
         let project = Project::open(config).await.unwrap();
         let app = Self { project, clock, read: AtomicU64::new(0) };
-        assert_eq!(seed(&app.project, &seeds()).await.unwrap(), 12);
+        let lines: usize = seeds.iter().map(|file| file.text.lines().count()).sum();
+        assert_eq!(seed(&app.project, seeds).await.unwrap(), lines);
         app.log().await;
         app
     }

@@ -13,5 +13,6 @@ mod operators;
 mod relations;
 mod removals;
 mod search;
+mod slow;
 mod upserts;
 mod writes;
