@@ -78,6 +78,20 @@ impl Tx<'_> {
         self.writing.delete(collection, before, actor, at)
     }
 
+    /// Removes stored rows that refer to each other, each with its own row in the log: whether references to them are
+    /// gone is looked at when all are. Every row that refers to one of them must be among them or gone already.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn delete_together(
+        &mut self,
+        rows: &[(&Collection, Arc<[Value]>)],
+        actor: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        self.writing.delete_together(rows, actor, at)
+    }
+
     /// Logs that what was granted to a user must be asked anew: one session ended, or all are concerned.
     ///
     /// # Errors

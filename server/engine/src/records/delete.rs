@@ -48,6 +48,7 @@ pub(super) async fn delete_in(
 }
 
 type Key = (CollectionId, Arc<str>);
+type Rows = Vec<(CollectionId, Arc<[Value]>)>;
 
 /// Everything that one removal takes along.
 #[derive(Default)]
@@ -120,18 +121,27 @@ impl Fall {
             let after = touched(row, &before, at);
             tx.update(collection, before, after, actor.as_deref(), at).await?;
         }
-        for (id, row) in self.in_order(schema)? {
-            let Some(collection) = schema.get(id) else { continue };
-            if collection.kind == Kind::Auth {
-                auth::forget_user(tx, access::id(&row), at).await?;
+        for (key, row) in &self.gone {
+            if schema.get(key.0).is_some_and(|collection| collection.kind == Kind::Auth) {
+                auth::forget_user(tx, access::id(row), at).await?;
             }
+        }
+        let (order, circle) = self.in_order(schema);
+        for (id, row) in order {
+            let Some(collection) = schema.get(id) else { continue };
             tx.delete(collection, row, actor.as_deref(), at).await?;
+        }
+        if !circle.is_empty() {
+            let rows: Vec<_> =
+                circle.into_iter().filter_map(|(id, row)| Some((schema.get(id)?, row))).collect();
+            tx.delete_together(&rows, actor.as_deref(), at).await?;
         }
         Ok(())
     }
 
-    /// The records that go, each after all that refer to it.
-    fn in_order(mut self, schema: &Schema) -> Result<Vec<(CollectionId, Arc<[Value]>)>, Error> {
+    /// The records that go, each after all that refer to it; then those that refer to each other in a circle, or to
+    /// which one of a circle refers.
+    fn in_order(mut self, schema: &Schema) -> (Rows, Rows) {
         let mut holders: HashMap<Key, usize> = HashMap::new();
         for (key, row) in &self.gone {
             for target in self.targets(schema, key, row) {
@@ -153,13 +163,10 @@ impl Fall {
             self.gone.remove(&key);
             order.push((key.0, row));
         }
-        if !self.gone.is_empty() {
-            let text = "Records that would go refer to each other in a circle.";
-            return Err(
-                Error::with(Code::ReferenceViolation, text).hint("Clear one of the references first.")
-            );
-        }
-        Ok(order)
+        let mut circle: Vec<(Key, Arc<[Value]>)> = self.gone.drain().collect();
+        // The same removal is logged in the same order every time.
+        circle.sort_by(|(one, _), (other, _)| one.cmp(other));
+        (order, circle.into_iter().map(|(key, row)| (key.0, row)).collect())
     }
 
     /// Records that go and that this one refers to, itself aside.

@@ -81,6 +81,21 @@ impl Writing<'_> {
         self.pending.record(connection, collection, images, actor, at)
     }
 
+    /// References wait for the end of the whole group of jobs only while this runs: other jobs are told at once.
+    pub(crate) fn delete_together(
+        &mut self,
+        rows: &[(&Collection, Arc<[Value]>)],
+        actor: Option<&str>,
+        at: i64,
+    ) -> Result<(), Error> {
+        let connection = self.session.connection;
+        statement::command(connection, "PRAGMA defer_foreign_keys = ON").map_err(from_sqlite)?;
+        let deleted =
+            rows.iter().try_for_each(|(collection, row)| self.delete(collection, Arc::clone(row), actor, at));
+        statement::command(connection, "PRAGMA defer_foreign_keys = OFF").map_err(from_sqlite)?;
+        deleted
+    }
+
     pub(crate) fn log_auth(&mut self, user: &str, session: Option<&str>, at: i64) -> Result<(), Error> {
         self.pending.auth(self.session.connection, user, session, at)
     }

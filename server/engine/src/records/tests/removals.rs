@@ -1,6 +1,6 @@
 //! Deletes and what they take along.
 
-use super::super::{create, delete};
+use super::super::{Mode, create, delete, update};
 use super::app::{App, body, code, ids, said};
 use serde_json::json;
 use stead_wire::Code;
@@ -79,6 +79,44 @@ async fn records_that_refer_to_their_own_kind_go_children_first() {
     assert!(
         log.len() == 4 && place("p3") < place("p2") && place("p2") < place("p1") && place("p4") < place("p1")
     );
+}
+
+#[tokio::test]
+async fn records_that_refer_to_each_other_in_a_circle_go_together() {
+    let app = App::new().await;
+    let bob = app.by("bob");
+    for (id, about) in [("p0", None), ("p1", Some("p0")), ("p2", Some("p1")), ("p3", Some("p2"))] {
+        let pin = body(json!({"id": id, "message": "m2", "about": about}));
+        create(&bob, "pins", pin, None).await.unwrap();
+    }
+    // p1 and p2 refer to each other; p3 hangs on them, and p0 is only what was left.
+    update(&bob, "pins", "p1", Mode::Merge, body(json!({"about": "p2"})), None, None).await.unwrap();
+    app.log().await;
+    delete(&bob, "pins", "p1", None, None).await.unwrap();
+    assert_eq!(app.log().await, ["del pins/p3 v2 by bob", "del pins/p1 v3 by bob", "del pins/p2 v2 by bob"]);
+    assert_eq!(ids(&bob, "pins", "").await, ["p0"]);
+    // References are looked at again: neither a missing target nor a restricting one is overlooked.
+    let missing = create(&bob, "pins", body(json!({"message": "none"})), None).await;
+    assert_eq!(code(missing), Code::FieldInvalid);
+    let kept = delete(&app.by("operator"), "messages", "m2", None, None).await;
+    assert_eq!(code(kept), Code::ReferenceViolation);
+}
+
+#[tokio::test]
+async fn a_circle_that_something_else_still_needs_stays_whole() {
+    let app = App::new().await;
+    let bob = app.by("bob");
+    create(&bob, "pins", body(json!({"id": "p1", "message": "m1"})), None).await.unwrap();
+    create(&bob, "pins", body(json!({"id": "p2", "message": "m1", "about": "p1"})), None).await.unwrap();
+    update(&bob, "pins", "p1", Mode::Merge, body(json!({"about": "p2"})), None, None).await.unwrap();
+    app.log().await;
+    // The pins bar the message; their circle does not open that door.
+    let refused = delete(&app.by("ann"), "rooms", "den", None, None).await;
+    assert_eq!(code(refused), Code::ReferenceViolation);
+    assert!(app.log().await.is_empty());
+    // Control: first the circle, then the room.
+    delete(&bob, "pins", "p2", None, None).await.unwrap();
+    delete(&app.by("ann"), "rooms", "den", None, None).await.unwrap();
 }
 
 #[tokio::test]
