@@ -4,6 +4,7 @@
 //! the two on every case.
 
 use crate::Catalogue;
+use crate::records::change::{telling, told};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 use stead_rules::explain::Depth;
@@ -156,31 +157,31 @@ impl<'a, 'r> Hearing<'a, 'r> {
         let (rules, row) = (self.rules, self.stored(id)?);
         let readable = self.may_read(&row)?;
         let seen = self.fields_seen(&row, readable)?;
+        let unseen = SlotSet::ALL.without(seen);
+        let draft = validate::patch(self.collection, &row, body);
+        let (given, changed) = draft.as_ref().map_or_else(|_| Default::default(), |it| told(it, unseen));
+        let facts = RequestFacts { sets: given.intersect(changed), changed, ..request("update") };
         let before = self.go_on(readable);
-        let before =
-            before && self.asks("update", &rules.update_before, &request("update"), Some(&row), None)?;
+        let before = before && self.asks("update", &rules.update_before, &facts, Some(&row), None)?;
         let going = readable && before;
         if !self.go_on(going) {
             let message = rules.update_before.message.clone().filter(|_| readable);
             return Ok(self.heard(false, message));
         }
-        let draft = validate::patch(self.collection, &row, body);
+        let told_too_much = telling(self.collection, body, unseen);
+        if going && !told_too_much.is_empty() {
+            return Ok(Heard { refused: told_too_much, ..self.heard(false, None) });
+        }
         let draft = match draft {
             Ok(draft) => draft,
             // A refusal comes before what is wrong with the body.
             Err(_) if !going => return Ok(self.refusal(readable)),
             Err(problems) => return Err(Unheard::Unfit(problems)),
         };
-        let unseen = SlotSet::ALL.without(seen);
-        let checked: SlotSet = draft.changed.iter().chain(draft.given.intersect(unseen).iter()).collect();
-        if checked.is_empty() {
+        if changed.is_empty() {
             return Ok(if going { self.heard(true, None) } else { self.refusal(readable) });
         }
-        let writes =
-            RequestFacts { sets: draft.given.intersect(checked), changed: checked, ..request("update") };
-        let refused = self.fields_refused(&writes, &row, &draft.row, checked, going)?;
-        let sets = draft.given.intersect(draft.changed);
-        let facts = RequestFacts { sets, changed: draft.changed, ..request("update") };
+        let refused = self.fields_refused(&facts, &row, &draft.row, changed, going)?;
         let after = self.go_on(going && refused.is_empty())
             && self.asks("update", &rules.update_after, &facts, Some(&row), Some(&draft.row))?;
         if !going {

@@ -154,9 +154,15 @@ impl<'a> Gate<'a> {
     }
 
     /// Refuses a change of a stored record that `update.before` does not allow.
-    pub(crate) async fn update_before(&self, reader: &mut Reader<'_>, row: &[Value]) -> Result<(), Error> {
+    pub(crate) async fn update_before(
+        &self,
+        reader: &mut Reader<'_>,
+        row: &[Value],
+        given: SlotSet,
+        changed: SlotSet,
+    ) -> Result<(), Error> {
         let rule = &self.rules.update_before;
-        let request = self.cx.request_facts("update");
+        let request = self.request("update", given, changed);
         let allowed = self.allows(reader, rule, &request, Some(row), None).await?;
         self.verdict(allowed, rule)
     }

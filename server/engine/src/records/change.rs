@@ -9,7 +9,7 @@ use crate::{Catalogue, Ctx, Error};
 use serde_json::Map;
 use std::sync::Arc;
 use stead_schema::validate::{self, Defaults, Draft};
-use stead_schema::{Slot, SlotSet, Value};
+use stead_schema::{Collection, Slot, SlotSet, Value};
 use stead_store::Tx;
 use stead_wire::Code;
 
@@ -62,19 +62,20 @@ pub(super) async fn change_found(
     change: Change,
 ) -> Result<RecordAnswer, Error> {
     let cx = gate.cx;
-    gate.update_before(tx, &stored).await?;
+    let unseen = SlotSet::ALL.without(seen);
+    // A body that does not fit is refused after the rules: who may not change the record learns nothing of its fields.
+    let draft = draft(gate, &stored, &change, unseen);
+    let (given, changed) = draft.as_ref().map_or_else(|_| Default::default(), |draft| told(draft, unseen));
+    gate.update_before(tx, &stored, given, changed).await?;
     same_version(&stored, change.if_version)?;
 
-    let unseen = SlotSet::ALL.without(seen);
-    gate.forbid(telling(gate, &change.body, unseen)).map_err(|error| error.hint(UNSEEN))?;
-    let draft = draft(gate, &stored, &change, unseen)?;
-    let blind = draft.given.intersect(unseen);
-    let checked: SlotSet = draft.changed.iter().chain(blind.iter()).collect();
-    if checked.is_empty() {
+    gate.forbid(telling(gate.collection, &change.body, unseen)).map_err(|error| error.hint(UNSEEN))?;
+    let draft = draft?;
+    if changed.is_empty() {
         return show::shown(tx, gate, &stored).await;
     }
-    gate.write_fields(tx, Some(&stored), &draft.row, draft.given, checked).await?;
-    gate.update_after(tx, &stored, &draft.row, draft.given, draft.changed).await?;
+    gate.write_fields(tx, Some(&stored), &draft.row, given, changed).await?;
+    gate.update_after(tx, &stored, &draft.row, given, changed).await?;
 
     let next = touched(draft.row, &stored, cx.now.us());
     let actor = cx.caller.actor();
@@ -112,14 +113,25 @@ const UNSEEN: &str = "A field that you may not read can be set to a value, unles
 
 /// Fields that the caller may not see and that the body names in a way whose outcome would tell what they hold: those
 /// set once, because they may only repeat it, and those with operators, because the bounds of the field apply to it.
-fn telling(gate: Gate<'_>, body: &Map<String, serde_json::Value>, unseen: SlotSet) -> SlotSet {
+pub(crate) fn telling(
+    collection: &Collection,
+    body: &Map<String, serde_json::Value>,
+    unseen: SlotSet,
+) -> SlotSet {
     body.iter()
-        .filter_map(|(name, json)| Some((gate.collection.field(name)?, json)))
+        .filter_map(|(name, json)| Some((collection.field(name)?, json)))
         .filter(|((slot, field), json)| {
             unseen.contains(*slot) && (field.write_once || validate::operates(field, json))
         })
         .map(|((slot, _), _)| slot)
         .collect()
+}
+
+/// What rules are told of a draft: the fields that the body named, and those that differ. One that the caller may not
+/// see counts as different when it was named, whether or not the guess was right.
+pub(crate) fn told(draft: &Draft, unseen: SlotSet) -> (SlotSet, SlotSet) {
+    let blind = draft.given.intersect(unseen);
+    (draft.given, draft.changed.iter().chain(blind.iter()).collect())
 }
 
 fn draft(gate: Gate<'_>, stored: &[Value], change: &Change, unseen: SlotSet) -> Result<Draft, Error> {

@@ -125,6 +125,15 @@ collections:
       likes:   {type: ref, to: messages, inverse: liked, optional: true, read: nobody, on_delete: cascade}
       vetoes:  {type: ref, to: messages, inverse: vetoed, optional: true, read: nobody, on_delete: cascade}
     rules: {read: authenticated, create: authenticated, delete: authenticated}
+  drafts:
+    fields:
+      title: {type: text, default: ''}
+      state: {type: text, default: open}
+      sealed: {type: text, optional: true, read: nobody}
+    rules:
+      read: authenticated
+      create: authenticated
+      update: {before: '!request.sets("state") || resource.state == "open"', after: authenticated}
   vault:
     fields:
       secret: {type: text}

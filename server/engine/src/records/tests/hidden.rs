@@ -154,3 +154,23 @@ async fn a_hidden_field_that_may_not_be_written_is_refused_whatever_is_guessed()
     update(&ann, "rooms", "den", Mode::Merge, body(json!({"name": "New"})), None, None).await.unwrap();
     assert_eq!(app.log().await, ["put rooms/den v2 by ann"]);
 }
+
+#[tokio::test]
+async fn a_rule_on_what_changed_does_not_tell_whether_a_guess_was_right() {
+    let app = App::new().await;
+    let lamp = body(json!({"id": "l", "sku": "l", "title": "L", "serial": "right"}));
+    create(&app.by("ann"), "goods", lamp, None).await.unwrap();
+    app.log().await;
+    // Others may change likes and tags: `changedOnly(…)` must be false for the serial, whatever is sent.
+    let guess = async |value: &str| {
+        let fields = body(json!({"serial": value, "likes": {"$inc": 1}}));
+        said(update(&app.by("bob"), "goods", "l", Mode::Merge, fields, None, None).await)
+    };
+    let right = guess("right").await;
+    assert_eq!(right.0, Code::RuleDenied);
+    assert_eq!(right, guess("wrong").await);
+    assert!(app.log().await.is_empty());
+    // Control: a visible field that repeats its value is no change.
+    let same = body(json!({"sku": "l", "likes": {"$inc": 1}}));
+    update(&app.by("bob"), "goods", "l", Mode::Merge, same, None, None).await.unwrap();
+}

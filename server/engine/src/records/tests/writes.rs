@@ -383,3 +383,21 @@ async fn an_error_in_a_batch_points_at_its_place() {
     let hidden = json!([{"op": "require", "collection": "rooms", "id": "den"}]);
     assert_eq!(code(batch(&app.by("cid"), operations(hidden), None).await), Code::RecordNotFound);
 }
+
+#[tokio::test]
+async fn the_first_half_of_an_update_knows_what_the_request_sets() {
+    let app = App::new().await;
+    let bob = app.by("bob");
+    create(&bob, "drafts", body(json!({"id": "d", "sealed": "s"})), None).await.unwrap();
+    // `before: !request.sets("state") || resource.state == "open"`
+    patch(&bob, "drafts", "d", json!({"state": "closed"})).await.unwrap();
+    assert_eq!(code(patch(&bob, "drafts", "d", json!({"state": "open"})).await), Code::RuleDenied);
+    let both = json!({"state": "open", "title": "t"});
+    assert_eq!(code(patch(&bob, "drafts", "d", both).await), Code::RuleDenied);
+    // What repeats the stored value sets nothing, and other fields are free.
+    let same = json!({"state": "closed", "title": "t"});
+    assert_eq!(patch(&bob, "drafts", "d", same).await.unwrap()["title"], "t");
+    // A refusal comes before what is wrong with the body, where the body lets the rule be asked.
+    assert_eq!(code(patch(&app.by("guest"), "drafts", "d", json!({"title": 1})).await), Code::RecordNotFound);
+    assert_eq!(code(patch(&bob, "drafts", "d", json!({"title": 1})).await), Code::FieldInvalid);
+}
