@@ -2,6 +2,7 @@
 //!
 //! It must never look at a field past its mask: a hidden value is null in groups, sums and extremes alike.
 
+use super::ddl::element;
 use super::writer::{Plan, Writer};
 use super::{Dialect, Statement};
 use stead_rules::Expr;
@@ -90,18 +91,35 @@ fn columns(w: &mut Writer<'_>, ask: &Aggregate<'_>) {
     }
     for (at, measure) in (ask.group_by.len()..).zip(ask.measures) {
         w.raw(if at == 0 { "" } else { ", " });
-        let (function, slot) = match measure {
-            Measure::Count => ("count(*", None),
-            Measure::Sum(slot) => ("sum(", Some(*slot)),
-            Measure::Avg(slot) => ("avg(", Some(*slot)),
-            Measure::Min(slot) => ("min(", Some(*slot)),
-            Measure::Max(slot) => ("max(", Some(*slot)),
-        };
-        w.raw(function);
-        if let Some(slot) = slot {
-            w.shown_column(slot, ask.masks);
+        let (slot, parts) = form(w.dialect, ask.collection, *measure);
+        for (at, part) in parts.split("{}").enumerate() {
+            if at > 0 {
+                w.shown_column(slot, ask.masks);
+            }
+            w.raw(part);
         }
-        w.raw(&format!(") AS c{at}"));
+        w.raw(&format!(" AS c{at}"));
+    }
+}
+
+/// A measure with `{}` where its field goes. Postgres sums whole numbers into `numeric`, which no field holds; its `avg`
+/// of floats squares them on the way and so leaves their range; it knows neither the smaller nor the larger of two truth
+/// values.
+fn form(dialect: Dialect, collection: &Collection, measure: Measure) -> (Slot, &'static str) {
+    let postgres = |slot| match collection.get(slot) {
+        Some(field) if dialect == Dialect::Postgres => element(&field.kind),
+        _ => "",
+    };
+    match measure {
+        Measure::Count => (Slot::ID, "count(*)"),
+        Measure::Sum(slot) if postgres(slot) == "bigint" => (slot, "sum({})::bigint"),
+        Measure::Sum(slot) => (slot, "sum({})"),
+        Measure::Avg(slot) if postgres(slot).is_empty() => (slot, "avg({})"),
+        Measure::Avg(slot) => (slot, "sum({})::double precision / count({})"),
+        Measure::Min(slot) if postgres(slot) == "boolean" => (slot, "bool_and({})"),
+        Measure::Max(slot) if postgres(slot) == "boolean" => (slot, "bool_or({})"),
+        Measure::Min(slot) => (slot, "min({})"),
+        Measure::Max(slot) => (slot, "max({})"),
     }
 }
 

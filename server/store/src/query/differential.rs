@@ -17,6 +17,7 @@ mod checks;
 #[path = "../../../rules/tests/dice/mod.rs"]
 mod dice;
 mod mutants;
+mod plans;
 mod policies;
 mod postgres;
 #[path = "../../../rules/tests/random/mod.rs"]

@@ -44,12 +44,30 @@ impl Writer<'_> {
             return self.raw(")");
         }
         let may_gather = self.plan == Plan::Set && (position == Position::Condition || lookup.sealed);
-        if let Some((key, outer, rest)) = may_gather.then(|| single_key(lookup)).flatten() {
+        if let Some((key, outer, rest)) = may_gather.then(|| single_key(lookup)).flatten()
+            && self.gathers_few(lookup, key, &rest)
+        {
             return self.gathered_lookup(lookup, key, outer, &rest);
         }
         self.raw("EXISTS (");
         self.candidates(lookup, What::One, |w| w.condition(&lookup.body));
         self.raw(")");
+    }
+
+    /// Whether the rest of a body finds its records by an index. If not, gathering them reads the whole table, which pays
+    /// only where probing by key would read it for each row.
+    fn gathers_few(&self, lookup: &Lookup, key: Slot, rest: &[&Expr]) -> bool {
+        let Some(collection) = self.collection(lookup.collection) else { return true };
+        let finds = |expr: &Expr| match expr {
+            Expr::Var(var, slot) => *var == lookup.var && collection.finds_by(*slot),
+            _ => false,
+        };
+        let narrow = |part: &&Expr| match part {
+            Expr::Compare(CmpOp::Eq, a, b) => finds(a) || finds(b),
+            Expr::In(member, _) => finds(member),
+            _ => false,
+        };
+        rest.iter().any(narrow) || !collection.finds_by(key)
     }
 
     /// `outer IN (SELECT key FROM … WHERE rest)`, which the database answers once for all rows.

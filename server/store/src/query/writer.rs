@@ -188,6 +188,11 @@ impl<'s> Writer<'s> {
         self.variables.pop();
     }
 
+    /// Whose records, for those who decide by what finds them.
+    pub(super) fn collection(&self, id: CollectionId) -> Option<&'s Collection> {
+        self.schema.get(id)
+    }
+
     /// A field, for those who decide by its type.
     pub(super) fn field(&self, collection: CollectionId, slot: Slot) -> Option<&'s Field> {
         self.schema.get(collection)?.get(slot)

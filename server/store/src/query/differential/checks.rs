@@ -194,7 +194,12 @@ fn shown(
     if dialect == Dialect::Postgres {
         let rows = world.postgres.as_mut().expect("asked only when at hand").rows(asked)?;
         let cells = |row: &sqlx_postgres::PgRow| {
-            collection.fields.iter().enumerate().map(|(at, field)| postgres::cell(row, at, field)).collect()
+            collection
+                .fields
+                .iter()
+                .enumerate()
+                .map(|(at, field)| postgres::cell(row, at, &field.kind))
+                .collect()
         };
         let seen = |row, at| sqlx_core::row::Row::get::<bool, _>(row, at);
         return Ok(rows

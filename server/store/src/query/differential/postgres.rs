@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 use stead_rules::Tables;
-use stead_schema::{Collection, Field, FieldType, Schema, Value};
+use stead_schema::{Collection, FieldType, Schema, Value};
 
 pub(super) struct Postgres {
     runtime: tokio::runtime::Runtime,
@@ -84,6 +84,15 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// How a statement would be run.
+    pub(super) fn plan(&mut self, asked: &Statement) -> Result<String, String> {
+        let explained = Statement { text: format!("EXPLAIN {}", asked.text), params: asked.params.clone() };
+        let lines: Vec<String> = self.rows(&explained)?.iter().map(|row| row.get(0)).collect();
+        Ok(lines.join("\n"))
+    }
+}
+
 fn bind(arguments: &mut PgArguments, value: &Value) {
     match value {
         Value::Bool(yes) => arguments.add(*yes),
@@ -139,9 +148,9 @@ fn insertion(collection: &Collection, rows: &[Arc<[Value]>]) -> Statement {
 }
 
 /// A cell as a value of a field.
-pub(super) fn cell(row: &PgRow, at: usize, field: &Field) -> Value {
+pub(super) fn cell(row: &PgRow, at: usize, kind: &FieldType) -> Value {
     let got = |value: Option<Value>| value.unwrap_or_default();
-    match &field.kind {
+    match kind {
         FieldType::Bool => got(row.get::<Option<bool>, _>(at).map(Value::Bool)),
         FieldType::Int { .. } => got(row.get::<Option<i64>, _>(at).map(Value::Int)),
         FieldType::Datetime => got(row.get::<Option<i64>, _>(at).map(Value::Datetime)),
