@@ -183,3 +183,57 @@ fn every_seeded_mistake_is_found() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What lies beyond small worlds: more records than a rule looks at, patterns, arithmetic. It must be said that nothing
+/// was found, and that there is more; never that there is no difference.
+#[test]
+fn what_the_bounds_hide_is_not_called_equal() {
+    let yaml = |create: &str| {
+        format!(
+            "version: 1\ncollections:\n  users: {{kind: auth, fields: {{}}, rules: {{}}}}\n  rooms: {{fields: {{n: {{type: int}}}}, rules: {{}}}}\n  \
+             seats:\n    fields:\n      room: {{type: ref, to: rooms, inverse: seats}}\n      user: {{type: ref, to: users}}\n      name: {{type: text}}\n    \
+             rules:\n      create: |\n        {create}\n"
+        )
+    };
+    for (before, after) in [
+        (
+            "auth != null && next.room.seats.count(s, s.user == auth.id) < 8",
+            "auth != null && next.room.seats.count(s, s.user == auth.id) < 9",
+        ),
+        (r#"next.name.matches("^[a-w]+$")"#, r#"next.name.matches("^[a-x]+$") && next.name != "x""#),
+        ("next.room.n * 7 == 91", "next.room.n * 7 == 98"),
+    ] {
+        let (before, after) = (yaml(before), yaml(after));
+        let (old, new) = (schema(&before), schema(&after));
+        let rules = compile(&new).unwrap_or_else(|found| panic!("{}", app::told(&new, &found)));
+        let compared = diff(&old, &new, &rules, Effort { in_order: 3_000, at_random: 1_000 });
+        let create = compared.rules.iter().find(|change| change.name == "seats.create").unwrap();
+        assert!(matches!(create.verdict, Verdict::NoneFound(false)), "{after}: {:?}", create.verdict);
+    }
+}
+
+#[test]
+fn a_rule_that_does_not_fit_any_more_and_what_came_or_went_are_told() {
+    let wider = |from: &str, to: &str| told(CHAT, from, to);
+    assert_eq!(
+        wider("  messages:\n    fields:\n", "  messages2:\n    fields:\n"),
+        "messages2 added, messages removed"
+    );
+    assert_eq!(
+        wider(
+            "kind:  {type: enum, values: [public, private], default: private}",
+            "kind:  {type: enum, values: [open, public], default: open}"
+        ),
+        ""
+    );
+    let renamed = CHAT.replace("muted_until", "quiet_until");
+    let (old, new) = (schema(CHAT), schema(&renamed));
+    let rules = compile(&new).unwrap();
+    let compared = diff(&old, &new, &rules, Effort::BRIEF);
+    let create = compared.rules.iter().find(|change| change.name == "messages.create").unwrap();
+    assert!(
+        matches!(&create.verdict, Verdict::NotComparable(why) if why.contains("muted_until")),
+        "{:?}",
+        create.verdict
+    );
+}

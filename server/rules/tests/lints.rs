@@ -6,7 +6,7 @@ mod app;
 
 use app::schema;
 use std::path::Path;
-use stead_rules::analysis::Effort;
+use stead_rules::analysis::{Effort, broken_invariants};
 use stead_rules::attempt;
 use stead_rules::lint::{LINTS, Tested, lint};
 use stead_schema::{Diagnostic, Schema, Severity};
@@ -86,4 +86,31 @@ fn an_allow_is_told_as_useless_only_when_every_rule_could_be_read() {
     let schema = schema(&text);
     let rules = attempt(&schema);
     assert!(lint(&schema, &rules.book, None, false, Effort::BRIEF).is_empty());
+}
+
+#[test]
+fn the_page_names_every_lint_and_its_examples_are_sound() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/reference");
+    let page = std::fs::read_to_string(root.join("lints.md")).unwrap();
+    for (code, severity, meaning) in LINTS {
+        let row = format!("| [{code}](#{}) | {} | {meaning} |", code.to_lowercase(), severity.name());
+        assert!(page.contains(&row), "{row}");
+        assert!(page.contains(&format!("\n## {code}\n")), "{code}");
+    }
+    let more = std::fs::read_to_string(root.join("analysis.md")).unwrap();
+    let examples: Vec<&str> = [&page, &more]
+        .iter()
+        .flat_map(|page| page.split("```yaml\n").skip(1))
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert_eq!(examples.len(), 2);
+    for text in examples {
+        let schema = schema(text);
+        let rules = attempt(&schema);
+        assert!(rules.mistakes.is_empty(), "{}", app::told(&schema, &rules.mistakes));
+        // What is allowed in an example is told without it, but for what tests would say.
+        let found = lint(&schema, &rules.book, None, true, Effort::BRIEF);
+        assert!(found.is_empty(), "{}", app::told(&schema, &found));
+        assert!(broken_invariants(&schema, &rules.book, Effort::BRIEF).is_empty());
+    }
 }

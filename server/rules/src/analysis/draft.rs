@@ -232,7 +232,7 @@ impl<'d, 's> Draft<'d, 's> {
         let mut places: Vec<Option<usize>> =
             (0..ids.len()).filter(|place| self.there.get(&(to, *place)) != Some(&false)).map(Some).collect();
         if optional {
-            places.push(None);
+            places.insert(0, None);
         }
         let Some(chosen) = places.get(self.choices.among(places.len())).copied() else {
             self.impossible = true;

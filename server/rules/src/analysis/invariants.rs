@@ -10,6 +10,8 @@ use stead_schema::{Diagnostic, Operation, Schema, Slot, SlotSet, Span};
 pub struct Broken {
     /// Where it stands.
     pub span: Span,
+    /// The field that it is about, if it is about one.
+    pub field: Option<Slot>,
     /// A world in which it does not hold; `None` when there were more worlds than were tried.
     pub world: Option<Box<World>>,
 }
@@ -18,8 +20,10 @@ impl Broken {
     /// What is wrong, with a rule test that shows it; `None` when no world was found.
     pub fn diagnostic(&self, schema: &Schema) -> Option<Diagnostic> {
         let world = self.world.as_ref()?;
-        let message = format!("{} may {}, which this rules out", world.caller(), world.deed(schema));
-        let test = world.as_test(schema, true);
+        let field = self.field.and_then(|slot| schema.get(world.collection)?.get(slot));
+        let field = field.map(|field| format!(", `{}` included", field.name)).unwrap_or_default();
+        let message = format!("{} may {}{field}, which this rules out", world.caller(), world.deed(schema));
+        let test = world.as_test_of(schema, true, self.field);
         let help = format!("in this world, as a rule test that passes today:\n\n{test}");
         Some(Diagnostic::new("E0430", self.span, message).help(help))
     }
@@ -29,10 +33,10 @@ impl Broken {
 pub fn broken_invariants(schema: &Schema, rules: &RuleBook, effort: Effort) -> Vec<Broken> {
     let judged = |invariant: &CheckedInvariant| {
         let goal = goal(schema, rules.of(invariant.declared.collection)?, invariant);
-        let span = invariant.declared.span;
+        let (span, field) = (invariant.declared.span, invariant.declared.field);
         match search(&goal, effort) {
-            Search::Found(world) => Some(Broken { span, world: Some(world) }),
-            Search::GaveUp => Some(Broken { span, world: None }),
+            Search::Found(world) => Some(Broken { span, field, world: Some(world) }),
+            Search::GaveUp => Some(Broken { span, field, world: None }),
             Search::Exhausted => None,
         }
     };

@@ -140,7 +140,8 @@ impl<'s> Vocabulary<'s> {
         }
         let mut values: Vec<Value> = values.into_iter().take(VALUES_MAX).collect();
         if field.is_some_and(|field| field.optional) || values.is_empty() {
-            values.push(Value::Null);
+            // Nothing is the simplest thing to show.
+            values.insert(0, Value::Null);
         }
         let values: Arc<[Value]> = values.into();
         self.domains.insert(place, values.clone());

@@ -29,6 +29,11 @@ impl World {
 
     /// A test file with this world and what is expected in it.
     pub fn as_test(&self, schema: &Schema, allowed: bool) -> String {
+        self.as_test_of(schema, allowed, None)
+    }
+
+    /// The same; of a record that may be read, this field is shown.
+    pub fn as_test_of(&self, schema: &Schema, allowed: bool, field: Option<Slot>) -> String {
         let mut text = String::from("identities:\n");
         // Writing to a String cannot fail.
         let _ = match &self.who {
@@ -59,7 +64,7 @@ impl World {
             }
         }
         text.push_str("cases:\n");
-        text.push_str(&self.case(schema, allowed));
+        text.push_str(&self.case(schema, allowed, field));
         text
     }
 
@@ -81,7 +86,7 @@ impl World {
             .collect()
     }
 
-    fn case(&self, schema: &Schema, allowed: bool) -> String {
+    fn case(&self, schema: &Schema, allowed: bool, field: Option<Slot>) -> String {
         let (who, verb) = (self.caller(), self.op.name());
         let Some(collection) = schema.get(self.collection) else { return String::new() };
         let name = &collection.name;
@@ -91,7 +96,10 @@ impl World {
         match self.op {
             Operation::Read | Operation::Delete => {
                 let can = if allowed { "can" } else { "can_not" };
-                format!("  - {{as: {who}, {can}: {verb}, {name}: {id}}}\n")
+                let field =
+                    field.and_then(|slot| collection.get(slot)).filter(|_| self.op == Operation::Read);
+                let shown = field.map(|field| format!(", fields: [{}]", field.name)).unwrap_or_default();
+                format!("  - {{as: {who}, {can}: {verb}, {name}: {id}{shown}}}\n")
             }
             Operation::List => {
                 let answer = if allowed { "yes" } else { "no" };
