@@ -8,6 +8,7 @@ use crate::{Diagnostic, Span};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// The published shape of every file in `schema/`.
 pub(crate) const PUBLISHED: &str = include_str!("../../../../schemas/app-file.schema.json");
@@ -65,6 +66,9 @@ const LATER: &[&str] = &[
     "was",
 ];
 
+/// Compiled once: a constant that the compiler cannot make, and dearer than all the files that are held against it.
+static COMPILED: LazyLock<Result<Shape, String>> = LazyLock::new(Shape::compile);
+
 /// The published shape, ready to be held against files.
 pub(super) struct Shape {
     schema: Value,
@@ -72,11 +76,15 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Compiles the published schema.
+    /// The published schema.
     ///
     /// # Errors
     /// The file in `schemas/` is no valid JSON Schema, which a test rules out.
-    pub(super) fn published() -> Result<Self, String> {
+    pub(super) fn published() -> Result<&'static Self, &'static str> {
+        COMPILED.as_ref().map_err(String::as_str)
+    }
+
+    fn compile() -> Result<Self, String> {
         let schema: Value = serde_json::from_str(PUBLISHED).map_err(|e| e.to_string())?;
         let validator = jsonschema::draft202012::options()
             .offline()
