@@ -20,6 +20,9 @@ pub(super) fn check(world: &mut World, case: &Case) -> Result<(), String> {
         if dice.chance(3) {
             paged(world, case, *dialect, &mut dice).map_err(told)?;
         }
+        if dice.chance(4) {
+            related(world, case, *dialect, &mut dice).map_err(told)?;
+        }
     }
     Ok(())
 }
@@ -132,6 +135,33 @@ fn paged(world: &mut World, case: &Case, dialect: Dialect, dice: &mut Dice) -> R
         }
         found.extend(page);
     }
+}
+
+/// The first few records that refer to each of some others, the rule deciding which there are.
+fn related(world: &mut World, case: &Case, dialect: Dialect, dice: &mut Dice) -> Result<(), String> {
+    let collection = &case.collection;
+    let references = collection.slots().filter(|(_, field)| matches!(field.kind, FieldType::Ref { .. }));
+    let references: Vec<Slot> = references.map(|(slot, _)| slot).collect();
+    let key = *dice.pick(&references);
+    let sort = [SortKey { slot: Slot::CREATED_AT, descending: dice.chance(2) }, BY_ID[0]];
+    let (predicates, each) = ([&case.expr], 1 + dice.below(2));
+    let mut left: Vec<(Value, usize)> = Vec::new();
+    for parent in world.tables.of(collection.id).iter().map(|row| row[key.index()].clone()) {
+        if !parent.is_null() && dice.chance(2) && left.iter().all(|(known, _)| *known != parent) {
+            left.push((parent, each));
+        }
+    }
+    let parents: Vec<Value> = left.iter().map(|(parent, _)| parent.clone()).collect();
+    let mut expected = in_order(world, case, &predicates, &[], &sort);
+    expected.retain(|shown| {
+        let few = left.iter_mut().find(|(parent, left)| *parent == shown.row[key.index()] && *left > 0);
+        few.map(|(_, left)| *left -= 1).is_some()
+    });
+    let select = Select { sort: &sort, ..list(collection, &predicates, &[]) };
+    let asked = Related { select, key, parents: &parents, each: u32::try_from(each).unwrap() };
+    let asked = super::super::related::related(dialect, &world.schema, &asked);
+    let found = if parents.is_empty() { Vec::new() } else { shown(world, dialect, collection, &[], &asked)? };
+    equal(found, expected, &asked)
 }
 
 /// The records as memory shows and orders them.
