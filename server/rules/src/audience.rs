@@ -196,7 +196,9 @@ fn over_users(expr: &Expr, users: CollectionId) -> Expr {
         Expr::Auth(AuthFact::IsAnonymous | AuthFact::IsOperator) => Some(FALSE),
         // Whoever may list a record may read it; the plan is about both.
         Expr::Request(RequestFact::Op) => Some(Expr::Literal(Value::text("read"))),
-        Expr::Path { collection, id, slot } if *collection == users && **id == Expr::Auth(AuthFact::Id) => {
+        Expr::Path { collection, key: Slot::ID, id, slot }
+            if *collection == users && **id == Expr::Auth(AuthFact::Id) =>
+        {
             Some(Expr::Row(*slot))
         }
         Expr::And(members) => Some(normalise::all(members.iter().map(|member| over_users(member, users)))),

@@ -194,14 +194,19 @@ fn parameter_type(schema: &Schema, written: &str) -> Result<Ty, String> {
         "int" => Ty::Int(Bounds::FIELD),
         "float" => Ty::Float,
         "text" => Ty::Text,
+        // The scale is that of what is handed in.
+        "decimal" => Ty::Decimal { bounds: Bounds::of_digits(18), scale: 0 },
         "datetime" => Ty::Datetime,
+        "date" => Ty::Date,
         "duration" => Ty::Duration,
         _ => {
             let names = schema.collections.iter().map(|c| c.name.as_str());
-            let near =
-                nearest(collection, names.chain(["bool", "int", "float", "text", "datetime", "duration"]));
+            let near = nearest(
+                collection,
+                names.chain(["bool", "int", "float", "decimal", "text", "datetime", "date", "duration"]),
+            );
             return Err(near.map_or_else(
-                || "write a collection, `id<collection>`, `list<text>`, bool, int, float, text, datetime or duration".into(),
+                || "write a collection, `id<collection>`, `list<text>`, bool, int, float, decimal, text, datetime, date or duration".into(),
                 |near| format!("did you mean `{near}`?"),
             ));
         }

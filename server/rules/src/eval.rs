@@ -4,7 +4,7 @@ use crate::ir::{COUNT_MAX, CmpOp, Expr, Func, Lookup, LookupKind, VarId};
 use crate::semantics;
 use std::borrow::Cow;
 use std::sync::Arc;
-use stead_schema::{CollectionId, Value};
+use stead_schema::{CollectionId, Slot, Value};
 
 /// A provider could not answer. The caller must deny.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,13 +13,14 @@ pub struct LookupFailed(pub String);
 
 /// Where lookups and traversals get their records.
 pub trait Lookups {
-    /// The record of `collection` with this id.
+    /// The record of `collection` whose `key`, its id or a unique reference, is `id`.
     ///
     /// # Errors
     /// When the records cannot be read.
     fn fetch(
         &mut self,
         collection: CollectionId,
+        key: Slot,
         id: &str,
     ) -> Result<Option<std::sync::Arc<[Value]>>, LookupFailed>;
 
@@ -142,11 +143,11 @@ impl<'a> Judge<'a, '_> {
         }
         match expr {
             Expr::Literal(value) => Ok(Cow::Borrowed(value)),
-            Expr::Path { collection, id, slot } => {
+            Expr::Path { collection, key, id, slot } => {
                 let Some(id) = self.value(id)?.as_text().map(Arc::<str>::from) else {
                     return Ok(Cow::Borrowed(NULL));
                 };
-                let record = self.lookups.fetch(*collection, &id)?;
+                let record = self.lookups.fetch(*collection, *key, &id)?;
                 let cell = record.as_deref().and_then(|row| row.get(slot.index()));
                 Ok(Cow::Owned(cell.cloned().unwrap_or_default()))
             }

@@ -26,11 +26,13 @@ pub enum Expr {
     Request(RequestFact),
     /// Request start. Gone after lowering.
     Now,
-    /// A field of the record of `collection` whose id is `id`; null when there is none.
+    /// A field of the record of `collection` whose `key` is `id`; null when there is none.
     Path {
         /// Where the record lives.
         collection: CollectionId,
-        /// Its id: any text expression.
+        /// Its own id, or the unique reference by which the way back finds it.
+        key: Slot,
+        /// What the key equals: any text expression.
         id: Box<Expr>,
         /// Which field.
         slot: Slot,
@@ -159,22 +161,27 @@ pub enum Func {
     Contains,
     /// `.lower()`, ASCII only.
     Lower,
-    /// `a + b` of int.
+    /// `a + b` of int, or of decimals with one scale.
     Add,
-    /// `a - b` of int.
+    /// `a - b` of int, or of decimals with one scale.
     Sub,
-    /// `a * b` of int.
+    /// `a * b` of int, or of a decimal and an int.
     Mul,
     /// `div(a, b)`; null when b is 0.
     Div,
     /// `mod(a, b)`; null when b is 0.
     Mod,
-    /// `-a` of int or float.
+    /// `-a` of int, decimal or float.
     Neg,
     /// `datetime + duration`.
     AddTime,
     /// `datetime - duration`.
     SubTime,
+    /// `date(at)`: the day in UTC of a datetime.
+    Day,
+    /// A decimal with a larger scale; the second argument is the constant that its units are multiplied by, a power of
+    /// ten. Its worth stays the same, so a database that keeps decimals as such has nothing to do.
+    Rescale,
     /// `default(x, v)`.
     Default,
     /// `min(a, b)`.
@@ -266,9 +273,12 @@ impl Expr {
             Self::And(items) => Self::And(all(items)),
             Self::Or(items) => Self::Or(all(items)),
             Self::Call(func, items) => Self::Call(*func, all(items)),
-            Self::Path { collection, id, slot } => {
-                Self::Path { collection: *collection, id: Box::new(id.replaced(replace)), slot: *slot }
-            }
+            Self::Path { collection, key, id, slot } => Self::Path {
+                collection: *collection,
+                key: *key,
+                id: Box::new(id.replaced(replace)),
+                slot: *slot,
+            },
             Self::IsNull(a) => Self::IsNull(Box::new(a.replaced(replace))),
             Self::Not(a) => Self::Not(Box::new(a.replaced(replace))),
             Self::Matches(a, pattern) => Self::Matches(Box::new(a.replaced(replace)), pattern.clone()),

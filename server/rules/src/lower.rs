@@ -148,11 +148,12 @@ impl<'f> Folder<'f> {
             Expr::Auth(fact) => Folded::value(self.caller(fact)),
             Expr::Request(fact) => Folded::value(self.request(fact)),
             Expr::Now => Folded::value(Value::Datetime(self.facts.now)),
-            Expr::Path { collection, id, slot } => match self.fold(id, Side::Exact) {
+            Expr::Path { collection, key, id, slot } => match self.fold(id, Side::Exact) {
                 Folded::Same(_) => Folded::Same(expr),
                 Folded::New(Expr::Literal(Value::Null)) => Folded::value(Value::Null),
                 Folded::New(id) => {
-                    Folded::New(Expr::Path { collection: *collection, id: Box::new(id), slot: *slot })
+                    let (collection, key, slot) = (*collection, *key, *slot);
+                    Folded::New(Expr::Path { collection, key, id: Box::new(id), slot })
                 }
             },
             Expr::Compare(op, a, b) => self.pair(

@@ -180,9 +180,10 @@ impl Trail {
                     | RequestFact::Changed(_)
                     | RequestFact::ChangedOnly(_)
             ),
-            Expr::Path { collection, id, slot } => {
+            Expr::Path { collection, key, id, slot } => {
                 let proposed = id.any(&mut |part| matches!(part, Expr::Next(_)));
-                proposed || optional(Some(*collection), *slot) || deep(id)
+                // Nothing need refer back.
+                proposed || *key != Slot::ID || optional(Some(*collection), *slot) || deep(id)
             }
             Expr::IsNull(_) | Expr::Lookup(_) | Expr::Compare(CmpOp::Same, ..) | Expr::Now => false,
             Expr::Call(Func::Default, args) => args.last().is_some_and(deep),

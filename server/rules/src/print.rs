@@ -2,7 +2,7 @@
 
 use crate::ir::{AuthFact, CmpOp, Expr, Func, Lookup, LookupKind, RequestFact, VarId};
 use std::fmt::Write;
-use stead_schema::{CollectionId, Schema, Slot, SlotSet, Value, encode};
+use stead_schema::{CollectionId, FieldType, Schema, Slot, SlotSet, Value, encode};
 
 /// What the roots of an expression are called.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +71,11 @@ impl Printer<'_> {
             Expr::Auth(fact) => fact_of_caller(fact),
             Expr::Request(fact) => self.fact_of_request(fact),
             Expr::Now => "now".to_owned(),
-            Expr::Path { collection, id, slot } => {
-                let on = self.expr(id, 9);
+            Expr::Path { collection, key, id, slot } => {
+                let mut on = self.expr(id, 9);
+                if *key != Slot::ID {
+                    on = format!("{on}.{}", self.way_back(*collection, *key));
+                }
                 if *slot == Slot::ID { on } else { format!("{on}.{}", self.field(*collection, *slot)) }
             }
             Expr::ListOf(items) => {
@@ -99,6 +102,14 @@ impl Printer<'_> {
         self.schema.get(collection).and_then(|c| c.get(slot)).map_or("?", |field| field.name.as_str())
     }
 
+    /// What rules call the way back through a unique reference.
+    fn way_back(&self, collection: CollectionId, key: Slot) -> &str {
+        match self.schema.get(collection).and_then(|c| c.get(key)).map(|field| &field.kind) {
+            Some(FieldType::Ref { inverse_one: Some(name), .. }) => name,
+            _ => "?",
+        }
+    }
+
     fn lookup(&mut self, lookup: &Lookup) -> String {
         let name = self.schema.get(lookup.collection).map_or("?", |c| c.name.as_str()).to_owned();
         let letter = LETTERS.get(self.vars.len()).copied().unwrap_or("x");
@@ -118,6 +129,9 @@ impl Printer<'_> {
             Func::StartsWith => format!("{first}.startsWith({second})"),
             Func::EndsWith => format!("{first}.endsWith({second})"),
             Func::Contains => format!("{first}.contains({second})"),
+            Func::Day => format!("date({first})"),
+            // The number is the same; only its units differ.
+            Func::Rescale => first,
             Func::Lower => format!("{first}.lower()"),
             Func::Add | Func::AddTime => format!("({first} + {second})"),
             Func::Sub | Func::SubTime => format!("({first} - {second})"),
@@ -180,6 +194,8 @@ fn literal(value: &Value) -> String {
     let text = String::from_utf8(bytes).unwrap_or_default();
     match value {
         Value::Datetime(_) => format!("timestamp({text})"),
+        Value::Date(_) => format!("date({text})"),
+        Value::Decimal(number) => number.to_string(),
         Value::Duration(us) => {
             let mut span = String::new();
             // Writing to a String cannot fail.

@@ -4,7 +4,7 @@
 
 use crate::ir::{CmpOp, Func};
 use std::cmp::Ordering;
-use stead_schema::Value;
+use stead_schema::{Decimal, Value, moments};
 
 /// The order of two values of one type; `None` when either is null or, against the checker, the types differ.
 pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
@@ -13,6 +13,8 @@ pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
         (Value::Int(a), Value::Int(b))
         | (Value::Datetime(a), Value::Datetime(b))
         | (Value::Duration(a), Value::Duration(b)) => Some(a.cmp(b)),
+        (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
+        (Value::Decimal(a), Value::Decimal(b)) => Some(a.order(*b)),
         (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
         _ => None,
@@ -75,6 +77,9 @@ pub(crate) fn call(func: Func, args: &[Value]) -> Value {
         (Func::Neg, Value::Int(number), _) => int(number.checked_neg()),
         (Func::Abs, Value::Int(number), _) => int(number.checked_abs()),
         (_, Value::Int(a), Value::Int(b)) => int(arithmetic(func, *a, *b)),
+        (_, Value::Decimal(a), b) if !matches!(func, Func::Min | Func::Max) => decimal(func, *a, b),
+        (Func::Mul, a @ Value::Int(_), Value::Decimal(b)) => decimal(func, *b, a),
+        (Func::Day, Value::Datetime(at), _) => Value::Date(moments::day_of(*at)),
         (Func::AddTime, Value::Datetime(at), Value::Duration(span)) => instant(at.checked_add(*span)),
         (Func::SubTime, Value::Datetime(at), Value::Duration(span)) => instant(at.checked_sub(*span)),
         (Func::Min | Func::Max, a, b) => match order(a, b) {
@@ -100,6 +105,25 @@ fn arithmetic(func: Func, a: i64, b: i64) -> Option<i64> {
         Func::Max => Some(a.max(b)),
         _ => None,
     }
+}
+
+/// Units are computed with; the checker saw to it that scales agree and that the result fits.
+fn decimal(func: Func, a: Decimal, b: &Value) -> Value {
+    let units = a.units();
+    let (units, scale) = match (func, b) {
+        (Func::Neg, _) => (units.checked_neg(), a.scale()),
+        (Func::Abs, _) => (units.checked_abs(), a.scale()),
+        (Func::Mul, Value::Int(times)) => (units.checked_mul(*times), a.scale()),
+        (Func::Add | Func::Sub, Value::Decimal(b)) if a.scale() == b.scale() => {
+            (arithmetic(func, units, b.units()), a.scale())
+        }
+        (Func::Rescale, Value::Int(factor)) => {
+            let more = u8::try_from(factor.checked_ilog10().unwrap_or(0)).unwrap_or(0);
+            (units.checked_mul(*factor), a.scale().saturating_add(more))
+        }
+        _ => (None, 0),
+    };
+    units.map_or(Value::Null, |units| Value::Decimal(Decimal::new(units, scale)))
 }
 
 fn int(number: Option<i64>) -> Value {

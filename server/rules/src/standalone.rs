@@ -65,18 +65,15 @@ pub(crate) fn json(value: &stead_schema::Value) -> Value {
         Cell::Float(number) => (*number).into(),
         Cell::Text(text) => Value::String(text.to_string()),
         Cell::Datetime(us) => Value::String(stead_wire::Instant(*us).to_string()),
-        Cell::Duration(us) => Value::String(span(*us)),
+        Cell::Decimal(_) | Cell::Date(_) | Cell::Duration(_) => shown(value),
         Cell::List(items) => items.iter().map(json).collect(),
         Cell::Json(json) => Value::clone(json),
     }
 }
 
-/// A span of time as CEL shows it: `900s`, `0.25s`.
-fn span(us: i64) -> String {
-    let sign = if us < 0 { "-" } else { "" };
-    let (seconds, rest) = (us.unsigned_abs() / 1_000_000, us.unsigned_abs() % 1_000_000);
-    if rest == 0 {
-        return format!("{sign}{seconds}s");
-    }
-    format!("{sign}{seconds}.{}s", format!("{rest:06}").trim_end_matches('0'))
+/// As answers show it.
+fn shown(value: &stead_schema::Value) -> Value {
+    let mut bytes = Vec::new();
+    stead_schema::encode::value(value, &mut bytes);
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }

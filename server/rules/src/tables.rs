@@ -41,8 +41,14 @@ impl Tables {
 }
 
 impl Lookups for &Tables {
-    fn fetch(&mut self, collection: CollectionId, id: &str) -> Result<Option<Arc<[Value]>>, LookupFailed> {
-        Ok(self.find(collection, id).cloned())
+    fn fetch(
+        &mut self,
+        collection: CollectionId,
+        key: Slot,
+        id: &str,
+    ) -> Result<Option<Arc<[Value]>>, LookupFailed> {
+        let is_it = |row: &&Arc<[Value]>| row.get(key.index()).and_then(Value::as_text) == Some(id);
+        Ok(self.of(collection).iter().find(is_it).cloned())
     }
 
     fn count(&mut self, lookup: &Lookup, limit: u64) -> Result<u64, LookupFailed> {
@@ -60,8 +66,13 @@ impl Lookups for &Tables {
 }
 
 impl Lookups for Tables {
-    fn fetch(&mut self, collection: CollectionId, id: &str) -> Result<Option<Arc<[Value]>>, LookupFailed> {
-        (&*self).fetch(collection, id)
+    fn fetch(
+        &mut self,
+        collection: CollectionId,
+        key: Slot,
+        id: &str,
+    ) -> Result<Option<Arc<[Value]>>, LookupFailed> {
+        (&*self).fetch(collection, key, id)
     }
 
     fn count(&mut self, lookup: &Lookup, limit: u64) -> Result<u64, LookupFailed> {

@@ -22,6 +22,17 @@ impl Bounds {
         Self { low: ends.iter().copied().min().unwrap_or(0), high: ends.iter().copied().max().unwrap_or(0) }
     }
 
+    /// Without their signs.
+    pub(crate) fn absolute(self) -> Self {
+        Self { low: 0, high: self.low.abs().max(self.high.abs()) }
+    }
+
+    /// What that many decimal digits can count.
+    pub(crate) fn of_digits(digits: u8) -> Self {
+        let high = 10i128.pow(digits.into()) - 1;
+        Self { low: -high, high }
+    }
+
     pub(crate) fn fits(self) -> bool {
         self.low >= Self::ANY.low && self.high <= Self::ANY.high
     }
@@ -35,8 +46,14 @@ pub(crate) enum Ty {
     Bool,
     Int(Bounds),
     Float,
+    /// Units of `10^-scale` within bounds.
+    Decimal {
+        bounds: Bounds,
+        scale: u8,
+    },
     Text,
     Datetime,
+    Date,
     Duration,
     /// A record, or its id: they compare alike.
     Id(CollectionId),
@@ -103,7 +120,16 @@ impl Ty {
     pub(crate) fn of(collection: CollectionId, kind: &FieldType) -> Self {
         match kind {
             FieldType::Id => Self::Id(collection),
-            FieldType::Text { .. } | FieldType::Email | FieldType::Url => Self::Text,
+            FieldType::Text { .. }
+            | FieldType::Email
+            | FieldType::Url
+            | FieldType::Uuid
+            | FieldType::Slug => Self::Text,
+            FieldType::Decimal { precision, scale } => {
+                Self::Decimal { bounds: Bounds::of_digits(*precision), scale: *scale }
+            }
+            FieldType::Date => Self::Date,
+            FieldType::Duration => Self::Duration,
             FieldType::Int { min, max } => Self::Int(Bounds {
                 low: min.map_or(Bounds::FIELD.low, i128::from),
                 high: max.map_or(Bounds::FIELD.high, i128::from),
@@ -125,6 +151,8 @@ impl Ty {
             Self::Bool => "bool".into(),
             Self::Int(_) => "int".into(),
             Self::Float => "float".into(),
+            Self::Decimal { .. } => "decimal".into(),
+            Self::Date => "date".into(),
             Self::Text => "text".into(),
             Self::Datetime => "datetime".into(),
             Self::Duration => "duration".into(),
@@ -138,6 +166,11 @@ impl Ty {
             Self::Param(_) => "a parameter".into(),
             Self::Broken => "unknown".into(),
         }
+    }
+
+    /// Whether values of it are numbers.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self, Self::Int(_) | Self::Float | Self::Decimal { .. })
     }
 
     /// Whether values of it compare as text.

@@ -96,6 +96,13 @@ fn kind(schema: &Schema, kind: &FieldType) -> Map<String, Value> {
         }
         FieldType::Email => json!({"type": "email"}),
         FieldType::Url => json!({"type": "url"}),
+        FieldType::Decimal { precision, scale } => {
+            json!({"type": "decimal", "precision": precision, "scale": scale})
+        }
+        FieldType::Date => json!({"type": "date"}),
+        FieldType::Duration => json!({"type": "duration"}),
+        FieldType::Uuid => json!({"type": "uuid"}),
+        FieldType::Slug => json!({"type": "slug"}),
     };
     match shape {
         Value::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),

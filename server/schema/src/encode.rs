@@ -2,7 +2,7 @@
 //!
 //! It must write the same JSON that the validator reads, so that a row survives the round trip.
 
-use crate::{Collection, FieldType, SlotSet, Value};
+use crate::{Collection, Decimal, FieldType, SlotSet, Value, moments};
 use serde_json::Value as Json;
 use std::sync::Arc;
 use stead_wire::Instant;
@@ -31,7 +31,8 @@ pub fn close(out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends one value as JSON (RFC 8259). A duration, which only expressions know, is shown as seconds: `"900s"`.
+/// Appends one value as JSON (RFC 8259). A decimal is text, so that no reader rounds it; a span of time is shown as
+/// seconds: `"900s"`.
 pub fn value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
@@ -40,12 +41,10 @@ pub fn value(value: &Value, out: &mut Vec<u8>) {
         Value::Int(number) => int(*number, out),
         Value::Float(number) => written_by_serde(number, out),
         Value::Text(text) => string(text, out),
-        Value::Datetime(us) => {
-            out.push(b'"');
-            out.extend_from_slice(&Instant(*us).rfc3339());
-            out.push(b'"');
-        }
-        Value::Duration(us) => duration(*us, out),
+        Value::Datetime(us) => quoted(&Instant(*us).rfc3339(), out),
+        Value::Decimal(number) => quoted(number.to_string().as_bytes(), out),
+        Value::Date(days) => quoted(&moments::date_text(*days), out),
+        Value::Duration(us) => quoted(moments::duration_text(*us).as_bytes(), out),
         Value::List(items) => list(items, out),
         Value::Json(document) => written_by_serde(&**document, out),
     }
@@ -90,14 +89,11 @@ fn int(number: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
 }
 
-fn duration(us: i64, out: &mut Vec<u8>) {
-    let (seconds, fraction) = (us.unsigned_abs() / 1_000_000, us.unsigned_abs() % 1_000_000);
-    let sign = if us < 0 { "-" } else { "" };
-    let text = match fraction {
-        0 => format!("\"{sign}{seconds}s\""),
-        _ => format!("\"{sign}{seconds}.{}s\"", format!("{fraction:06}").trim_end_matches('0')),
-    };
-    out.extend_from_slice(text.as_bytes());
+/// Plain ASCII that needs no escaping.
+fn quoted(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
 }
 
 /// Copies runs of plain bytes at once; only `"`, `\` and control characters need an escape (RFC 8259 §7).
@@ -156,6 +152,15 @@ pub fn decode_value(kind: &FieldType, json: &Json) -> Option<Value> {
         }
         (FieldType::Float { .. }, Json::Number(number)) => number.as_f64().map(Value::Float),
         (FieldType::Datetime, Json::String(text)) => Instant::parse(text).map(|at| Value::Datetime(at.us())),
+        (FieldType::Decimal { scale, .. }, Json::String(text)) => {
+            Decimal::parse(text)?.rescaled(*scale).map(Value::Decimal)
+        }
+        (FieldType::Decimal { scale, .. }, Json::Number(number)) => {
+            Decimal::from_number(number)?.rescaled(*scale).map(Value::Decimal)
+        }
+        (FieldType::Uuid, Json::String(text)) => Some(Value::text(text.to_ascii_lowercase())),
+        (FieldType::Date, Json::String(text)) => moments::parse_date(text).map(Value::Date),
+        (FieldType::Duration, Json::String(text)) => moments::parse_duration(text).map(Value::Duration),
         (FieldType::List { of, .. }, Json::Array(items)) => {
             let values: Option<Vec<Value>> = items.iter().map(|item| decode_value(of, item)).collect();
             values.map(|values| Value::List(values.into()))
@@ -166,7 +171,8 @@ pub fn decode_value(kind: &FieldType, json: &Json) -> Option<Value> {
             | FieldType::Enum { .. }
             | FieldType::Ref { .. }
             | FieldType::Email
-            | FieldType::Url,
+            | FieldType::Url
+            | FieldType::Slug,
             Json::String(text),
         ) => Some(Value::text(text)),
         _ => None,

@@ -5,6 +5,7 @@
 
 pub mod claims;
 pub mod codes;
+pub mod decimal;
 pub mod diagnostic;
 pub mod diff;
 pub mod encode;
@@ -12,16 +13,18 @@ pub mod export;
 pub mod format;
 pub mod load;
 pub mod model;
+pub mod moments;
 pub mod slots;
 pub mod validate;
 pub mod value;
 
 pub use claims::{Allow, AllowedAt, Invariant, Operation, Who};
+pub use decimal::Decimal;
 pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
 pub use load::{Document, Rejected, load};
 pub use model::{
-    AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, Language,
-    OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, Slot,
+    AppSettings, Check, Claim, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind,
+    Language, OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, Slot,
 };
 pub use slots::SlotSet;
 pub use value::Value;

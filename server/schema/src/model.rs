@@ -76,10 +76,20 @@ impl Schema {
             Some((c, slot.0))
         })
     }
+
+    /// The to-one relation into `target` of this `inverse_one` name: the collection that refers, and its unique field.
+    pub fn inverse_one(&self, target: CollectionId, name: &str) -> Option<(&Collection, Slot)> {
+        self.collections.iter().find_map(|c| {
+            let slot = c.slots().find(|(_, f)| {
+                matches!(&f.kind, FieldType::Ref { to, inverse_one: Some(inverse), .. } if *to == target && inverse == name)
+            })?;
+            Some((c, slot.0))
+        })
+    }
 }
 
 /// `schema/app.yaml`: what is not a collection.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct AppSettings {
     /// Shown to people. Default: the folder's name.
     pub name: Option<String>,
@@ -91,6 +101,10 @@ pub struct AppSettings {
     pub password_chars_min: usize,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
+    /// What `auth.claims.NAME` may hold, in order; a user may lack any.
+    pub claims: Vec<Claim>,
+    /// Names of `request.params.NAME`; each is text.
+    pub request_params: Vec<String>,
     /// Origins that browsers may call from, besides the server's own. `*` for any.
     pub cors_origins: Vec<String>,
 }
@@ -103,9 +117,20 @@ impl Default for AppSettings {
             sign_up: true,
             password_chars_min: 10,
             roles: Vec::new(),
+            claims: Vec::new(),
+            request_params: Vec::new(),
             cors_origins: Vec::new(),
         }
     }
+}
+
+/// Something that operators may note of a user.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// `[a-z][a-z0-9_]{0,62}`.
+    pub name: String,
+    /// What it may hold.
+    pub kind: FieldType,
 }
 
 /// What a collection holds.
@@ -134,6 +159,8 @@ pub struct Collection {
     pub indexes: Vec<Index>,
     /// Declared full-text index.
     pub search: Option<Search>,
+    /// Conditions on the record's own fields that every write must leave true, in order.
+    pub checks: Vec<Check>,
     /// Rules as text. A slot that is not here is closed (`list` falls back to `read`).
     pub rules: HashMap<RuleSlot, RuleText>,
     /// Where its name stands.
@@ -172,6 +199,15 @@ impl Collection {
     pub fn slots(&self) -> impl Iterator<Item = (Slot, &Field)> {
         (0u16..).map(Slot).zip(&self.fields)
     }
+}
+
+/// A condition that every write of a record must leave true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What refusals call it.
+    pub name: String,
+    /// The condition, over the record's own fields.
+    pub is: RuleText,
 }
 
 /// A declared index.
@@ -271,10 +307,21 @@ pub enum FieldType {
         /// Largest.
         max: Option<f64>,
     },
+    /// An exact decimal number.
+    Decimal {
+        /// Most digits, 1..=18.
+        precision: u8,
+        /// Digits behind the point, at most `precision`.
+        scale: u8,
+    },
     /// True or false.
     Bool,
     /// A point in time, whole milliseconds.
     Datetime,
+    /// A day of the calendar, without a time zone.
+    Date,
+    /// A span of time, whole microseconds, at most a hundred years.
+    Duration,
     /// One of some words.
     Enum {
         /// The words.
@@ -286,8 +333,10 @@ pub enum FieldType {
         to: CollectionId,
         /// What happens here when it is deleted.
         on_delete: OnDelete,
-        /// How rules call the way back.
+        /// How rules call the way back to all that refer.
         inverse: Option<String>,
+        /// How rules call the way back where at most one refers.
+        inverse_one: Option<String>,
     },
     /// Some scalars.
     List {
@@ -302,6 +351,10 @@ pub enum FieldType {
     Email,
     /// An absolute http or https URL.
     Url,
+    /// A UUID (RFC 9562 §4), small letters.
+    Uuid,
+    /// Small letters, digits and single hyphens between them: part of an address.
+    Slug,
 }
 
 /// Settings of a `json` field.

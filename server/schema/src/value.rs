@@ -1,5 +1,6 @@
 //! One typed cell: what a column holds, a rule compares and JSON shows.
 
+use crate::Decimal;
 use std::sync::Arc;
 
 /// A value of a field. Which variants may occur is decided by the field's type; `Null` only where it is optional.
@@ -14,11 +15,15 @@ pub enum Value {
     Int(i64),
     /// `float`: never NaN or infinite.
     Float(f64),
-    /// `text`, `enum`, `email`, `url`, `ref` and ids. Never holds U+0000.
+    /// `decimal`: with the scale of its field.
+    Decimal(Decimal),
+    /// `text`, `enum`, `email`, `url`, `uuid`, `slug`, `ref` and ids. Never holds U+0000.
     Text(Arc<str>),
     /// `datetime`: microseconds since the epoch, UTC.
     Datetime(i64),
-    /// A span of time in microseconds; in expressions only.
+    /// `date`: days since 1970-01-01.
+    Date(i64),
+    /// `duration`: a span of time in microseconds.
     Duration(i64),
     /// `list`: scalars, never null.
     List(Arc<[Value]>),

@@ -283,3 +283,74 @@ fn a_replacement_resets_what_it_leaves_out_but_not_what_is_set_once() {
     let draft = replace(things, &stored, &object(json!({"name": "cd"})), other, unseen).unwrap();
     assert_eq!(cell(things, &draft, "count"), &Value::Int(3));
 }
+
+/// Values of the exact types with what becomes of them in JSON, or the code they are refused with.
+#[test]
+fn exact_types_have_one_form_and_lose_nothing() {
+    let text = "collections:
+  things:
+    fields:
+      price: {type: decimal, precision: 6, scale: 2, optional: true}
+      day:   {type: date, optional: true}
+      lasts: {type: duration, optional: true}
+      key:   {type: uuid, optional: true}
+      path:  {type: slug, optional: true}
+      paid:  {type: list, of: {type: decimal, precision: 4, scale: 1}, optional: true}
+      seen:  {type: date, default: now}
+";
+    let file = stead_schema::SourceFile { path: "schema/app.yaml".into(), text: text.into() };
+    let schema = stead_schema::load(vec![file]).unwrap();
+    let things = schema.collection("things").unwrap();
+    let cases = [
+        ("price", json!("12.5"), Ok(json!("12.50"))),
+        ("price", json!("-0012.500"), Ok(json!("-12.50"))),
+        ("price", json!(12), Ok(json!("12.00"))),
+        ("price", json!(0.1), Ok(json!("0.10"))),
+        ("price", json!("9999.99"), Ok(json!("9999.99"))),
+        ("price", json!("10000"), Err("too_large")),
+        ("price", json!(1e300), Err("not_a_decimal")),
+        ("price", json!("1.005"), Err("too_precise")),
+        ("price", json!("1e2"), Err("not_a_decimal")),
+        ("price", json!("NaN"), Err("not_a_decimal")),
+        ("price", json!(true), Err("type")),
+        ("day", json!("2024-02-29"), Ok(json!("2024-02-29"))),
+        ("day", json!("2026-02-29"), Err("not_a_date")),
+        ("day", json!("2026-01-01T00:00:00Z"), Err("not_a_date")),
+        ("day", json!(20_000), Err("type")),
+        ("lasts", json!("1h30m"), Ok(json!("5400s"))),
+        ("lasts", json!("-0.25s"), Ok(json!("-0.25s"))),
+        ("lasts", json!("PT1H"), Err("not_a_duration")),
+        ("lasts", json!(90), Err("type")),
+        (
+            "key",
+            json!("0190A3B2-7C4D-7E8F-9A0B-1C2D3E4F5A6B"),
+            Ok(json!("0190a3b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b")),
+        ),
+        ("key", json!("0190a3b2"), Err("not_a_uuid")),
+        ("path", json!("hello-world-2"), Ok(json!("hello-world-2"))),
+        ("path", json!("Hello"), Err("not_a_slug")),
+        ("paid", json!(["1.5", 2]), Ok(json!(["1.5", "2.0"]))),
+        ("paid", json!(["1.55"]), Err("too_precise")),
+    ];
+    for (name, given, expected) in cases {
+        let body = object(json!({ name: given }));
+        let found = match create(things, &body, defaults()) {
+            Ok(draft) => {
+                let mut shown = Vec::new();
+                stead_schema::encode::value(cell(things, &draft, name), &mut shown);
+                let shown: serde_json::Value = serde_json::from_slice(&shown).unwrap();
+                // What is shown is accepted again and means the same.
+                let again = create(things, &object(json!({ name: shown })), defaults()).unwrap();
+                assert_eq!(cell(things, &again, name), cell(things, &draft, name), "{name}");
+                assert_eq!(
+                    cell(things, &draft, "seen"),
+                    &Value::Date(20_778),
+                    "the day of the request in UTC"
+                );
+                Ok(shown)
+            }
+            Err(problems) => Err(problems[0].code.clone()),
+        };
+        assert_eq!(found, expected.map_err(str::to_owned), "{name} {given}", given = body[name]);
+    }
+}

@@ -214,7 +214,7 @@ impl<'a, 'r> Hearing<'a, 'r> {
     }
 
     fn stored(&mut self, id: &str) -> Answer<Arc<[Value]>> {
-        self.records.fetch(self.collection.id, id)?.ok_or(Unheard::NoRecord)
+        self.records.fetch(self.collection.id, Slot::ID, id)?.ok_or(Unheard::NoRecord)
     }
 
     fn may_read(&mut self, row: &[Value]) -> Answer<bool> {

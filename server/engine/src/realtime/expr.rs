@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use stead_rules::{CmpOp, Expr};
-use stead_schema::{Slot, Value};
+use stead_schema::{Decimal, Slot, Value};
 
 /// What must all be true for `expr` to be.
 pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
@@ -44,6 +44,12 @@ pub(super) enum Key {
     Bool(bool),
     /// Points in time.
     Datetime(i64),
+    /// Days.
+    Date(i64),
+    /// Spans of time.
+    Duration(i64),
+    /// Exact decimals.
+    Decimal(Decimal),
 }
 
 impl Key {
@@ -54,7 +60,11 @@ impl Key {
             Value::Int(number) => Some(Self::Int(*number)),
             Value::Bool(truth) => Some(Self::Bool(*truth)),
             Value::Datetime(us) => Some(Self::Datetime(*us)),
-            Value::Null | Value::Float(_) | Value::Duration(_) | Value::List(_) | Value::Json(_) => None,
+            Value::Date(days) => Some(Self::Date(*days)),
+            Value::Duration(us) => Some(Self::Duration(*us)),
+            // Equal ones of one field have one scale; a constant was brought to it by the checker.
+            Value::Decimal(number) => Some(Self::Decimal(*number)),
+            Value::Null | Value::Float(_) | Value::List(_) | Value::Json(_) => None,
         }
     }
 

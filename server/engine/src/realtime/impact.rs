@@ -42,10 +42,10 @@ pub(super) struct Dependency {
 
 #[derive(Debug, Clone)]
 enum Reach {
-    /// The record that the row's field `by` points to; `field` of it.
-    Path { by: Slot, field: Slot, node: Expr },
-    /// `field` of a record that is found in a longer way; `id` when it is a constant.
-    Far { id: Option<Arc<str>>, field: Slot },
+    /// The record whose `key` is the row's field `by`; `field` of it.
+    Path { by: Slot, key: Slot, field: Slot, node: Expr },
+    /// `field` of a record that is found in a longer way; `id` when its `key` is a constant.
+    Far { key: Slot, id: Option<Arc<str>>, field: Slot },
     /// Records that make `counts` true and whose `theirs` equals the row's `ours`.
     Linked { ours: Slot, theirs: Slot, counts: Expr, lookup: Arc<Lookup> },
     /// Records that make `counts` true, in a way that hangs on more of the row than one field, or on none.
@@ -61,11 +61,12 @@ pub(super) fn dependencies(predicate: &Expr) -> Vec<Dependency> {
 
 fn collect(expr: &Expr, outermost: bool, found: &mut Vec<Dependency>) {
     match expr {
-        Expr::Path { collection, id, slot } => {
+        Expr::Path { collection, key, id, slot } => {
+            let (key, field) = (*key, *slot);
             let reach = match &**id {
-                Expr::Row(by) if outermost => Reach::Path { by: *by, field: *slot, node: expr.clone() },
-                Expr::Literal(Value::Text(id)) => Reach::Far { id: Some(Arc::clone(id)), field: *slot },
-                _ => Reach::Far { id: None, field: *slot },
+                Expr::Row(by) if outermost => Reach::Path { by: *by, key, field, node: expr.clone() },
+                Expr::Literal(Value::Text(id)) => Reach::Far { key, id: Some(Arc::clone(id)), field },
+                _ => Reach::Far { key, id: None, field },
             };
             found.push(Dependency { collection: *collection, reach });
             expr.each_child(&mut |part| collect(part, false, found));
@@ -176,22 +177,28 @@ fn concern<'d>(dependency: &'d Dependency, touched: Touched<'_>) -> Option<Conce
     };
     let node = &dependency.reach;
     match node {
-        // Nothing refers to a record before it is made.
-        Reach::Path { .. } | Reach::Far { id: None, .. } if touched.before.is_none() => None,
-        Reach::Path { by, field: slot, .. } => {
-            let (was, is) = (field(touched.before, *slot), field(touched.after, *slot));
-            let (slot, key) = (*by, Value::Text(Arc::clone(touched.id)));
-            (was != is).then(|| Concern::Scope {
-                slot,
-                key,
-                node,
-                was: Expr::Literal(was),
-                is: Expr::Literal(is),
-            })
+        // Nothing refers to a record by its id before it is made.
+        Reach::Path { key: Slot::ID, .. } | Reach::Far { key: Slot::ID, id: None, .. }
+            if touched.before.is_none() =>
+        {
+            None
         }
-        Reach::Far { id, field: slot } => {
-            let differs = field(touched.before, *slot) != field(touched.after, *slot);
-            (differs && id.as_ref().is_none_or(|id| id == touched.id)).then_some(Concern::All)
+        Reach::Path { by, key, field: slot, .. } => {
+            let (was, is) = (field(touched.before, *slot), field(touched.after, *slot));
+            let scope = match (field(touched.before, *key), field(touched.after, *key)) {
+                (same, other) if same == other && was == is => return None,
+                (same, other) if same == other => same,
+                (Value::Null, only) | (only, Value::Null) => only,
+                _ => return Some(Concern::All),
+            };
+            let (was, is) = (Expr::Literal(was), Expr::Literal(is));
+            (!scope.is_null()).then_some(Concern::Scope { slot: *by, key: scope, node, was, is })
+        }
+        Reach::Far { key, id, field: slot } => {
+            let of = |row| (field(row, *key), field(row, *slot));
+            let (was, is) = (of(touched.before), of(touched.after));
+            let meant = |key: &Value| id.as_deref().is_none_or(|id| key.as_text() == Some(id));
+            (was != is && (meant(&was.0) || meant(&is.0))).then_some(Concern::All)
         }
         Reach::Tangled { counts } => {
             let concerned = counted(counts, touched.before) || counted(counts, touched.after);
@@ -242,7 +249,7 @@ fn settled(expr: Expr) -> Expr {
 pub(super) struct Nothing;
 
 impl Lookups for Nothing {
-    fn fetch(&mut self, _: CollectionId, _: &str) -> Result<Option<Arc<[Value]>>, LookupFailed> {
+    fn fetch(&mut self, _: CollectionId, _: Slot, _: &str) -> Result<Option<Arc<[Value]>>, LookupFailed> {
         Err(LookupFailed("no records here".to_owned()))
     }
 

@@ -11,7 +11,7 @@ use super::stats::{Counters, count};
 use super::timeline::{Row, Timeline};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use stead_rules::{Expr, Lookup, LookupFailed, Lookups, holds};
+use stead_rules::{CmpOp, Expr, Lookup, LookupFailed, Lookups, holds};
 use stead_schema::{CollectionId, Schema, Slot, Value};
 use stead_store::{Change, ChangeKind};
 
@@ -141,7 +141,15 @@ pub(super) struct Asker<'a> {
 }
 
 impl Lookups for Asker<'_> {
-    fn fetch(&mut self, collection: CollectionId, id: &str) -> Result<Option<Arc<[Value]>>, LookupFailed> {
+    fn fetch(
+        &mut self,
+        collection: CollectionId,
+        key: Slot,
+        id: &str,
+    ) -> Result<Option<Arc<[Value]>>, LookupFailed> {
+        if key != Slot::ID {
+            return self.referring(collection, key, id);
+        }
         if let Some(row) = self.cache.rows.get(&collection).and_then(|rows| rows.get(id)) {
             return Ok(row.clone());
         }
@@ -174,6 +182,27 @@ impl Lookups for Asker<'_> {
 }
 
 impl Asker<'_> {
+    /// The one record whose unique reference is `id`, as of the timeline's position.
+    fn referring(&mut self, collection: CollectionId, key: Slot, id: &str) -> Result<Row, LookupFailed> {
+        count(&self.counters.lookups);
+        let declared = self.schema.get(collection).ok_or_else(|| failed("no such collection"))?;
+        let value = Value::text(id);
+        let refers =
+            Expr::Compare(CmpOp::Eq, Box::new(Expr::Row(key)), Box::new(Expr::Literal(value.clone())));
+        let (seen_at, newest) = self.source.select(declared, &[&refers], &[], 1).map_err(failed)?;
+        self.timeline.cover(self.source, seen_at).map_err(failed)?;
+        let does = |row: &Row| row.as_ref().is_some_and(|row| row.get(key.index()) == Some(&value));
+        let changed = self.timeline.rows_until(seen_at, collection);
+        if let Some((before, _)) = changed.iter().find(|(before, _)| does(before)) {
+            return Ok(before.clone());
+        }
+        // What refers only since then did not yet.
+        match changed.iter().any(|(_, after)| does(after)) {
+            true => Ok(None),
+            false => Ok(newest.into_iter().next().map(|shown| shown.row)),
+        }
+    }
+
     /// A lookup that asks one collection only: what later changes did to the answer is taken back.
     fn ask_one(&mut self, lookup: &Lookup, limit: u64) -> Result<u64, LookupFailed> {
         let counts = lookup.body.replaced(&mut |part| match part {

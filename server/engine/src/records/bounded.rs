@@ -94,7 +94,7 @@ fn pin(expr: &Expr) -> Option<(Slot, &Value)> {
     let Expr::Compare(CmpOp::Eq, left, right) = expr else { return None };
     match (&**left, &**right) {
         (Expr::Row(slot), Expr::Literal(value)) | (Expr::Literal(value), Expr::Row(slot)) => {
-            let exact = matches!(value, Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::Datetime(_));
+            let exact = !matches!(value, Value::Null | Value::Float(_) | Value::List(_) | Value::Json(_));
             exact.then_some((*slot, value))
         }
         _ => None,

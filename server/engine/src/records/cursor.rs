@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest::{Context, SHA256};
 use serde_json::Value as Json;
 use stead_rules::SortKey;
-use stead_schema::{Collection, FieldType, Value};
+use stead_schema::{Collection, Decimal, FieldType, Value};
 use stead_wire::Code;
 
 /// What the rank of a search is.
@@ -101,7 +101,10 @@ impl Question {
 fn to_json(value: &Value) -> Json {
     match value {
         Value::Bool(bool) => Json::from(*bool),
-        Value::Int(number) | Value::Datetime(number) | Value::Duration(number) => Json::from(*number),
+        Value::Int(number) | Value::Datetime(number) | Value::Date(number) | Value::Duration(number) => {
+            Json::from(*number)
+        }
+        Value::Decimal(number) => Json::from(number.units()),
         Value::Float(number) => Json::from(number.to_bits()),
         Value::Text(text) => Json::from(text.as_ref()),
         Value::Null | Value::List(_) | Value::Json(_) => Json::Null,
@@ -116,6 +119,11 @@ fn from_json(kind: &FieldType, json: &Json) -> Option<Value> {
         FieldType::Bool => json.as_bool().map(Value::Bool),
         FieldType::Int { .. } => json.as_i64().map(Value::Int),
         FieldType::Datetime => json.as_i64().map(Value::Datetime),
+        FieldType::Date => json.as_i64().map(Value::Date),
+        FieldType::Duration => json.as_i64().map(Value::Duration),
+        FieldType::Decimal { scale, .. } => {
+            json.as_i64().map(|units| Value::Decimal(Decimal::new(units, *scale)))
+        }
         FieldType::Float { .. } => {
             json.as_u64().map(f64::from_bits).filter(|number| number.is_finite()).map(Value::Float)
         }
@@ -124,7 +132,9 @@ fn from_json(kind: &FieldType, json: &Json) -> Option<Value> {
         | FieldType::Enum { .. }
         | FieldType::Ref { .. }
         | FieldType::Email
-        | FieldType::Url => json.as_str().filter(|text| !text.contains('\0')).map(Value::text),
+        | FieldType::Url
+        | FieldType::Uuid
+        | FieldType::Slug => json.as_str().filter(|text| !text.contains('\0')).map(Value::text),
         FieldType::List { .. } | FieldType::Json(_) => None,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stead_rules::{AuthFacts, Tables};
 use stead_schema::encode::decode_value;
 use stead_schema::validate::{self, Defaults};
-use stead_schema::{Collection, CollectionId, Field, FieldType, Schema, Slot, Value};
+use stead_schema::{Collection, CollectionId, Decimal, Field, FieldType, Schema, Slot, Value, moments};
 use stead_wire::Instant;
 
 /// A record and where it belongs.
@@ -155,8 +155,10 @@ fn harmless(slot: Slot, field: &Field, id: &str, defaults: Defaults<'_>) -> Valu
     }
     match &field.default {
         Some(stead_schema::Default_::Value(value)) => return value.clone(),
-        Some(stead_schema::Default_::Now) => return Value::Datetime(defaults.now),
-        Some(stead_schema::Default_::AuthId) | None => {}
+        Some(stead_schema::Default_::Now) if matches!(field.kind, FieldType::Datetime) => {
+            return Value::Datetime(defaults.now);
+        }
+        Some(stead_schema::Default_::Now | stead_schema::Default_::AuthId) | None => {}
     }
     match &field.kind {
         FieldType::Text { min, .. } => Value::text("x".repeat(min.unwrap_or(1).max(1) as usize)),
@@ -166,6 +168,11 @@ fn harmless(slot: Slot, field: &Field, id: &str, defaults: Defaults<'_>) -> Valu
         }
         FieldType::Bool => Value::Bool(false),
         FieldType::Datetime => Value::Datetime(defaults.now),
+        FieldType::Date => Value::Date(moments::day_of(defaults.now)),
+        FieldType::Duration => Value::Duration(0),
+        FieldType::Decimal { scale, .. } => Value::Decimal(Decimal::new(0, *scale)),
+        FieldType::Uuid => Value::text("00000000-0000-0000-0000-000000000000"),
+        FieldType::Slug => Value::text(id.to_ascii_lowercase().replace('_', "-").trim_matches('-')),
         FieldType::Enum { values } => values.first().map_or(Value::Null, Value::text),
         FieldType::List { .. } => Value::List(Arc::from([])),
         FieldType::Json(_) => Value::Json(Arc::new(Json::Object(Map::new()))),

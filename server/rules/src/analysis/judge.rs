@@ -4,7 +4,7 @@
 use super::draft::{Draft, Place};
 use crate::ir::{AuthFact, COUNT_MAX, CmpOp, Expr, Lookup, LookupKind, RequestFact, VarId};
 use crate::semantics;
-use stead_schema::{Operation, Value};
+use stead_schema::{Operation, Slot, Value};
 
 type Vars = Vec<(VarId, Place)>;
 
@@ -85,9 +85,14 @@ impl Draft<'_, '_> {
             Expr::Auth(fact) => self.auth(fact),
             Expr::Request(fact) => self.request(fact),
             Expr::Now => Value::Datetime(super::NOW),
-            Expr::Path { collection, id, slot } => {
+            Expr::Path { collection, key, id, slot } => {
                 let id = self.value(id, vars);
-                let place = id.as_text().and_then(|id| self.place_of(*collection, id));
+                let place = match *key {
+                    Slot::ID => id.as_text().and_then(|id| self.place_of(*collection, id)),
+                    key => (0..self.places(*collection))
+                        .map(|number| (*collection, number))
+                        .find(|place| !id.is_null() && self.is_there(*place) && self.cell(*place, key) == id),
+                };
                 match place {
                     Some(place) if self.is_there(place) => self.cell(place, *slot),
                     _ => Value::Null,

@@ -6,7 +6,7 @@ use super::{Goal, NOW};
 use crate::ir::{AuthFact, Expr, Func, LookupKind, VarId};
 use std::collections::HashMap;
 use std::sync::Arc;
-use stead_schema::{CollectionId, Field, FieldType, Schema, Slot, Value};
+use stead_schema::{CollectionId, Decimal, Field, FieldType, Schema, Slot, Value, moments};
 
 /// Most values of one field.
 const VALUES_MAX: usize = 10;
@@ -197,6 +197,35 @@ impl<'s> Vocabulary<'s> {
                 all.into_iter().map(Value::Float).collect()
             }
             FieldType::Datetime => self.times(direct),
+            FieldType::Decimal { scale, .. } => {
+                let numbers = constants().filter_map(|value| match value {
+                    Value::Decimal(number) => number.shortest().rescaled(*scale),
+                    _ => None,
+                });
+                let units =
+                    numbers.map(Decimal::units).flat_map(|n| [n, n.saturating_add(1), n.saturating_sub(1)]);
+                let units = units.chain([0, 1]);
+                units.map(|units| Value::Decimal(Decimal::new(units, *scale))).collect()
+            }
+            FieldType::Date => {
+                let days = constants().filter_map(|value| match value {
+                    Value::Date(day) => Some(*day),
+                    _ => None,
+                });
+                let days = days.chain([moments::day_of(NOW)]);
+                days.flat_map(|day| [day, day + 1, day - 1]).map(Value::Date).collect()
+            }
+            FieldType::Duration => {
+                let spans = constants().filter_map(|value| match value {
+                    Value::Duration(span) => Some(*span),
+                    _ => None,
+                });
+                spans.chain([0]).flat_map(|span| [span, span + MS, span - MS]).map(Value::Duration).collect()
+            }
+            FieldType::Uuid => {
+                let usual = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"];
+                self.texts_for(direct, &usual)
+            }
             FieldType::List { of, .. } => {
                 let elements =
                     self.kept(self.of_kind(of, direct).into_iter().filter(|v| fits(of, v)).collect());
@@ -291,6 +320,7 @@ fn fits(kind: &FieldType, value: &Value) -> bool {
         (FieldType::Float { min, max }, Value::Float(number)) => {
             min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max)
         }
+        (FieldType::Decimal { precision, .. }, Value::Decimal(number)) => number.fits(*precision),
         (FieldType::Json(field), Value::Json(document)) => field.validator.is_valid(document),
         _ => true,
     }

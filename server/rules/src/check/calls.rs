@@ -1,15 +1,14 @@
 //! Functions and methods, the language's own and the app's.
 
-use super::{Checker, Env, Resource};
-use crate::ir::{CmpOp, Expr, Func, NULL, Pattern, RequestFact};
+use super::{Checker, Env};
+use crate::ir::{CmpOp, Expr, Func, NULL};
 use crate::left_out;
 use crate::nearest::did_you_mean;
 use crate::syntax::{Ident, Kind, Node};
 use crate::types::{Bounds, Ty, Typed};
-use std::sync::Arc;
-use stead_schema::{SlotSet, Value};
+use stead_schema::Value;
 
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 14] = [
     "size",
     "min",
     "max",
@@ -20,6 +19,7 @@ const FUNCTIONS: [&str; 13] = [
     "mod",
     "duration",
     "timestamp",
+    "date",
     "has",
     "changed",
     "changedOnly",
@@ -45,11 +45,6 @@ pub(crate) fn is_built_in(name: &str) -> bool {
     FUNCTIONS.contains(&name) || name == "datetime"
 }
 
-/// Largest compiled regular expression, in bytes.
-const PATTERN_BYTES_MAX: usize = 64 * 1024;
-/// Longest span of time: a hundred years, so that sums of times stay far from the ends of i64.
-const DURATION_US_MAX: i64 = 36_525 * 86_400_000_000;
-
 impl<'s> Checker<'s> {
     pub(super) fn call(&mut self, name: &Ident, args: &[Node], node: &Node, env: &mut Env<'_>) -> Typed {
         if self.functions.contains_key(&*name.name) {
@@ -73,6 +68,7 @@ impl<'s> Checker<'s> {
                 }
             }
             ("duration" | "timestamp" | "datetime", [text]) => self.moment(&name.name, text, node, env),
+            ("date", [of]) => self.date(of, node, env),
             ("has", [on]) if matches!(on.kind, Kind::Member(..)) => self.presence(CmpOp::Ne, on, node, env),
             ("has", [on]) => {
                 self.report_help("E0309", env, on.range, "`has` asks for a member", "write `has(x.field)`")
@@ -98,7 +94,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn wrong_arguments(&mut self, function: &str, env: &Env<'_>, name: &Ident) -> Typed {
+    pub(super) fn wrong_arguments(&mut self, function: &str, env: &Env<'_>, name: &Ident) -> Typed {
         let usage = match function {
             "size" => "size(x)",
             "min" | "max" => "min(a, b)",
@@ -107,6 +103,7 @@ impl<'s> Checker<'s> {
             "same" => "same(a, b)",
             "div" | "mod" => "div(a, b)",
             "duration" => "duration(\"15m\")",
+            "date" => "date(\"2026-01-31\") or date(now)",
             "timestamp" => "timestamp(\"2026-01-31T12:00:00Z\")",
             "has" => "has(x.field)",
             "changed" | "changedOnly" => "changed(\"field\", …)",
@@ -124,7 +121,7 @@ impl<'s> Checker<'s> {
         )
     }
 
-    fn nothing(&self, node: &Node, env: &Env<'_>) -> Typed {
+    pub(super) fn nothing(&self, node: &Node, env: &Env<'_>) -> Typed {
         Typed::new(NULL, Ty::Broken, false, env.text.locate(node.range.start, node.range.end))
     }
 
@@ -206,323 +203,4 @@ impl<'s> Checker<'s> {
             _ => self.no_such(method, &on, env),
         }
     }
-
-    fn size(&mut self, on: Typed, node: &Node, env: &Env<'_>) -> Typed {
-        let on = self.coerced(on, &Ty::Null, node, env);
-        let func = match &on.ty {
-            Ty::Broken => return on,
-            Ty::Null => return Typed { ty: Ty::Null, ..on },
-            Ty::List(_) => Func::Length,
-            ty if ty.is_textual() => Func::Size,
-            Ty::Set(_) => {
-                let help = "ask `.exists(x, …)` or, when writing, `.count(x, …)`";
-                return self.report_help("E0302", env, node.range, "a set of records has no `size`", help);
-            }
-            other => {
-                let message = format!("{} has no size", other.name(self.schema));
-                return self.report("E0302", env, node.range, &message);
-            }
-        };
-        let bounds = Bounds { low: 0, high: i128::from(i32::MAX) };
-        Typed { expr: Expr::Call(func, vec![on.expr]), ty: Ty::Int(bounds), ..on }
-    }
-
-    fn part_of_text(
-        &mut self,
-        on: Typed,
-        on_node: &Node,
-        method: &Ident,
-        arg: &Node,
-        env: &mut Env<'_>,
-    ) -> Typed {
-        self.cost = self.cost.saturating_add(1);
-        let part = self.operand(arg, env);
-        let part = self.coerced(part, &Ty::Text, arg, env);
-        if part.ty == Ty::Broken {
-            return part;
-        }
-        if !part.ty.is_textual() && part.ty != Ty::Null {
-            let message = format!("`{}` needs text, but this is {}", method.name, part.ty.name(self.schema));
-            return self.report("E0302", env, arg.range, &message);
-        }
-        self.compared(&on, on_node, env);
-        self.compared(&part, arg, env);
-        let func = match &*method.name {
-            "startsWith" => Func::StartsWith,
-            "endsWith" => Func::EndsWith,
-            _ => Func::Contains,
-        };
-        let nullable = !env.sealed && (on.nullable || part.nullable);
-        Typed { expr: Expr::Call(func, vec![on.expr, part.expr]), ty: Ty::Bool, nullable, span: on.span }
-    }
-
-    fn matches(&mut self, on: Typed, on_node: &Node, arg: &Node, env: &mut Env<'_>) -> Typed {
-        let stored = on.expr.any(&mut |part| match part {
-            Expr::Var(var, _) => !super::is_stand_in(*var),
-            part => matches!(part, Expr::Row(_) | Expr::Path { .. } | Expr::Lookup(_)),
-        });
-        if stored {
-            let help = "only `next`, `auth` and `request` may be matched; store a computed bool, or use startsWith or contains";
-            return self.report_help(
-                "E0420",
-                env,
-                on_node.range,
-                "`matches` cannot run on stored fields",
-                help,
-            );
-        }
-        let Kind::Text(pattern) = &arg.kind else {
-            return self.report(
-                "E0422",
-                env,
-                arg.range,
-                "the pattern of `matches` must be written out as text",
-            );
-        };
-        match regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).dfa_size_limit(1 << 20).build()
-        {
-            Ok(pattern) => {
-                self.compared(&on, on_node, env);
-                let pattern = Pattern(Arc::new(pattern));
-                let nullable = !env.sealed && on.nullable;
-                Typed {
-                    expr: Expr::Matches(Box::new(on.expr), pattern),
-                    ty: Ty::Bool,
-                    nullable,
-                    span: on.span,
-                }
-            }
-            Err(error) => {
-                let told = error.to_string();
-                let help = told.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                self.report_help(
-                    "E0422",
-                    env,
-                    arg.range,
-                    "this regular expression is broken or too large",
-                    help,
-                )
-            }
-        }
-    }
-
-    fn least_or_most(&mut self, name: &str, a: &Node, b: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
-        let (x, y) = (self.operand(a, env), self.operand(b, env));
-        let nullable = x.nullable || y.nullable;
-        let Some((x, y, ty)) = self.unified(x, y, node, env) else { return self.nothing(node, env) };
-        if !matches!(ty, Ty::Int(_) | Ty::Float | Ty::Datetime | Ty::Duration | Ty::Null) {
-            let message = format!("`{name}` works on numbers and times, not on {}", ty.name(self.schema));
-            return self.report("E0302", env, node.range, &message);
-        }
-        let func = if name == "min" { Func::Min } else { Func::Max };
-        Typed::new(Expr::Call(func, vec![x.expr, y.expr]), ty, nullable, x.span)
-    }
-
-    fn abs(&mut self, on: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
-        let typed = self.operand(on, env);
-        let typed = self.coerced(typed, &Ty::Null, on, env);
-        let ty = match &typed.ty {
-            Ty::Broken | Ty::Null => return typed,
-            Ty::Float => Ty::Float,
-            Ty::Int(bounds) => Ty::Int(Bounds { low: 0, high: bounds.low.abs().max(bounds.high.abs()) }),
-            other => {
-                let message = format!("`abs` works on numbers, not on {}", other.name(self.schema));
-                return self.report("E0302", env, node.range, &message);
-            }
-        };
-        Typed { expr: Expr::Call(Func::Abs, vec![typed.expr]), ty, ..typed }
-    }
-
-    fn default(&mut self, on: &Node, other: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
-        let (x, y) = (self.operand(on, env), self.operand(other, env));
-        let nullable = y.nullable;
-        let Some((x, y, ty)) = self.unified(x, y, node, env) else { return self.nothing(node, env) };
-        if matches!(ty, Ty::Set(_) | Ty::Space(_)) {
-            return self.report("E0302", env, node.range, "`default` needs a value");
-        }
-        Typed::new(Expr::Call(Func::Default, vec![x.expr, y.expr]), ty, nullable, x.span)
-    }
-
-    fn same(&mut self, a: &Node, b: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
-        self.cost = self.cost.saturating_add(1);
-        let (x, y) = (self.operand(a, env), self.operand(b, env));
-        let Some((x, y)) = self.meeting((x, a), (y, b), env) else { return self.nothing(node, env) };
-        if !self.fit(CmpOp::Same, &x, &y, node, env) {
-            return self.nothing(node, env);
-        }
-        let expr = Expr::Compare(CmpOp::Same, Box::new(x.expr), Box::new(y.expr));
-        Typed::new(expr, Ty::Bool, false, env.text.locate(node.range.start, node.range.end))
-    }
-
-    fn moment(&mut self, name: &str, text: &Node, node: &Node, env: &Env<'_>) -> Typed {
-        let span = env.text.locate(node.range.start, node.range.end);
-        let Kind::Text(written) = &text.kind else {
-            let message = format!("`{name}` needs a text that is written out");
-            return self.report("E0423", env, text.range, &message);
-        };
-        let constant = if name == "duration" {
-            duration(written).map(|us| (Value::Duration(us), Ty::Duration))
-        } else {
-            stead_wire::Instant::parse(written).map(|at| (Value::Datetime(at.us()), Ty::Datetime))
-        };
-        match constant {
-            Some((value, ty)) => Typed::new(Expr::Literal(value), ty, false, span),
-            None if name == "duration" => {
-                let help =
-                    "write a number and d, h, m, s, ms or us, up to a hundred years: \"15m\", \"1h30m\"";
-                self.report_help("E0423", env, text.range, "this is not a span of time", help)
-            }
-            None => {
-                let help = "write \"2026-01-31T12:00:00Z\"";
-                self.report_help("E0423", env, text.range, "this is not a point in time", help)
-            }
-        }
-    }
-
-    /// Field names written out as text; `None` when a mistake was reported.
-    fn named_fields(&mut self, args: &[Node], env: &Env<'_>) -> Option<SlotSet> {
-        let collection = self.site.collection.and_then(|id| self.schema.get(id))?;
-        let mut slots = SlotSet::EMPTY;
-        for arg in args {
-            let Kind::Text(name) = &arg.kind else {
-                self.report("E0309", env, arg.range, "fields are named by text that is written out");
-                return None;
-            };
-            let Some((slot, _)) = collection.field(name) else {
-                let message = format!("collection `{}` has no field `{name}`", collection.name);
-                match did_you_mean(name, collection.fields.iter().map(|f| f.name.as_str())) {
-                    Some(help) => self.report_help("E0301", env, arg.range, &message, help),
-                    None => self.report("E0301", env, arg.range, &message),
-                };
-                return None;
-            };
-            slots.insert(slot);
-        }
-        Some(slots)
-    }
-
-    fn changes(&mut self, name: &Ident, args: &[Node], node: &Node, env: &Env<'_>) -> Typed {
-        if !self.site.changes || env.in_function {
-            let message = format!("`{}` exists in the `after` of an update only", name.name);
-            return self.report("E0306", env, name.range, &message);
-        }
-        let Some(slots) = self.named_fields(args, env) else { return self.nothing(node, env) };
-        let fact = if &*name.name == "changed" {
-            RequestFact::Changed(slots)
-        } else {
-            RequestFact::ChangedOnly(slots)
-        };
-        Typed::new(Expr::Request(fact), Ty::Bool, false, env.text.locate(node.range.start, node.range.end))
-    }
-
-    fn sets(&mut self, method: &Ident, args: &[Node], node: &Node, env: &Env<'_>) -> Typed {
-        if !self.site.sets || env.in_function || self.site.resource == Resource::Absent("") {
-            return self.report(
-                "E0306",
-                env,
-                method.range,
-                "`request.sets` exists in `create` and `update` only",
-            );
-        }
-        let [_] = args else { return self.wrong_arguments("sets", env, method) };
-        let Some(slot) = self.named_fields(args, env).and_then(|slots| slots.iter().next()) else {
-            return self.nothing(node, env);
-        };
-        let span = env.text.locate(node.range.start, node.range.end);
-        Typed::new(Expr::Request(RequestFact::Sets(slot)), Ty::Bool, false, span)
-    }
-
-    /// A call of a declared function, replaced by what it stands for.
-    pub(super) fn inlined(
-        &mut self,
-        name: &Ident,
-        args: &[Node],
-        node: &Node,
-        env: &mut Env<'_>,
-        boolean: bool,
-    ) -> Typed {
-        let functions = self.functions;
-        let Some((declared, function)) = functions.get_key_value(&*name.name) else {
-            return self.nothing(node, env);
-        };
-        if self.calls.contains(declared) {
-            let message = format!("`{declared}` calls itself");
-            return self.stop("E0314", env, name.range, &message);
-        }
-        self.expansions += 1;
-        if self.expansions > self.limits.expansions {
-            let message = format!("more than {} function calls are inlined here", self.limits.expansions);
-            return self.stop("E0408", env, name.range, &message);
-        }
-        if args.len() != function.params.len() {
-            let wanted: Vec<&str> = function.params.iter().map(|(param, _)| param.as_str()).collect();
-            let help = format!("usage: `{declared}({})`", wanted.join(", "));
-            return self.report_help(
-                "E0309",
-                env,
-                name.range,
-                &format!("wrong arguments for `{declared}`"),
-                help,
-            );
-        }
-        let mut vars = Vec::with_capacity(args.len());
-        for (arg, (param, ty)) in args.iter().zip(&function.params) {
-            let typed = self.operand(arg, env);
-            let typed = self.coerced(typed, ty, arg, env);
-            if typed.ty != Ty::Broken && !accepts(ty, &typed.ty) {
-                let (wanted, given) = (ty.name(self.schema), typed.ty.name(self.schema));
-                self.report("E0302", env, arg.range, &format!("`{param}` is {wanted}, but this is {given}"));
-                return self.nothing(node, env);
-            }
-            // A list of text may still turn out to hold words of an enum; its own type knows more than the parameter's.
-            vars.push((param.clone(), typed));
-        }
-        let called_at = self.called_at;
-        self.called_at = called_at.or_else(|| Some(env.text.locate(node.range.start, node.range.end)));
-        let mut inner = Env { text: function.text, vars, in_function: true, ..env.clone() };
-        self.calls.push(declared);
-        let typed = if boolean {
-            let expr = self.truth(&function.body, &mut inner);
-            Typed::new(expr, Ty::Bool, false, env.text.locate(node.range.start, node.range.end))
-        } else {
-            self.expr(&function.body, &mut inner)
-        };
-        self.calls.pop();
-        self.called_at = called_at;
-        typed
-    }
-}
-
-fn accepts(param: &Ty, given: &Ty) -> bool {
-    match (param, given) {
-        (_, Ty::Null) => true,
-        (Ty::Int(_), Ty::Int(_)) => true,
-        (Ty::Text, given) => given.is_textual(),
-        (Ty::List(param), Ty::List(given)) => accepts(param, given),
-        (param, given) => param == given,
-    }
-}
-
-/// `1h30m` in microseconds.
-pub(super) fn duration(text: &str) -> Option<i64> {
-    let mut rest = text;
-    let mut total: i64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: i64 = rest.get(..digits)?.parse().ok()?;
-        rest = rest.get(digits..)?;
-        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let us = match rest.get(..unit)? {
-            "d" => 86_400_000_000,
-            "h" => 3_600_000_000,
-            "m" => 60_000_000,
-            "s" => 1_000_000,
-            "ms" => 1_000,
-            "us" => 1,
-            _ => return None,
-        };
-        rest = rest.get(unit..)?;
-        total = total.checked_add(number.checked_mul(us)?)?;
-    }
-    (!text.is_empty() && total <= DURATION_US_MAX).then_some(total)
 }

@@ -3,104 +3,34 @@
 //! One pass that types an expression and builds its checked form. It keeps going after a mistake: a broken part is
 //! compatible with everything, so that every mistake is told once.
 
+mod arithmetic;
 mod calls;
+mod changes;
+mod decimals;
 mod each;
+mod inlining;
 mod lookups;
+mod meeting;
 mod names;
 mod operators;
 mod params;
+mod reports;
+mod site;
+mod texts;
+mod values;
 
 pub(crate) use calls::is_built_in;
 pub(crate) use lookups::{covered, key_slots};
+pub(crate) use site::{FILTER_LIMITS, Function, Limits, Names, RULE_LIMITS, Resource, Site};
 
-use crate::compile::RuleBook;
 use crate::ir::{Expr, FALSE, NULL, TRUE, VarId};
 use crate::narrow::{Outcome, forcing};
 use crate::normalise;
 use crate::outline::{Clause, ClauseKind, Trail};
-use crate::syntax::{Kind, Node, Range, SourceLimits};
+use crate::syntax::{Kind, Node, Range};
 use crate::types::{Bounds, Ty, Typed};
 use std::collections::HashMap;
-use stead_schema::{CollectionId, Diagnostic, RuleText, Schema, Slot, SlotSet, Span, Value};
-
-/// A declared function, parsed.
-pub(crate) struct Function<'s> {
-    pub(crate) params: Vec<(String, Ty)>,
-    pub(crate) body: Node,
-    pub(crate) text: &'s RuleText,
-}
-
-/// How large a checked expression may be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) source: SourceLimits,
-    pub(crate) nodes: usize,
-    pub(crate) depth: usize,
-    pub(crate) lookups: usize,
-    pub(crate) nesting: usize,
-    pub(crate) expansions: usize,
-    pub(crate) cost: u32,
-}
-
-/// Limits of a rule.
-pub(crate) const RULE_LIMITS: Limits = Limits {
-    source: SourceLimits { bytes: 8192, nodes: 512, depth: 32, list: 200, text: 1024 },
-    nodes: 512,
-    depth: 96,
-    lookups: 8,
-    nesting: 3,
-    expansions: 64,
-    cost: 500,
-};
-
-/// Limits of a user's filter.
-pub(crate) const FILTER_LIMITS: Limits = Limits {
-    source: SourceLimits { bytes: 4096, nodes: 96, depth: 16, list: 200, text: 512 },
-    nodes: 96,
-    depth: 48,
-    lookups: 2,
-    nesting: 1,
-    expansions: 0,
-    cost: 200,
-};
-
-/// What the names of an expression mean.
-pub(crate) enum Names<'s> {
-    /// A rule: `resource`, `next`, `auth`, `request`, `db`, functions.
-    Rule,
-    /// A user's filter: the collection's fields, `me`, `now`, `p`.
-    Filter { rules: &'s RuleBook, hidden: SlotSet, params: &'s serde_json::Map<String, serde_json::Value> },
-    /// Only these variables.
-    Alone(&'s serde_json::Map<String, serde_json::Value>),
-}
-
-/// What `resource` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resource {
-    /// The stored record.
-    Stored,
-    /// The stored record, or on create none: every field may be null.
-    Perhaps,
-    /// The proposed record.
-    Proposed,
-    /// There is none; why, as a sentence's end.
-    Absent(&'static str),
-}
-
-/// Where an expression stands, and so what it may say.
-pub(crate) struct Site<'s> {
-    pub(crate) collection: Option<CollectionId>,
-    pub(crate) resource: Resource,
-    /// `next` exists.
-    pub(crate) next: bool,
-    /// `changed` and `changedOnly` exist.
-    pub(crate) changes: bool,
-    /// `request.sets` exists.
-    pub(crate) sets: bool,
-    /// It filters many records, so counting is too dear.
-    pub(crate) queried: bool,
-    pub(crate) names: Names<'s>,
-}
+use stead_schema::{Diagnostic, RuleText, Schema, Slot, Span, Value};
 
 /// Whether a position's truth counts for or against the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +161,8 @@ impl<'s> Checker<'s> {
         }
         self.expr(&function.body, &mut env);
         // What may be null is known only where it is called.
-        self.found.retain(|diagnostic| diagnostic.code != "E0312");
+        let decimals = function.params.iter().any(|(_, ty)| matches!(ty, Ty::Decimal { .. }));
+        self.found.retain(|d| d.code != "E0312" && !(decimals && d.code == "E0411"));
         self.found
     }
 
@@ -251,40 +182,6 @@ impl<'s> Checker<'s> {
             self.report("E0409", &env, node.range, &message);
         }
         if self.found.is_empty() { Ok(expr) } else { Err(self.found) }
-    }
-
-    fn report(&mut self, code: &'static str, env: &Env<'_>, range: Range, message: &str) -> Typed {
-        self.push(env, Diagnostic::new(code, env.text.locate(range.start, range.end), message), range)
-    }
-
-    fn report_help(
-        &mut self,
-        code: &'static str,
-        env: &Env<'_>,
-        range: Range,
-        message: &str,
-        help: impl Into<String>,
-    ) -> Typed {
-        let diagnostic = Diagnostic::new(code, env.text.locate(range.start, range.end), message).help(help);
-        self.push(env, diagnostic, range)
-    }
-
-    fn push(&mut self, env: &Env<'_>, diagnostic: Diagnostic, range: Range) -> Typed {
-        let known = |d: &Diagnostic| d.code == diagnostic.code && d.span == diagnostic.span;
-        if !self.found.iter().any(known) && self.found.len() < 16 {
-            self.found.push(diagnostic);
-        }
-        Typed::new(NULL, Ty::Broken, false, env.text.locate(range.start, range.end))
-    }
-
-    fn stop(&mut self, code: &'static str, env: &Env<'_>, range: Range, message: &str) -> Typed {
-        if self.stopped {
-            return Typed::new(NULL, Ty::Broken, false, env.text.locate(range.start, range.end));
-        }
-        self.stopped = true;
-        // Inside a function, the call that led there is what its author can shorten.
-        let span = self.called_at.unwrap_or_else(|| env.text.locate(range.start, range.end));
-        self.push(env, Diagnostic::new(code, span, message), range)
     }
 
     /// Counts `size` more parts; false when there are too many.

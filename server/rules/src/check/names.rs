@@ -274,6 +274,9 @@ impl<'s> Checker<'s> {
             self.cost = self.cost.saturating_add(u32::from(matches!(expr, Expr::Path { .. })) * 2);
             return Typed::new(expr, ty, nullable || masked, span);
         }
+        if let Some((from, key)) = self.schema.inverse_one(collection.id, &member.name) {
+            return self.way_back(on, from, key, span);
+        }
         if let Some((from, slot)) = self.schema.inverse(collection.id, &member.name) {
             let set = SetOf { collection: from.id, key: Some((slot, Box::new(on))) };
             return Typed::new(NULL, Ty::Set(set), false, span);
@@ -290,13 +293,46 @@ impl<'s> Checker<'s> {
         self.unknown("E0301", env, &place, &message, help)
     }
 
+    /// The one record of `from` whose unique reference `key` is `on`; null when there is none.
+    fn way_back(&mut self, on: Typed, from: &Collection, key: Slot, span: Span) -> Typed {
+        self.cost = self.cost.saturating_add(2);
+        let id = Box::new(on.expr.clone());
+        let path = Expr::Path { collection: from.id, key, id, slot: Slot::ID };
+        let Names::Filter { rules, .. } = &self.site.names else {
+            return Typed::new(path, Ty::Id(from.id), true, span);
+        };
+        // It counts only as far as the caller may list it and read the reference that leads there.
+        let Some(rules) = rules.of(from.id) else { return Typed::new(NULL, Ty::Id(from.id), true, span) };
+        let var = self.fresh_var();
+        let is_it = Expr::Compare(CmpOp::Eq, Box::new(Expr::Var(var, key)), Box::new(on.expr));
+        let list = self.rule_for(&rules.list.expr, var);
+        let rule = rules.field_read.get(key.index()).and_then(Option::as_ref);
+        let rule = rule.map(|rule| self.rule_for(&rule.expr, var));
+        let body = normalise::all([is_it, list].into_iter().chain(rule));
+        let seen = normalise::lookup(Lookup {
+            collection: from.id,
+            var,
+            kind: LookupKind::Exists,
+            body,
+            sealed: false,
+        });
+        let expr = Expr::If(Box::new(seen), Box::new(path), Box::new(NULL));
+        Typed::new(expr, Ty::Id(from.id), true, span)
+    }
+
     /// The field of the record whose id `on` is, and whether a rule may hide it from a filter's caller.
     fn field_of(&mut self, on: Expr, collection: CollectionId, slot: Slot) -> (Expr, bool) {
         let field = match &on {
             Expr::Row(Slot::ID) => Expr::Row(slot),
             Expr::Next(Slot::ID) => Expr::Next(slot),
             Expr::Var(var, Slot::ID) => Expr::Var(*var, slot),
-            _ => Expr::Path { collection, id: Box::new(on.clone()), slot },
+            // Another field of what the way back leads to.
+            Expr::Path { collection: there, key, id, slot: Slot::ID }
+                if *there == collection && *key != Slot::ID =>
+            {
+                Expr::Path { collection, key: *key, id: id.clone(), slot }
+            }
+            _ => Expr::Path { collection, key: Slot::ID, id: Box::new(on.clone()), slot },
         };
         let Names::Filter { rules, .. } = &self.site.names else { return (field, false) };
         let Some(rules) = rules.of(collection) else { return (NULL, true) };

@@ -1,8 +1,7 @@
 //! Operators: comparison, `in`, arithmetic, and how two types meet.
 
-use super::{Checker, Env, Polarity, params};
-use crate::ir::{AuthFact, CmpOp, Expr, FALSE, Func, NULL};
-use crate::nearest::did_you_mean;
+use super::{Checker, Env, Polarity};
+use crate::ir::{AuthFact, CmpOp, Expr, FALSE, NULL};
 use crate::normalise;
 use crate::syntax::{Kind, Node};
 use crate::types::{Bounds, Space, Ty, Typed};
@@ -15,7 +14,7 @@ impl Checker<'_> {
         self.settled(typed, node, env)
     }
 
-    fn raw_operand(&mut self, node: &Node, env: &mut Env<'_>) -> Typed {
+    pub(super) fn raw_operand(&mut self, node: &Node, env: &mut Env<'_>) -> Typed {
         let outer = env.polarity;
         env.polarity = Polarity::Mixed;
         let mut typed = self.expr(node, env);
@@ -24,70 +23,8 @@ impl Checker<'_> {
         typed
     }
 
-    fn broken(&self, node: &Node, env: &Env<'_>) -> Typed {
+    pub(super) fn broken(&self, node: &Node, env: &Env<'_>) -> Typed {
         Typed::new(NULL, Ty::Broken, false, env.text.locate(node.range.start, node.range.end))
-    }
-
-    /// A place in a JSON document as the value that its JSON Schema pins it to.
-    pub(super) fn settled(&mut self, typed: Typed, node: &Node, env: &Env<'_>) -> Typed {
-        let Ty::Json(place) = &typed.ty else { return typed };
-        let func = match place.pinned() {
-            Some(Ty::Int(_)) => Func::JsonInt,
-            Some(Ty::Bool) => Func::JsonBool,
-            Some(_) => Func::JsonText,
-            None => {
-                let shown = env.shown(node).to_owned();
-                let message = format!("the type of `{shown}` is not known");
-                let help = format!(
-                    "write `{shown}.asText()`, `.asInt()` or `.asBool()`, or pin it in the JSON Schema"
-                );
-                return self.report_help("E0310", env, node.range, &message, help);
-            }
-        };
-        let ty = place.pinned().unwrap_or(Ty::Broken);
-        let path = Expr::Literal(Value::text(&place.path));
-        Typed { expr: Expr::Call(func, vec![typed.expr, path]), ty, nullable: true, span: typed.span }
-    }
-
-    /// A parameter as `wanted`, a whole number literal as float; anything else unchanged.
-    pub(super) fn coerced(&mut self, typed: Typed, wanted: &Ty, node: &Node, env: &Env<'_>) -> Typed {
-        let converted = match (&typed.ty, wanted) {
-            (Ty::Param(_), Ty::Param(_) | Ty::Broken | Ty::Null) => self.natural(&typed),
-            (Ty::Param(json), _) => params::convert(json, wanted).map(|value| (value, wanted.clone())),
-            (Ty::Int(_), Ty::Float) => match &typed.expr {
-                #[allow(clippy::cast_precision_loss)]
-                Expr::Literal(Value::Int(number)) => Some((Value::Float(*number as f64), Ty::Float)),
-                _ => return typed,
-            },
-            (Ty::List(of), Ty::List(to)) if matches!((&**of, &**to), (Ty::Int(_), Ty::Float)) => {
-                match &typed.expr {
-                    Expr::Literal(Value::List(items)) => Some((floats(items), wanted.clone())),
-                    _ => return typed,
-                }
-            }
-            _ => return typed,
-        };
-        match converted {
-            Some((value, ty)) => {
-                let nullable = value.is_null();
-                Typed { expr: Expr::Literal(value), ty, nullable, span: typed.span }
-            }
-            None => {
-                let message = match wanted {
-                    Ty::Param(_) | Ty::Broken | Ty::Null => {
-                        format!("`{}` holds no value the language knows", env.shown(node))
-                    }
-                    wanted => format!("`{}` must be {}", env.shown(node), wanted.name(self.schema)),
-                };
-                self.report("E0302", env, node.range, &message)
-            }
-        }
-    }
-
-    fn natural(&self, typed: &Typed) -> Option<(Value, Ty)> {
-        let Ty::Param(json) = &typed.ty else { return None };
-        let ty = params::natural(json)?;
-        Some((params::convert(json, &ty)?, ty))
     }
 
     pub(super) fn binary(
@@ -161,129 +98,14 @@ impl Checker<'_> {
         Typed::new(Expr::Compare(op, Box::new(a.expr), Box::new(b.expr)), Ty::Bool, nullable, span)
     }
 
-    /// Two operands after each has taken the type the other needs; `None` when a mistake was reported.
-    pub(super) fn meeting(
-        &mut self,
-        (a, left): (Typed, &Node),
-        (b, right): (Typed, &Node),
-        env: &Env<'_>,
-    ) -> Option<(Typed, Typed)> {
-        let a = self.coerced(a, &b.ty, left, env);
-        let b = self.coerced(b, &a.ty, right, env);
-        let fine = a.ty != Ty::Broken && b.ty != Ty::Broken;
-        fine.then_some(())?;
-        for (words, value, node) in [(&a.ty, &b, right), (&b.ty, &a, left)] {
-            if let Ty::Enum(words) = words
-                && !self.words_known(&words.clone(), &value.expr.clone(), node, env)
-            {
-                return None;
-            }
-        }
-        Some((a, b))
-    }
-
-    /// Whether the constants of `expr` are among `words`; says so if not.
-    fn words_known(&mut self, words: &[String], expr: &Expr, node: &Node, env: &Env<'_>) -> bool {
-        let mut wrong: Option<String> = None;
-        let mut look = |value: &Value| {
-            if let Some(text) = value.as_text()
-                && !words.iter().any(|word| word == text)
-            {
-                wrong.get_or_insert_with(|| text.to_owned());
-            }
-        };
-        match expr {
-            Expr::Literal(Value::List(items)) => items.iter().for_each(&mut look),
-            Expr::Literal(value) => look(value),
-            Expr::ListOf(items) => items.iter().filter_map(Expr::literal).for_each(&mut look),
-            _ => {}
-        }
-        let Some(wrong) = wrong else { return true };
-        let message = match words.join(", ") {
-            none if none.is_empty() => format!("`{wrong}` is not declared"),
-            words => format!("`{wrong}` is not one of ({words})"),
-        };
-        let help = did_you_mean(&wrong, words.iter().map(String::as_str)).unwrap_or_else(|| {
-            if words.is_empty() { "declare it under `auth: roles:`" } else { "only declared values compare" }
-                .into()
-        });
-        self.report_help("E0303", env, node.range, &message, help);
-        false
-    }
-
-    pub(super) fn fit(&mut self, op: CmpOp, a: &Typed, b: &Typed, node: &Node, env: &Env<'_>) -> bool {
-        let equality = matches!(op, CmpOp::Eq | CmpOp::Ne | CmpOp::Same);
-        let fits = match (&a.ty, &b.ty) {
-            (Ty::Null, other) | (other, Ty::Null) => !matches!(other, Ty::Set(_) | Ty::Space(_)),
-            (Ty::Bool, Ty::Bool) => equality,
-            (Ty::Enum(a), Ty::Enum(b)) => equality && a.iter().any(|word| b.contains(word)),
-            (Ty::Enum(_), other) | (other, Ty::Enum(_)) => equality && matches!(other, Ty::Text),
-            (Ty::Id(a), Ty::Id(b)) => a == b,
-            (a, b) if a.is_textual() && b.is_textual() => true,
-            (a, b) => same_kind(a, b) && !matches!(a, Ty::List(_) | Ty::Set(_) | Ty::Space(_)),
-        };
-        if fits {
-            return true;
-        }
-        let (left, right) = (a.ty.name(self.schema), b.ty.name(self.schema));
-        let message = match (&a.ty, &b.ty) {
-            (Ty::Bool, Ty::Bool) | (Ty::Enum(_), Ty::Enum(_) | Ty::Text) | (Ty::Text, Ty::Enum(_))
-                if !equality =>
-            {
-                format!("{left} has no order")
-            }
-            _ => format!("{left} cannot be compared with {right}"),
-        };
-        let help = match (&a.ty, &b.ty) {
-            (Ty::Datetime, Ty::Text) | (Ty::Text, Ty::Datetime) => {
-                "write `timestamp(\"2026-01-31T12:00:00Z\")`"
-            }
-            (Ty::Space(Space::Auth), _) | (_, Ty::Space(Space::Auth)) => "compare `auth.id`",
-            (Ty::Set(_), _) | (_, Ty::Set(_)) => "ask `.exists(x, …)`",
-            (Ty::List(_), _) | (_, Ty::List(_)) => "ask `x in list` or `.size()`",
-            (Ty::Int(_), Ty::Float) | (Ty::Float, Ty::Int(_)) => "int and float fields do not compare",
-            _ => {
-                self.report("E0302", env, node.range, &message);
-                return false;
-            }
-        };
-        self.report_help("E0302", env, node.range, &message, help);
-        false
-    }
-
-    /// Two alternatives of one type, for `?:`, `default`, `min` and `max`.
-    pub(super) fn unified(
-        &mut self,
-        a: Typed,
-        b: Typed,
-        node: &Node,
-        env: &Env<'_>,
-    ) -> Option<(Typed, Typed, Ty)> {
-        let (a, b) = self.meeting((a, node), (b, node), env)?;
-        let ty = match (&a.ty, &b.ty) {
-            (Ty::Null, ty) | (ty, Ty::Null) => ty.clone(),
-            (Ty::Int(x), Ty::Int(y)) => Ty::Int(Bounds::of(&[x.low, x.high, y.low, y.high])),
-            (x, y) if x == y => x.clone(),
-            (x, y) if x.is_textual() && y.is_textual() => Ty::Text,
-            (Ty::List(x), Ty::List(y)) if **x == Ty::Null || **y == Ty::Null || same_kind(x, y) => {
-                if **x == Ty::Null { b.ty.clone() } else { a.ty.clone() }
-            }
-            (x, y) => {
-                let message = format!("{} and {} do not mix", x.name(self.schema), y.name(self.schema));
-                self.report("E0302", env, node.range, &message);
-                return None;
-            }
-        };
-        Some((a, b, ty))
-    }
-
     pub(super) fn list(&mut self, items: &[Node], node: &Node, env: &mut Env<'_>) -> Typed {
         let mut typed: Vec<Typed> = items.iter().map(|item| self.operand(item, env)).collect();
         let of = typed.iter().map(|t| &t.ty).find(|ty| !matches!(ty, Ty::Param(_))).cloned();
         let of =
             of.or_else(|| typed.first().and_then(|t| self.natural(t)).map(|(_, ty)| ty)).unwrap_or(Ty::Null);
-        let float = typed.iter().any(|t| t.ty == Ty::Float) && matches!(of, Ty::Int(_));
-        let mut of = if float { Ty::Float } else { of };
+        let has = |wanted: fn(&Ty) -> bool| typed.iter().map(|t| &t.ty).find(|ty| wanted(ty)).cloned();
+        let wider = has(|ty| matches!(ty, Ty::Decimal { .. })).or_else(|| has(|ty| *ty == Ty::Float));
+        let mut of = wider.filter(|_| of.is_number()).unwrap_or(of);
         for (at, item) in items.iter().enumerate() {
             let Some(slot) = typed.get_mut(at) else { continue };
             let taken = std::mem::replace(slot, Typed::new(NULL, Ty::Broken, false, slot.span));
@@ -302,6 +124,7 @@ impl Checker<'_> {
             }
             match (&mut of, &member.ty) {
                 (Ty::Int(all), Ty::Int(one)) => *all = Bounds::of(&[all.low, all.high, one.low, one.high]),
+                (Ty::Decimal { scale: all, .. }, Ty::Decimal { scale: one, .. }) => *all = (*all).max(*one),
                 (all, one) if all == one => {}
                 (all, one) if all.is_textual() && one.is_textual() => *all = Ty::Text,
                 (all, one) => {
@@ -314,6 +137,18 @@ impl Checker<'_> {
             if let Some(slot) = typed.get_mut(at) {
                 *slot = member;
             }
+        }
+        if let Ty::Decimal { bounds, scale } = &mut of {
+            let scale = *scale;
+            typed = typed.into_iter().zip(items).map(|(t, item)| self.raised(t, scale, item, env)).collect();
+            let ends = typed.iter().filter_map(|t| match &t.ty {
+                Ty::Decimal { bounds, .. } => Some([bounds.low, bounds.high]),
+                _ => None,
+            });
+            *bounds = Bounds::of(&ends.flatten().collect::<Vec<_>>());
+        }
+        if typed.iter().any(|t| t.ty == Ty::Broken) {
+            return self.broken(node, env);
         }
         let nullable = typed.iter().any(|t| t.nullable);
         let constants: Option<Vec<Value>> = typed.iter().map(|t| t.expr.literal().cloned()).collect();
@@ -356,6 +191,10 @@ impl Checker<'_> {
         if of == Ty::Null {
             return Typed::new(FALSE, Ty::Bool, false, span);
         }
+        let (a, list, of) = self.same_scale((a, left), (list, right), of, env);
+        if a.ty == Ty::Broken {
+            return a;
+        }
         let member = Typed::new(NULL, of.clone(), false, span);
         if !self.fit(CmpOp::Eq, &a, &member, node, env) {
             return self.broken(node, env);
@@ -372,109 +211,4 @@ impl Checker<'_> {
         let nullable = !env.sealed && (a.nullable || list.nullable);
         Typed::new(Expr::In(Box::new(a.expr), Box::new(list.expr)), Ty::Bool, nullable, span)
     }
-
-    pub(super) fn negate(&mut self, inner: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
-        let typed = self.operand(inner, env);
-        let typed = self.coerced(typed, &Ty::Null, inner, env);
-        let ty = match &typed.ty {
-            Ty::Int(bounds) => Ty::Int(Bounds { low: -bounds.high, high: -bounds.low }),
-            Ty::Float => Ty::Float,
-            Ty::Broken | Ty::Null => return typed,
-            other => {
-                let message = format!("{} has no sign", other.name(self.schema));
-                return self.report("E0302", env, node.range, &message);
-            }
-        };
-        let expr = match typed.expr {
-            Expr::Literal(Value::Int(number)) => Expr::Literal(Value::Int(-number)),
-            Expr::Literal(Value::Float(number)) => Expr::Literal(Value::Float(-number)),
-            expr => Expr::Call(Func::Neg, vec![expr]),
-        };
-        Typed { expr, ty, ..typed }
-    }
-
-    fn arithmetic(&mut self, mark: &str, left: &Node, right: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
-        self.cost = self.cost.saturating_add(1);
-        let (a, b) = (self.operand(left, env), self.operand(right, env));
-        let b = match (&a.ty, &b.ty) {
-            // A parameter beside a point in time is a span of time.
-            (Ty::Datetime, Ty::Param(_)) => self.coerced(b, &Ty::Duration, right, env),
-            _ => b,
-        };
-        let Some((a, b)) = self.meeting((a, left), (b, right), env) else { return self.broken(node, env) };
-        self.calculation(mark, a, b, node, env)
-    }
-
-    /// `a mark b` for whole numbers and times.
-    pub(super) fn calculation(
-        &mut self,
-        mark: &str,
-        a: Typed,
-        b: Typed,
-        node: &Node,
-        env: &Env<'_>,
-    ) -> Typed {
-        let span = env.text.locate(node.range.start, node.range.end);
-        let mut nullable = a.nullable || b.nullable;
-        let (func, ty) = match (mark, &a.ty, &b.ty) {
-            (_, Ty::Null, _) | (_, _, Ty::Null) => return Typed::new(NULL, Ty::Null, true, span),
-            ("+", Ty::Datetime, Ty::Duration) => (Func::AddTime, Ty::Datetime),
-            ("+", Ty::Duration, Ty::Datetime) => {
-                let expr = Expr::Call(Func::AddTime, vec![b.expr, a.expr]);
-                return Typed::new(expr, Ty::Datetime, nullable, span);
-            }
-            ("-", Ty::Datetime, Ty::Duration) => (Func::SubTime, Ty::Datetime),
-            (_, Ty::Int(x), Ty::Int(y)) => {
-                let largest = |bounds: &Bounds| bounds.low.abs().max(bounds.high.abs());
-                let (func, bounds) = match mark {
-                    "+" => (Func::Add, Bounds { low: x.low + y.low, high: x.high + y.high }),
-                    "-" => (Func::Sub, Bounds { low: x.low - y.high, high: x.high - y.low }),
-                    "*" => {
-                        let ends = [x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high];
-                        (Func::Mul, Bounds::of(&ends))
-                    }
-                    _ => {
-                        nullable |= y.low <= 0 && y.high >= 0;
-                        let bounds = Bounds { low: -largest(x), high: largest(x) };
-                        (if mark == "/" { Func::Div } else { Func::Mod }, bounds)
-                    }
-                };
-                if !bounds.fits() {
-                    let message = format!("`{}` may leave the range of whole numbers", env.shown(node));
-                    let help =
-                        "declare `min` and `max` on the fields, so that the result stays within ±9.2e18";
-                    return self.report_help("E0411", env, node.range, &message, help);
-                }
-                (func, Ty::Int(bounds))
-            }
-            (_, Ty::Float, Ty::Float) => {
-                let help = "floats can be compared; store what you would compute";
-                return self.report_help(
-                    "E0412",
-                    env,
-                    node.range,
-                    "rules do no arithmetic with floats",
-                    help,
-                );
-            }
-            (_, x, y) => {
-                let message =
-                    format!("`{mark}` does not work on {} and {}", x.name(self.schema), y.name(self.schema));
-                return self.report("E0302", env, node.range, &message);
-            }
-        };
-        Typed::new(Expr::Call(func, vec![a.expr, b.expr]), ty, nullable, span)
-    }
-}
-
-/// Whether two types are the same but for their ranges.
-fn same_kind(a: &Ty, b: &Ty) -> bool {
-    matches!((a, b), (Ty::Int(_), Ty::Int(_))) || a == b
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn floats(items: &[Value]) -> Value {
-    let float =
-        |value: &Value| value.as_int().map_or_else(|| value.clone(), |number| Value::Float(number as f64));
-    Value::List(items.iter().map(float).collect())
 }

@@ -7,7 +7,7 @@ use crate::ir::{Expr, NULL};
 use crate::types::{Bounds, Space, Ty, Typed};
 use serde_json::Value as Json;
 use std::sync::Arc;
-use stead_schema::{Span, Value};
+use stead_schema::{Decimal, Span, Value, moments};
 
 /// A parameter as a value of `wanted`; `None` when it is of another type.
 pub(super) fn convert(json: &Json, wanted: &Ty) -> Option<Value> {
@@ -18,7 +18,12 @@ pub(super) fn convert(json: &Json, wanted: &Ty) -> Option<Value> {
         (Ty::Float, Json::Number(number)) => Value::Float(number.as_f64()?),
         (Ty::Text | Ty::Enum(_) | Ty::Id(_), Json::String(text)) if !text.contains('\0') => Value::text(text),
         (Ty::Datetime, Json::String(text)) => Value::Datetime(stead_wire::Instant::parse(text)?.us()),
-        (Ty::Duration, Json::String(text)) => Value::Duration(super::calls::duration(text)?),
+        (Ty::Date, Json::String(text)) => Value::Date(moments::parse_date(text)?),
+        (Ty::Duration, Json::String(text)) => Value::Duration(moments::parse_duration(text)?),
+        (Ty::Decimal { .. }, Json::String(text)) => Value::Decimal(Decimal::parse(text)?.shortest()),
+        (Ty::Decimal { .. }, Json::Number(number)) => {
+            Value::Decimal(Decimal::from_number(number)?.shortest())
+        }
         (Ty::List(of), Json::Array(items)) => {
             let items: Option<Vec<Value>> =
                 items.iter().map(|item| convert(item, of).filter(|value| !value.is_null())).collect();

@@ -121,7 +121,7 @@ fn own_user(schema: &Schema, every: &[Ruled<'_>], collection: &Collection) -> Ve
     let mut found = Vec::new();
     for ruled in every {
         each(&ruled.rule.expr, &mut |part| {
-            if let Expr::Path { collection: of, id, slot } = part
+            if let Expr::Path { collection: of, key: Slot::ID, id, slot } = part
                 && *of == collection.id
                 && **id == Expr::Auth(AuthFact::Id)
             {

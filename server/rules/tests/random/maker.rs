@@ -1,7 +1,7 @@
 //! One random rule: well typed by construction, as deep as asked.
 
 use super::super::dice::Dice;
-use super::world::{INTS, PARTS, TEXTS, WORDS, WRITTEN_TIMES};
+use super::world::{DAYS, INTS, PARTS, SPANS, TEXTS, WORDS, WRITTEN_TIMES};
 use super::{COLLECTIONS, Style};
 use stead_schema::{Collection, CollectionId, Field, FieldType, Schema};
 
@@ -27,6 +27,9 @@ enum Sort {
     Float,
     Bool,
     Time,
+    Decimal,
+    Date,
+    Span,
     Word,
     Id(u16),
     List(Item),
@@ -43,6 +46,8 @@ enum Item {
     Time,
     Word,
 }
+
+const DECIMALS: [&str; 7] = ["-9999.99", "-1", "0", "0.01", "2.5", "9999.99", "0.0001"];
 
 const ITEMS: [Item; 6] = [Item::Text, Item::Int, Item::Float, Item::Bool, Item::Time, Item::Word];
 
@@ -201,6 +206,9 @@ impl<'s> Maker<'s, '_> {
             Sort::Float,
             Sort::Bool,
             Sort::Time,
+            Sort::Decimal,
+            Sort::Date,
+            Sort::Span,
             Sort::Word,
             Sort::Id(0),
             Sort::Id(id),
@@ -214,7 +222,10 @@ impl<'s> Maker<'s, '_> {
             2 => self.of_document(sort),
             3 => self.known(sort),
             4 if sort != Sort::Document => Some(self.literal(sort)),
-            5 if !matches!(sort, Sort::Document | Sort::Id(_) | Sort::List(Item::Word)) => self.chosen(sort),
+            // Written numbers alone choose between ints and floats, not decimals.
+            5 if !matches!(sort, Sort::Document | Sort::Decimal | Sort::Id(_) | Sort::List(Item::Word)) => {
+                self.chosen(sort)
+            }
             _ => None,
         }
         .unwrap_or_else(|| self.stored(sort))
@@ -248,6 +259,22 @@ impl<'s> Maker<'s, '_> {
                 [format!("min({a}, {b})"), format!("max({a}, {b})"), format!("abs({a})"), format!("-({a})")]
                     [at]
                     .clone()
+            }
+            (Sort::Decimal, _) => {
+                let (a, nullable) = self.path(Some(sort))?;
+                let a = if self.sealed && nullable { format!("default({a}, 0)") } else { a };
+                let b = self.operand(sort);
+                match *self.dice.pick(&["+", "-", "*", "min", "max", "abs", "neg"]) {
+                    "*" => format!("({a} * 3)"),
+                    call @ ("min" | "max") => format!("{call}({a}, {b})"),
+                    "abs" => format!("abs({a})"),
+                    "neg" => format!("-({a})"),
+                    sign => format!("({a} {sign} {b})"),
+                }
+            }
+            (Sort::Date, _) => format!("date({})", self.time()),
+            (Sort::Time, 0) if self.dice.chance(2) => {
+                format!("({} + {})", self.time(), self.operand(Sort::Span))
             }
             (Sort::Time, 0) => format!("({} + duration(\"1ms\"))", self.time()),
             (Sort::Time, 1) => format!("({} - duration(\"1s\"))", self.time()),
@@ -333,6 +360,14 @@ impl<'s> Maker<'s, '_> {
                 let at = stead_wire::Instant(*self.dice.pick(&WRITTEN_TIMES));
                 format!("timestamp(\"{at}\")")
             }
+            Sort::Decimal => (*self.dice.pick(&DECIMALS)).to_owned(),
+            Sort::Date => {
+                let day = stead_schema::moments::date_text(*self.dice.pick(&DAYS));
+                format!("date(\"{}\")", std::str::from_utf8(&day).unwrap())
+            }
+            Sort::Span => {
+                format!("duration(\"{}\")", stead_schema::moments::duration_text(*self.dice.pick(&SPANS)))
+            }
             Sort::Word => format!("\"{}\"", self.dice.pick(&WORDS)),
             Sort::List(item) => format!("[{}, {}]", self.literal(item.sort()), self.literal(item.sort())),
             Sort::Id(of) => format!("\"{}{}\"", COLLECTIONS[usize::from(of)], self.dice.below(3)),
@@ -352,14 +387,19 @@ impl<'s> Maker<'s, '_> {
             let (mut path, mut of) = self.record();
             let mut steps = 0;
             while steps < 2 && self.dice.chance(4) {
-                let refs: Vec<(&str, CollectionId)> = of
-                    .fields
-                    .iter()
-                    .filter_map(|f| match &f.kind {
-                        FieldType::Ref { to, .. } => Some((f.name.as_str(), *to)),
+                let ways_back = self.schema.collections.iter().flat_map(|c| {
+                    c.fields.iter().filter_map(|f| match &f.kind {
+                        FieldType::Ref { to, inverse_one: Some(one), .. } if *to == of.id => {
+                            Some((one.as_str(), c.id))
+                        }
                         _ => None,
                     })
-                    .collect();
+                });
+                let refs = of.fields.iter().filter_map(|f| match &f.kind {
+                    FieldType::Ref { to, .. } => Some((f.name.as_str(), *to)),
+                    _ => None,
+                });
+                let refs: Vec<(&str, CollectionId)> = refs.chain(ways_back).collect();
                 let (name, to) = *self.dice.pick(&refs);
                 path = format!("{path}.{name}");
                 of = self.schema.get(to)?;
@@ -385,6 +425,9 @@ fn sort_of(of: &Collection, kind: &FieldType) -> Sort {
         FieldType::Bool => Sort::Bool,
         FieldType::Datetime => Sort::Time,
         FieldType::Enum { .. } => Sort::Word,
+        FieldType::Decimal { .. } => Sort::Decimal,
+        FieldType::Date => Sort::Date,
+        FieldType::Duration => Sort::Span,
         FieldType::Ref { to, .. } => Sort::Id(to.0),
         FieldType::List { of: items, .. } => {
             let of = sort_of(of, items);

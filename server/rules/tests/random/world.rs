@@ -5,7 +5,7 @@ use super::COLLECTIONS;
 use std::fmt::Write;
 use std::sync::Arc;
 use stead_rules::{AuthFacts, Tables};
-use stead_schema::{FieldType, Schema, Slot, SourceFile, Value, load};
+use stead_schema::{Decimal, FieldType, Schema, Slot, SourceFile, Value, load};
 
 pub(super) const WORDS: [&str; 3] = ["red", "green", "blue"];
 /// Empty, ASCII in both cases, what LIKE and quotes would trip over, composed and combining marks, letters whose small
@@ -50,7 +50,12 @@ const TIMES: [i64; 9] = [
 /// Those that a rule can write: whole milliseconds.
 pub(super) const WRITTEN_TIMES: [i64; 4] = [-1000, 0, super::NOW, 253_402_300_799_999_000];
 
-const KINDS: [&str; 18] = [
+const UNITS: [i64; 7] = [-999_999, -100, -1, 0, 1, 250, 999_999];
+/// Days and spans that a rule can write as well.
+pub(super) const DAYS: [i64; 4] = [-719_162, -1, 0, 20_000];
+pub(super) const SPANS: [i64; 4] = [-1_500_000, 0, 1_000, 86_400_000_000];
+
+const KINDS: [&str; 24] = [
     "type: text",
     "type: text",
     "type: int",
@@ -63,6 +68,12 @@ const KINDS: [&str; 18] = [
     "type: enum, values: [red, green, blue]",
     "type: email",
     "type: url",
+    "type: decimal, precision: 6, scale: 2",
+    "type: decimal, precision: 12, scale: 4",
+    "type: date",
+    "type: duration",
+    "type: slug",
+    "type: uuid",
     "type: list, of: text",
     "type: list, of: int",
     "type: list, of: float",
@@ -96,6 +107,13 @@ pub(crate) fn schema(dice: &mut Dice) -> Schema {
             let (to, inverse) = (COLLECTIONS[to], format!("{collection}_r{number}"));
             writeln!(yaml, "      r{number}: {{type: ref, to: {to}, inverse: {inverse}{optional}}}").unwrap();
         }
+        // At most one record refers to each by this one.
+        let (to, inverse) = (COLLECTIONS[dice.below(at + 1)], format!("{collection}_o"));
+        writeln!(
+            yaml,
+            "      o: {{type: ref, to: {to}, unique: true, optional: true, inverse_one: {inverse}}}"
+        )
+        .unwrap();
         writeln!(yaml, "      j: {DOCUMENT}\n    indexes: [{}]\n    rules: {{}}", indexed.join(", "))
             .unwrap();
     }
@@ -122,6 +140,12 @@ pub(crate) fn tables(schema: &Schema, dice: &mut Dice) -> Tables {
                 row[slots[0].index()] = Value::text(format!("{name}{number}"));
             }
             row[Slot::VERSION.index()] = Value::Int(1);
+            let (only, field) = collection.field("o").unwrap();
+            if let FieldType::Ref { to, .. } = &field.kind {
+                // No two refer to the same one; the last may refer to one that is gone.
+                let target = format!("{}{number}", schema.get(*to).unwrap().name);
+                row[only.index()] = if dice.chance(3) { Value::Null } else { Value::text(target) };
+            }
             tables.insert(collection.id, row.into());
         }
     }
@@ -138,6 +162,9 @@ pub(crate) fn value(kind: &FieldType, optional: bool, schema: &Schema, dice: &mu
         FieldType::Float { .. } => Value::Float(*dice.pick(&FLOATS)),
         FieldType::Bool => Value::Bool(dice.chance(2)),
         FieldType::Datetime => Value::Datetime(*dice.pick(&TIMES)),
+        FieldType::Decimal { scale, .. } => Value::Decimal(Decimal::new(*dice.pick(&UNITS), *scale)),
+        FieldType::Date => Value::Date(*dice.pick(&DAYS)),
+        FieldType::Duration => Value::Duration(*dice.pick(&SPANS)),
         FieldType::Enum { .. } => Value::text(dice.pick(&WORDS)),
         FieldType::Ref { to, .. } => {
             let name = &schema.get(*to).unwrap().name;

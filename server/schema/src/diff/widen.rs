@@ -44,6 +44,12 @@ pub(super) fn narrowings(before: &Value, now: &Value) -> Vec<Narrowing> {
     {
         narrowed(&format!("lowered its `{key}`, and older values may be beyond it"), "keep the old one");
     }
+    if before.get("scale") != now.get("scale") {
+        narrowed("changed its `scale`, by which older values are counted", "keep the old scale");
+    }
+    if !allows_as_high(before.get("precision"), now.get("precision"), &old, "precision") {
+        narrowed("lowered its `precision`, and older values may have more digits", "keep the old one");
+    }
     if now.get("pattern").is_some_and(|pattern| before.get("pattern") != Some(pattern)) {
         narrowed("changed its `pattern`, and older values may not match", "keep the old pattern");
     }

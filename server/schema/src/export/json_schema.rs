@@ -28,7 +28,7 @@ pub fn create_schema(schema: &Schema, collection: &Collection) -> Json {
     properties.insert("id".to_owned(), kind(schema, &FieldType::Id));
     let mut required = Vec::new();
     for field in writable(collection) {
-        let mut property = nullable(kind(schema, &field.kind), field.optional);
+        let mut property = nullable(given(schema, &field.kind), field.optional);
         if let Some(Default_::Value(default)) = &field.default {
             insert(&mut property, "default", as_json(default));
         }
@@ -57,7 +57,7 @@ pub fn upsert_schema(schema: &Schema, collection: &Collection) -> Json {
 /// Values of fields, or operators on them.
 fn changes<'f>(schema: &Schema, fields: impl Iterator<Item = &'f Field>) -> Map<String, Json> {
     let change = |field: &Field| {
-        let value = nullable(kind(schema, &field.kind), field.optional);
+        let value = nullable(given(schema, &field.kind), field.optional);
         match operators(schema, &field.kind) {
             Some(operators) => json!({"anyOf": [value, operators]}),
             None => value,
@@ -70,7 +70,7 @@ fn operators(schema: &Schema, field: &FieldType) -> Option<Json> {
     let properties = match field {
         FieldType::Int { .. } => json!({"$inc": kind(schema, &FieldType::Int { min: None, max: None })}),
         FieldType::Float { .. } => json!({"$inc": kind(schema, &FieldType::Float { min: None, max: None })}),
-        FieldType::List { .. } => json!({"$add": kind(schema, field), "$remove": {"type": "array"}}),
+        FieldType::List { .. } => json!({"$add": given(schema, field), "$remove": {"type": "array"}}),
         _ => return None,
     };
     Some(
@@ -108,6 +108,19 @@ fn nullable(mut property: Json, optional: bool) -> Json {
     }
 }
 
+/// What a body may give: a decimal may come as a number too.
+fn given(schema: &Schema, kind: &FieldType) -> Json {
+    match kind {
+        FieldType::Decimal { .. } => {
+            json!({"anyOf": [self::kind(schema, kind), {"type": "number"}]})
+        }
+        FieldType::List { of, max } if matches!(**of, FieldType::Decimal { .. }) => {
+            json!({"type": "array", "items": given(schema, of), "maxItems": max.unwrap_or(100)})
+        }
+        kind => self::kind(schema, kind),
+    }
+}
+
 fn kind(schema: &Schema, kind: &FieldType) -> Json {
     let whole = match kind {
         FieldType::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
@@ -135,11 +148,32 @@ fn kind(schema: &Schema, kind: &FieldType) -> Json {
         }
         FieldType::Json(field) => return embedded(&field.schema),
         FieldType::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
+        FieldType::Decimal { precision, scale } => json!({
+            "type": "string", "format": "decimal", "pattern": decimal_pattern(*precision, *scale),
+            "description": "an exact number",
+        }),
+        FieldType::Date => json!({"type": "string", "format": "date"}),
+        FieldType::Duration => json!({
+            "type": "string", "pattern": "^-?([0-9]+(\\.[0-9]+)?(d|h|ms|us|m|s))+$",
+            "description": "a span of time such as 90s or 1h30m; shown in seconds",
+        }),
+        FieldType::Uuid => json!({"type": "string", "format": "uuid"}),
+        FieldType::Slug => json!({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 200}),
         FieldType::Url => json!({"type": "string", "format": "uri", "maxLength": 2048}),
     };
     match whole {
         Json::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         other => other,
+    }
+}
+
+/// As text: at most so many digits before and behind the point, and none lost behind it but zeros.
+fn decimal_pattern(precision: u8, scale: u8) -> String {
+    let whole = precision - scale.min(precision);
+    let whole = if whole == 0 { "0+".to_owned() } else { format!("0*[0-9]{{1,{whole}}}") };
+    match scale {
+        0 => format!("^-?{whole}(\\.0+)?$"),
+        scale => format!("^-?{whole}(\\.[0-9]{{1,{scale}}}0*)?$"),
     }
 }
 

@@ -160,7 +160,12 @@ fn kind(kind: &FieldType) -> String {
         | FieldType::Datetime
         | FieldType::Ref { .. }
         | FieldType::Email
-        | FieldType::Url => "string".to_owned(),
+        | FieldType::Url
+        | FieldType::Decimal { .. }
+        | FieldType::Date
+        | FieldType::Duration
+        | FieldType::Uuid
+        | FieldType::Slug => "string".to_owned(),
     }
 }
 

@@ -7,8 +7,8 @@ use super::names::{self, Naming};
 use super::node::{Entry, Node};
 use super::{app, claims, columns, rules, search};
 use crate::{
-    Collection, CollectionId, Default_, Diagnostic, Field, FieldType, Function, Kind, RuleText, Schema, Slot,
-    SlotSet, Sources, Span, Value, diff,
+    Check, Collection, CollectionId, Default_, Diagnostic, Field, FieldType, Function, Kind, RuleText,
+    Schema, Slot, SlotSet, Sources, Span, Value, diff,
 };
 use std::collections::HashMap;
 
@@ -144,6 +144,7 @@ fn collection(
         unique: Vec::new(),
         indexes: Vec::new(),
         search: None,
+        checks: checks(entry, source, mistakes),
         rules: rules::of_collection(entry.value.get("rules"), source, mistakes),
         span: entry.key_span,
         by_name,
@@ -152,6 +153,17 @@ fn collection(
     built.indexes = columns::indexes(&built, &entry.value, mistakes);
     built.search = search::declared(&built, &entry.value, mistakes);
     built
+}
+
+/// The conditions of `checks:`.
+fn checks(entry: &Entry, source: &str, mistakes: &mut Vec<Diagnostic>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for declared in entry.value.get("checks").map(Node::entries).unwrap_or_default() {
+        mistakes.extend(names::check(&declared.key, Naming::Check, declared.key_span).err());
+        let is = rules::expression(&declared.value, source, mistakes);
+        checks.extend(is.map(|is| Check { name: declared.key.clone(), is }));
+    }
+    checks
 }
 
 /// What every record has, then what every user has.
@@ -208,10 +220,11 @@ fn function(declared: Declared<'_>, mistakes: &mut Vec<Diagnostic>) -> Option<Fu
 /// Inverse names of one target are different from each other and from its fields.
 fn inverses(schema: &Schema, mistakes: &mut Vec<Diagnostic>) {
     let mut taken: HashMap<(CollectionId, &str), String> = HashMap::new();
-    for collection in &schema.collections {
-        for field in &collection.fields {
-            let FieldType::Ref { to, inverse: Some(inverse), .. } = &field.kind else { continue };
-            let Some(target) = schema.get(*to) else { continue };
+    let fields = schema.collections.iter().flat_map(|c| c.fields.iter().map(move |field| (c, field)));
+    for (collection, field) in fields {
+        let FieldType::Ref { to, inverse, inverse_one, .. } = &field.kind else { continue };
+        let Some(target) = schema.get(*to) else { continue };
+        for inverse in inverse.iter().chain(inverse_one) {
             let place = format!("{}.{}", collection.name, field.name);
             let clash = match taken.get(&(*to, inverse.as_str())) {
                 Some(other) => Some(format!("`{other}` uses it")),

@@ -18,9 +18,8 @@ pub(super) fn unique(
         sets.extend(collection.by_name.get("email").map(|slot| vec![*slot]));
     }
     for entry in declared.get("fields").map(Node::entries).unwrap_or_default() {
-        let is_unique =
-            entry.value.get("unique").and_then(Node::scalar).is_some_and(|t| t.eq_ignore_ascii_case("true"));
-        sets.extend(collection.by_name.get(&entry.key).filter(|_| is_unique).map(|slot| vec![*slot]));
+        let slot = collection.by_name.get(&entry.key).filter(|_| is_true(&entry.value, "unique"));
+        sets.extend(slot.map(|slot| vec![*slot]));
     }
     for set in declared.get("unique").map(Node::items).unwrap_or_default() {
         let slots: Vec<Slot> = set
@@ -44,6 +43,10 @@ pub(super) fn indexes(
     mistakes: &mut Vec<Diagnostic>,
 ) -> Vec<Index> {
     let mut indexes: Vec<Index> = Vec::new();
+    for entry in declared.get("fields").map(Node::entries).unwrap_or_default() {
+        let slot = collection.by_name.get(&entry.key).filter(|_| is_true(&entry.value, "index"));
+        indexes.extend(slot.map(|slot| Index { fields: vec![(*slot, false)] }));
+    }
     for set in declared.get("indexes").map(Node::items).unwrap_or_default() {
         let mut fields = Vec::new();
         for item in set.items() {
@@ -60,6 +63,10 @@ pub(super) fn indexes(
         }
     }
     indexes
+}
+
+fn is_true(field: &Node, option: &str) -> bool {
+    field.get(option).and_then(Node::scalar).is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
 pub(super) fn repeated(set: &Node) -> Diagnostic {

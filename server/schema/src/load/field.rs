@@ -7,7 +7,7 @@ use super::node::{Entry, Node, plain};
 use super::rules;
 use super::structure::nearest;
 use crate::validate::value;
-use crate::{CollectionId, Default_, Diagnostic, Field, FieldType, OnDelete, Span, model::JsonField};
+use crate::{Claim, CollectionId, Default_, Diagnostic, Field, FieldType, OnDelete, Span, model::JsonField};
 use jsonschema::PatternOptions;
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -67,6 +67,14 @@ pub(super) fn field(
     })
 }
 
+/// The type of a claim, or nothing if something in it was reported.
+pub(super) fn claim(entry: &Entry, mistakes: &mut Vec<Diagnostic>) -> Option<Claim> {
+    let nothing = HashMap::new();
+    let ground = Ground { collections: &nothing, users: None };
+    let kind = Options { node: &entry.value, owner: entry, ground }.kind(mistakes)?;
+    Some(Claim { name: entry.key.clone(), kind })
+}
+
 fn is_true(node: &Node, key: &str) -> bool {
     node.get(key).and_then(Node::scalar).map(plain) == Some(Json::Bool(true))
 }
@@ -79,7 +87,7 @@ fn read_default(
     mistakes: &mut Vec<Diagnostic>,
 ) -> Option<Default_> {
     let (message, help) = match (kind, node.text()) {
-        (FieldType::Datetime, Some("now")) => return Some(Default_::Now),
+        (FieldType::Datetime | FieldType::Date, Some("now")) => return Some(Default_::Now),
         (FieldType::Ref { to, .. }, Some("auth.id")) if Some(*to) == ground.users => {
             return Some(Default_::AuthId);
         }
@@ -132,6 +140,7 @@ impl Options<'_> {
             },
             "int" => FieldType::Int { min: self.int("min"), max: self.int("max") },
             "float" => FieldType::Float { min: self.float("min"), max: self.float("max") },
+            "decimal" => self.decimal(mistakes)?,
             "enum" => FieldType::Enum { values: self.values(mistakes)? },
             "ref" => self.reference(mistakes)?,
             "list" => FieldType::List { of: Box::new(self.element(mistakes)?), max: self.small("max") },
@@ -223,11 +232,37 @@ impl Options<'_> {
             Some("set_null") => OnDelete::SetNull,
             _ => OnDelete::Restrict,
         };
-        let inverse = self.node.get("inverse").and_then(|node| Some((node.text()?.to_owned(), node.span)));
-        if let Some((name, span)) = &inverse {
-            names::check(name, Naming::Inverse, *span).map_err(|mistake| mistakes.push(mistake)).ok()?;
+        let inverse = self.inverse("inverse", mistakes)?;
+        let inverse_one = self.inverse("inverse_one", mistakes)?;
+        if let Some(one) = self.node.entry("inverse_one").filter(|_| !is_true(self.node, "unique")) {
+            let text =
+                format!("more than one record may refer to the same one, so `{}` is not one", self.owner.key);
+            let help = "add `unique: true`, or write `inverse` for the way back to all of them";
+            mistakes.push(Diagnostic::new("E0357", one.key_span, text).help(help));
+            return None;
         }
-        Some(FieldType::Ref { to: *to, on_delete, inverse: inverse.map(|(name, _)| name) })
+        Some(FieldType::Ref { to: *to, on_delete, inverse, inverse_one })
+    }
+
+    /// The name of a way back; `None` when it was reported.
+    fn inverse(&self, key: &str, mistakes: &mut Vec<Diagnostic>) -> Option<Option<String>> {
+        let Some(node) = self.node.get(key) else { return Some(None) };
+        let name = node.text()?;
+        names::check(name, Naming::Inverse, node.span).map_err(|mistake| mistakes.push(mistake)).ok()?;
+        Some(Some(name.to_owned()))
+    }
+
+    fn decimal(&self, mistakes: &mut Vec<Diagnostic>) -> Option<FieldType> {
+        let digits = |key: &str| self.small(key).and_then(|n| u8::try_from(n).ok());
+        let (precision, scale) = (digits("precision")?, digits("scale")?);
+        if scale > precision {
+            let span = self.node.get("scale").map_or(self.owner.key_span, |n| n.span);
+            let text = "`scale` is greater than `precision`";
+            let help = "`precision` counts all digits, those behind the point included";
+            mistakes.push(Diagnostic::new("E0357", span, text).help(help));
+            return None;
+        }
+        Some(FieldType::Decimal { precision, scale })
     }
 
     fn element(&self, mistakes: &mut Vec<Diagnostic>) -> Option<FieldType> {
@@ -293,6 +328,10 @@ fn scalar_named(name: &str) -> Option<FieldType> {
         "datetime" => FieldType::Datetime,
         "email" => FieldType::Email,
         "url" => FieldType::Url,
+        "date" => FieldType::Date,
+        "duration" => FieldType::Duration,
+        "uuid" => FieldType::Uuid,
+        "slug" => FieldType::Slug,
         _ => return None,
     })
 }

@@ -17,6 +17,7 @@ pub(super) enum Naming {
     Function,
     Parameter,
     Inverse,
+    Check,
 }
 
 impl Naming {
@@ -27,6 +28,7 @@ impl Naming {
             Self::Function => "a function",
             Self::Parameter => "a parameter",
             Self::Inverse => "an inverse",
+            Self::Check => "a check",
         }
     }
 }

@@ -8,7 +8,7 @@ mod syntax;
 pub(crate) mod value;
 
 use crate::load::names::closest;
-use crate::{Collection, Default_, Field, Slot, SlotSet, Value};
+use crate::{Collection, Default_, Field, FieldType, Slot, SlotSet, Value};
 use serde_json::Map;
 use stead_wire::FieldProblem;
 use value::Reader;
@@ -39,6 +39,9 @@ impl Defaults<'_> {
         match &field.default {
             None => Value::Null,
             Some(Default_::Value(value)) => value.clone(),
+            Some(Default_::Now) if matches!(field.kind, FieldType::Date) => {
+                Value::Date(crate::moments::day_of(self.now))
+            }
             Some(Default_::Now) => Value::Datetime(stead_wire::Instant(self.now).whole_ms().us()),
             Some(Default_::AuthId) => self.auth_id.map_or(Value::Null, Value::text),
         }

@@ -8,6 +8,8 @@ const EMAIL_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
 /// Longest URL.
 const URL_BYTES_MAX: usize = 2048;
+/// Longest slug.
+const SLUG_BYTES_MAX: usize = 200;
 
 /// `local@domain` with a dot-atom in front (RFC 5322 §3.2.3, and RFC 6531 for other scripts) and at least two labels behind.
 pub(super) fn is_email(text: &str) -> bool {
@@ -30,6 +32,20 @@ pub(super) fn is_url(text: &str) -> bool {
     let (authority, tail) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
     let is_tail_char = |c: char| !c.is_whitespace() && !c.is_control() && !"<>\"\\^`{|}".contains(c);
     text.len() <= URL_BYTES_MAX && is_authority(authority) && tail.chars().all(is_tail_char)
+}
+
+/// Five groups of hexadecimal digits: 8, 4, 4, 4 and 12 (RFC 9562 §4).
+pub(super) fn is_uuid(text: &str) -> bool {
+    let hyphen = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| if hyphen(at) { b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
+/// Groups of small letters and digits with one hyphen between them.
+pub(super) fn is_slug(text: &str) -> bool {
+    let group =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    text.len() <= SLUG_BYTES_MAX && text.split('-').all(group)
 }
 
 fn is_authority(authority: &str) -> bool {
@@ -78,6 +94,27 @@ mod tests {
             assert!(!is_email(bad), "{bad:?}");
         }
         assert!(!is_email(&format!("{}@b.co", "a".repeat(65))));
+    }
+
+    #[test]
+    fn uuids_and_slugs_have_one_form() {
+        assert!(
+            is_uuid("0190a3b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b")
+                && is_uuid("0190A3B2-7C4D-7E8F-9A0B-1C2D3E4F5A6B")
+        );
+        for bad in [
+            "",
+            "0190a3b27c4d7e8f9a0b1c2d3e4f5a6b",
+            "{0190a3b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b}",
+            "x190a3b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b",
+        ] {
+            assert!(!is_uuid(bad), "{bad}");
+        }
+        assert!(is_slug("a") && is_slug("hello-world-2"));
+        for bad in ["", "-", "a-", "-a", "a--b", "A", "a_b", "a b", "é", "a\n"] {
+            assert!(!is_slug(bad), "{bad:?}");
+        }
+        assert!(!is_slug(&"a".repeat(201)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! It allocates nothing but the value itself unless something is wrong.
 
 use super::{document, syntax};
-use crate::{FieldType, Value};
+use crate::{Decimal, FieldType, Value, moments};
 use serde_json::Value as Json;
 use std::fmt::Display;
 use stead_wire::{FieldProblem, Instant, id};
@@ -85,6 +85,32 @@ impl<'a> Reader<'a> {
             FieldType::Url => {
                 self.checked(json, "not_a_url", "is not an absolute http or https URL", syntax::is_url)
             }
+            FieldType::Decimal { precision, scale } => self.decimal(json, *precision, *scale),
+            FieldType::Date => match json {
+                Json::String(text) => match moments::parse_date(text) {
+                    Some(days) => Some(Value::Date(days)),
+                    None => self.wrong("not_a_date", "is not a date like 2026-11-21"),
+                },
+                _ => self.not_a("a date as text"),
+            },
+            FieldType::Duration => match json {
+                Json::String(text) => match moments::parse_duration(text) {
+                    Some(us) => Some(Value::Duration(us)),
+                    None => self.wrong("not_a_duration", "is not a span of time like 90s or 1h30m"),
+                },
+                _ => self.not_a("a span of time as text"),
+            },
+            FieldType::Uuid => match self.checked(json, "not_a_uuid", "is not a UUID", syntax::is_uuid)? {
+                // One text per value, so that equal ones compare equal.
+                Value::Text(text) => Some(Value::text(text.to_ascii_lowercase())),
+                other => Some(other),
+            },
+            FieldType::Slug => self.checked(
+                json,
+                "not_a_slug",
+                "is not a slug: small letters, digits and single hyphens between them",
+                syntax::is_slug,
+            ),
             FieldType::List { of, max } => self.list(json, of, max.unwrap_or(LIST_ITEMS_DEFAULT)),
             FieldType::Json(field) => document::check(self, field, json),
         }
@@ -141,6 +167,27 @@ impl<'a> Reader<'a> {
             (Some(min), _) if value < min => self.wrong("too_small", format_args!("is less than {min}")),
             (_, Some(max)) if value > max => self.wrong("too_large", format_args!("is greater than {max}")),
             _ => Some(Value::Float(value)),
+        }
+    }
+
+    fn decimal(&mut self, json: &Json, precision: u8, scale: u8) -> Option<Value> {
+        let read = match json {
+            Json::String(text) => Decimal::parse(text),
+            Json::Number(number) => Decimal::from_number(number),
+            _ => return self.not_a("a decimal number as text"),
+        };
+        let Some(number) = read.map(Decimal::shortest) else {
+            return self.wrong("not_a_decimal", "is not an exact decimal number like \"12.50\"");
+        };
+        if number.scale() > scale {
+            return self.wrong("too_precise", format_args!("has more than {scale} digits behind the point"));
+        }
+        match number.rescaled(scale).filter(|number| number.fits(precision)) {
+            Some(number) => Some(Value::Decimal(number)),
+            None => {
+                let before = precision - scale;
+                self.wrong("too_large", format_args!("has more than {before} digits before the point"))
+            }
         }
     }
 

@@ -9,10 +9,10 @@ impl Writer<'_> {
     pub(super) fn compare(&mut self, op: CmpOp, a: &Expr, b: &Expr, position: Position) {
         if position == Position::Condition && self.plan == Plan::Set && op != CmpOp::Same {
             // One step away and unknown counts as false: gather the ids once instead of probing for each row.
-            if let (Expr::Path { collection, id, slot }, Expr::Literal(_)) = (a, b)
+            if let (Expr::Path { collection, key, id, slot }, Expr::Literal(_)) = (a, b)
                 && matches!(**id, Expr::Row(_))
             {
-                return self.gathered_path(*collection, id, *slot, op, b);
+                return self.gathered_path(*collection, *key, id, *slot, op, b);
             }
         }
         self.raw("(");

@@ -97,6 +97,11 @@ fn column(dialect: Dialect, schema: &Schema, field: &Field, added: bool) -> Stri
     if matches!(field.kind, FieldType::Bool) && dialect == Dialect::Sqlite {
         out.push_str(&format!(" CHECK ({} IN (0,1))", quoted(&field.name)));
     }
+    if let FieldType::Decimal { precision, .. } = field.kind {
+        // Who writes with other tools must not store more digits than are declared.
+        let most = 10i64.pow(u32::from(precision)) - 1;
+        out.push_str(&format!(" CHECK ({} BETWEEN -{most} AND {most})", quoted(&field.name)));
+    }
     if let (true, Some(Default_::Value(value))) = (added, &field.default) {
         out.push_str(&format!(" DEFAULT {}", literal(dialect, value)));
     }
@@ -136,7 +141,12 @@ pub(super) fn element(kind: &FieldType) -> &'static str {
 
 fn storage(kind: &FieldType) -> &'static str {
     match kind {
-        FieldType::Int { .. } | FieldType::Bool | FieldType::Datetime => "INTEGER",
+        FieldType::Int { .. }
+        | FieldType::Bool
+        | FieldType::Datetime
+        | FieldType::Decimal { .. }
+        | FieldType::Date
+        | FieldType::Duration => "INTEGER",
         FieldType::Float { .. } => "REAL",
         FieldType::Id
         | FieldType::Text { .. }
@@ -145,7 +155,9 @@ fn storage(kind: &FieldType) -> &'static str {
         | FieldType::List { .. }
         | FieldType::Json(_)
         | FieldType::Email
-        | FieldType::Url => "TEXT",
+        | FieldType::Url
+        | FieldType::Uuid
+        | FieldType::Slug => "TEXT",
     }
 }
 
@@ -158,7 +170,8 @@ fn literal(dialect: Dialect, value: &Value) -> String {
             let items: Vec<String> = items.iter().map(|item| literal(dialect, item)).collect();
             if items.is_empty() { "'{}'".to_owned() } else { format!("ARRAY[{}]", items.join(",")) }
         }
-        Value::Int(n) | Value::Datetime(n) | Value::Duration(n) => format!("({n})"),
+        Value::Int(n) | Value::Datetime(n) | Value::Date(n) | Value::Duration(n) => format!("({n})"),
+        Value::Decimal(number) => format!("({})", number.units()),
         Value::Float(n) => format!("({n:?})"),
         Value::Text(_) | Value::List(_) | Value::Json(_) => {
             let text = match value {

@@ -87,6 +87,10 @@ impl Dialect {
             (Func::Div, _) => "({a} / NULLIF({b}, 0))",
             (Func::Mod, _) => "({a} % NULLIF({b}, 0))",
             (Func::Neg, _) => "(- {a})",
+            // Decimals are stored as whole numbers of units.
+            (Func::Rescale, _) => "({a} * {b})",
+            // Division cuts towards zero, but days before 1970 begin earlier.
+            (Func::Day, _) => "({a} / 86400000000 - CASE WHEN {a} % 86400000000 < 0 THEN 1 ELSE 0 END)",
             (Func::JsonText, Self::Sqlite) => {
                 "CASE WHEN json_type({a}, {b}) = 'text' THEN json_extract({a}, {b}) END"
             }

@@ -33,7 +33,7 @@ impl Writer<'_> {
             Expr::Literal(value) => self.literal(value),
             Expr::Row(slot) => self.column_of_row(*slot),
             Expr::Var(var, slot) => self.column_of_variable(*var, *slot),
-            Expr::Path { collection, id, slot } => self.path(*collection, id, *slot),
+            Expr::Path { collection, key, id, slot } => self.path(*collection, *key, id, *slot),
             Expr::Compare(op, a, b) => self.compare(*op, a, b, position),
             Expr::In(member, list) => self.membership(member, list),
             Expr::ListOf(items) => self.list_of(items),

@@ -85,13 +85,13 @@ impl Writer<'_> {
         self.raw("))");
     }
 
-    /// A field of the record with this id, one at a time.
-    pub(super) fn path(&mut self, collection: CollectionId, id: &Expr, slot: Slot) {
+    /// A field of the record with this key, one at a time.
+    pub(super) fn path(&mut self, collection: CollectionId, key: Slot, id: &Expr, slot: Slot) {
         let table = self.another(collection);
         self.raw("(SELECT ");
         self.column(table, slot);
         self.of_table_where(table);
-        self.column(table, Slot::ID);
+        self.column(table, key);
         self.raw(" = ");
         self.exact(id);
         self.raw(")");
@@ -101,18 +101,19 @@ impl Writer<'_> {
     pub(super) fn gathered_path(
         &mut self,
         collection: CollectionId,
+        key: Slot,
         id: &Expr,
         slot: Slot,
         op: CmpOp,
         constant: &Expr,
     ) {
         self.exact(id);
-        // A lookup by another name: the records whose field compares so, by their id.
+        // A lookup by another name: the records whose field compares so, by their key.
         let var = VarId(u16::MAX);
         let body = Expr::Compare(op, Box::new(Expr::Var(var, slot)), Box::new(constant.clone()));
         let lookup = Lookup { collection, var, kind: LookupKind::Exists, body, sealed: false };
         self.raw(" IN (");
-        self.candidates(&lookup, What::Column(Slot::ID), |w| w.condition(&lookup.body));
+        self.candidates(&lookup, What::Column(key), |w| w.condition(&lookup.body));
         self.raw(")");
     }
 }

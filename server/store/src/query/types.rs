@@ -55,7 +55,9 @@ fn type_of_value(value: &Value) -> Option<&'static str> {
         Value::Bool(_) => Some("boolean"),
         Value::Text(_) => Some("text"),
         Value::Float(_) => Some("double precision"),
-        Value::Int(_) | Value::Datetime(_) | Value::Duration(_) => Some("bigint"),
+        Value::Int(_) | Value::Datetime(_) | Value::Date(_) | Value::Duration(_) | Value::Decimal(_) => {
+            Some("bigint")
+        }
         _ => None,
     }
 }

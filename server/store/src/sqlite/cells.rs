@@ -1,13 +1,13 @@
 //! Values into parameters and cells into values, by the type of the field.
 //!
-//! On disk: text as TEXT, bool as 0/1, datetime as microseconds, list as a JSON array whose elements are stored like
+//! On disk: text as TEXT, bool as 0/1, datetime and duration as microseconds, date as days, decimal as units, list as a JSON array whose elements are stored like
 //! columns (so that `json_each` compares equal to a column), json as compact JSON text.
 
 use crate::Error;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value as Cell, ValueRef};
 use std::sync::Arc;
-use stead_schema::{FieldType, Value};
+use stead_schema::{Decimal, FieldType, Value};
 
 /// A value as a parameter.
 pub(crate) struct Param<'a>(pub(crate) &'a Value);
@@ -17,9 +17,10 @@ impl ToSql for Param<'_> {
         Ok(match self.0 {
             Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
             Value::Bool(yes) => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(*yes))),
-            Value::Int(n) | Value::Datetime(n) | Value::Duration(n) => {
+            Value::Int(n) | Value::Datetime(n) | Value::Date(n) | Value::Duration(n) => {
                 ToSqlOutput::Borrowed(ValueRef::Integer(*n))
             }
+            Value::Decimal(number) => ToSqlOutput::Borrowed(ValueRef::Integer(number.units())),
             Value::Float(n) => ToSqlOutput::Borrowed(ValueRef::Real(*n)),
             Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Value::List(items) => ToSqlOutput::Owned(Cell::Text(list_text(items))),
@@ -37,7 +38,8 @@ fn element(value: &Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(yes) => (*yes).into(),
-        Value::Int(n) | Value::Datetime(n) | Value::Duration(n) => (*n).into(),
+        Value::Int(n) | Value::Datetime(n) | Value::Date(n) | Value::Duration(n) => (*n).into(),
+        Value::Decimal(number) => number.units().into(),
         Value::Float(n) => (*n).into(),
         Value::Text(text) => text.as_ref().into(),
         Value::List(items) => serde_json::Value::Array(items.iter().map(element).collect()),
@@ -58,11 +60,16 @@ pub(crate) fn decode(kind: &FieldType, cell: ValueRef<'_>) -> Result<Value, Erro
             | FieldType::Enum { .. }
             | FieldType::Ref { .. }
             | FieldType::Email
-            | FieldType::Url,
+            | FieldType::Url
+            | FieldType::Uuid
+            | FieldType::Slug,
             ValueRef::Text(bytes),
         ) => Value::Text(Arc::from(utf8(bytes)?)),
         (FieldType::Int { .. }, ValueRef::Integer(n)) => Value::Int(n),
         (FieldType::Datetime, ValueRef::Integer(n)) => Value::Datetime(n),
+        (FieldType::Date, ValueRef::Integer(n)) => Value::Date(n),
+        (FieldType::Duration, ValueRef::Integer(n)) => Value::Duration(n),
+        (FieldType::Decimal { scale, .. }, ValueRef::Integer(n)) => Value::Decimal(Decimal::new(n, *scale)),
         (FieldType::Bool, ValueRef::Integer(n)) => Value::Bool(n != 0),
         (FieldType::Float { .. }, ValueRef::Real(n)) => Value::Float(n),
         (FieldType::List { of, .. }, ValueRef::Text(bytes)) => list(of, bytes)?,
@@ -104,6 +111,11 @@ fn scalar(of: &FieldType, item: &serde_json::Value) -> Option<Value> {
     match of {
         FieldType::Int { .. } => item.as_i64().map(Value::Int),
         FieldType::Datetime => item.as_i64().map(Value::Datetime),
+        FieldType::Date => item.as_i64().map(Value::Date),
+        FieldType::Duration => item.as_i64().map(Value::Duration),
+        FieldType::Decimal { scale, .. } => {
+            item.as_i64().map(|units| Value::Decimal(Decimal::new(units, *scale)))
+        }
         FieldType::Float { .. } => item.as_f64().map(Value::Float),
         FieldType::Bool => item.as_bool().map(Value::Bool),
         FieldType::Id
@@ -111,7 +123,9 @@ fn scalar(of: &FieldType, item: &serde_json::Value) -> Option<Value> {
         | FieldType::Enum { .. }
         | FieldType::Ref { .. }
         | FieldType::Email
-        | FieldType::Url => item.as_str().map(Value::text),
+        | FieldType::Url
+        | FieldType::Uuid
+        | FieldType::Slug => item.as_str().map(Value::text),
         FieldType::List { .. } | FieldType::Json(_) => None,
     }
 }

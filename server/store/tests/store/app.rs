@@ -25,7 +25,7 @@ pub(crate) fn text() -> FieldType {
 }
 
 pub(crate) fn reference(to: CollectionId) -> FieldType {
-    FieldType::Ref { to, on_delete: OnDelete::Cascade, inverse: None }
+    FieldType::Ref { to, on_delete: OnDelete::Cascade, inverse: None, inverse_one: None }
 }
 
 pub(crate) fn required(name: &str, kind: FieldType) -> Field {
@@ -63,6 +63,7 @@ pub(crate) fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec
         unique: Vec::new(),
         indexes: Vec::new(),
         search: None,
+        checks: Vec::new(),
         rules: Default::default(),
         span: Span::default(),
         by_name: Default::default(),

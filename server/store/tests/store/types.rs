@@ -3,7 +3,7 @@
 use crate::app::{NOW, config, row};
 use serde_json::json;
 use std::sync::Arc;
-use stead_schema::{Schema, SourceFile, Value};
+use stead_schema::{Decimal, Schema, SourceFile, Value};
 use stead_store::{ChangeKind, Error, Sql, Store};
 
 const THINGS: &str = "
@@ -26,6 +26,13 @@ collections:
       flags:   {type: list, of: bool, optional: true}
       days:    {type: list, of: datetime, optional: true}
       prefs:   {type: json, optional: true}
+      price:   {type: decimal, precision: 18, scale: 4, optional: true}
+      born:    {type: date, optional: true}
+      lasts:   {type: duration, optional: true}
+      key:     {type: uuid, optional: true}
+      path:    {type: slug, optional: true}
+      prices:  {type: list, of: {type: decimal, precision: 4, scale: 2}, optional: true}
+      dates:   {type: list, of: date, optional: true}
 ";
 
 fn list(items: impl IntoIterator<Item = Value>) -> Value {
@@ -51,12 +58,19 @@ fn full(id: &str) -> Arc<[Value]> {
             list([Value::Bool(true), Value::Bool(false)]),
             list([Value::Datetime(NOW)]),
             Value::Json(Arc::new(json!({"z": 1, "a": [null, {"deep": 1.5}], "text": "ü"}))),
+            Value::Decimal(Decimal::new(-999_999_999_999_999_999, 4)),
+            Value::Date(-719_162),
+            Value::Duration(-1_500_000),
+            Value::text("0190a3b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b"),
+            Value::text("hello-world-2"),
+            list([Value::Decimal(Decimal::new(9_999, 2)), Value::Decimal(Decimal::new(-1, 2))]),
+            list([Value::Date(20_484)]),
         ],
     )
 }
 
 fn empty(id: &str) -> Arc<[Value]> {
-    row(id, vec![Value::Null; 15])
+    row(id, vec![Value::Null; 22])
 }
 
 async fn open() -> (Store, Arc<Schema>) {
@@ -148,4 +162,24 @@ async fn a_database_holds_what_its_types_allow() {
             .await;
         assert!(matches!(written, Err(Error::Database(_))), "{bad}: {written:?}");
     }
+}
+
+#[tokio::test]
+async fn exact_types_lie_in_the_columns_as_whole_numbers() {
+    let (store, schema) = open().await;
+    put(&store, &schema, full("t1")).await;
+    let sql = Sql::new("SELECT price, born, lasts, prices FROM things");
+    let rows = store.read(async |r| r.fetch(&sql, &[]).await).await.unwrap_or_else(|e: Error| panic!("{e}"));
+    assert_eq!(rows[0].int(0).unwrap(), -999_999_999_999_999_999);
+    assert_eq!((rows[0].int(1).unwrap(), rows[0].int(2).unwrap()), (-719_162, -1_500_000));
+    assert_eq!(rows[0].text(3).unwrap(), "[9999,-1]");
+    let too_long = store
+        .write(async move |tx| {
+            let mut row = full("t2").to_vec();
+            row[4 + 15] = Value::Decimal(Decimal::new(1_000_000_000_000_000_000, 4));
+            tx.insert(&schema.collections[0], row.into(), None, NOW).await
+        })
+        .await;
+    let refused: Result<_, Error> = too_long;
+    assert!(refused.is_err(), "the database checks the digits too");
 }

@@ -33,7 +33,7 @@ fn membership(kind: LookupKind, more: Option<Expr>) -> Expr {
 }
 
 fn room_kind() -> Expr {
-    Expr::Path { collection: ROOMS, id: Box::new(Expr::Row(OURS)), slot: KIND }
+    Expr::Path { collection: ROOMS, key: Slot::ID, id: Box::new(Expr::Row(OURS)), slot: KIND }
 }
 
 fn row(id: &str, cells: &[&str]) -> Vec<Value> {
@@ -107,7 +107,7 @@ fn what_is_not_understood_concerns_every_row() {
     assert_eq!(of(&counted, MEMBERS, "m", None, Some(&["r1", "ben", "member"])), Impact::None);
     let twice_linked = membership(LookupKind::Exists, Some(equal(Expr::Var(M, ROLE), Expr::Row(Slot(7)))));
     assert_eq!(of(&twice_linked, MEMBERS, "m", None, Some(&mine)), Impact::All);
-    let far = Expr::Path { collection: ROOMS, id: Box::new(room_kind()), slot: KIND };
+    let far = Expr::Path { collection: ROOMS, key: Slot::ID, id: Box::new(room_kind()), slot: KIND };
     assert_eq!(of(&equal(far, text("x")), ROOMS, "r1", Some(&["a"]), Some(&["b"])), Impact::All);
     let anywhere =
         Expr::Or(vec![FALSE, membership(LookupKind::Exists, None), equal(room_kind(), text("public"))]);

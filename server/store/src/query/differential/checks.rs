@@ -205,6 +205,8 @@ fn order(a: &Value, b: &Value) -> Ordering {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Int(a) | Value::Datetime(a), Value::Int(b) | Value::Datetime(b)) => a.cmp(b),
         (Value::Float(a), Value::Float(b)) => a.partial_cmp(b).unwrap(),
+        (Value::Date(a), Value::Date(b)) | (Value::Duration(a), Value::Duration(b)) => a.cmp(b),
+        (Value::Decimal(a), Value::Decimal(b)) => a.order(*b),
         other => panic!("{other:?} have no order"),
     }
 }

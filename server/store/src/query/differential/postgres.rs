@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 use stead_rules::Tables;
-use stead_schema::{Collection, FieldType, Schema, Value};
+use stead_schema::{Collection, Decimal, FieldType, Schema, Value};
 
 pub(super) struct Postgres {
     runtime: tokio::runtime::Runtime,
@@ -96,7 +96,8 @@ impl Postgres {
 fn bind(arguments: &mut PgArguments, value: &Value) {
     match value {
         Value::Bool(yes) => arguments.add(*yes),
-        Value::Int(n) | Value::Datetime(n) | Value::Duration(n) => arguments.add(*n),
+        Value::Int(n) | Value::Datetime(n) | Value::Date(n) | Value::Duration(n) => arguments.add(*n),
+        Value::Decimal(number) => arguments.add(number.units()),
         Value::Float(n) => arguments.add(*n),
         Value::Text(text) => arguments.add(text.to_string()),
         Value::Json(json) => arguments.add(json.to_string()),
@@ -120,7 +121,8 @@ fn all<T>(items: &[Value], one: impl Fn(&Value) -> T) -> Vec<T> {
 
 fn whole(value: &Value) -> i64 {
     match value {
-        Value::Int(n) | Value::Datetime(n) | Value::Duration(n) => *n,
+        Value::Int(n) | Value::Datetime(n) | Value::Date(n) | Value::Duration(n) => *n,
+        Value::Decimal(number) => number.units(),
         other => panic!("{other:?} is no whole number"),
     }
 }
@@ -154,6 +156,11 @@ pub(super) fn cell(row: &PgRow, at: usize, kind: &FieldType) -> Value {
         FieldType::Bool => got(row.get::<Option<bool>, _>(at).map(Value::Bool)),
         FieldType::Int { .. } => got(row.get::<Option<i64>, _>(at).map(Value::Int)),
         FieldType::Datetime => got(row.get::<Option<i64>, _>(at).map(Value::Datetime)),
+        FieldType::Date => got(row.get::<Option<i64>, _>(at).map(Value::Date)),
+        FieldType::Duration => got(row.get::<Option<i64>, _>(at).map(Value::Duration)),
+        FieldType::Decimal { scale, .. } => {
+            got(row.get::<Option<i64>, _>(at).map(|units| Value::Decimal(Decimal::new(units, *scale))))
+        }
         FieldType::Float { .. } => got(row.get::<Option<f64>, _>(at).map(Value::Float)),
         FieldType::Json(_) => {
             let text = row.try_get_unchecked::<Option<String>, _>(at).unwrap();
