@@ -82,6 +82,7 @@ struct Parts {
     random: Arc<dyn Random>,
     auth: auth::Auth,
     hub: realtime::Hub,
+    sizes: Arc<records::sizes::Sizes>,
 }
 
 impl Project {
@@ -120,6 +121,7 @@ impl Project {
             random,
             auth,
             hub,
+            sizes: Arc::default(),
         }));
         Ok(project)
     }
@@ -159,6 +161,11 @@ impl Project {
     /// Subscriptions.
     pub fn hub(&self) -> &realtime::Hub {
         &self.0.hub
+    }
+
+    /// Which collections are large.
+    pub(crate) fn sizes(&self) -> &Arc<records::sizes::Sizes> {
+        &self.0.sizes
     }
 
     /// Now, cut to whole milliseconds.

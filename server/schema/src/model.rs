@@ -161,6 +161,8 @@ pub struct Collection {
     pub search: Option<Search>,
     /// Conditions on the record's own fields that every write must leave true, in order.
     pub checks: Vec<Check>,
+    /// Whether queries that no index serves are answered however large it is.
+    pub scan: bool,
     /// Rules as text. A slot that is not here is closed (`list` falls back to `read`).
     pub rules: HashMap<RuleSlot, RuleText>,
     /// Where its name stands.

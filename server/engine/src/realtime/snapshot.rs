@@ -4,8 +4,10 @@
 
 use super::frame;
 use super::view::{Order, View};
+use crate::records::{bounded, scan::Work};
 use crate::{Error, Project};
 use std::sync::Arc;
+use stead_rules::Expr;
 use stead_schema::Schema;
 use stead_store::{Page, Reader, Select};
 use stead_wire::Code;
@@ -29,22 +31,28 @@ pub(super) struct Rows {
 /// Reads a snapshot. `None` when the tables are no longer those the view was made for.
 ///
 /// # Errors
-/// `limit_exceeded` when there is too much to send; what the store says.
+/// `scan_refused` when no index serves it; `limit_exceeded` when there is too much to send; what the store says.
 pub(super) async fn read(project: &Project, view: &View, order: &Order) -> Result<Option<Rows>, Error> {
     let collection = view.declared().ok_or_else(|| Error::internal("the collection of a view is gone"))?;
+    // What the filter fixes is known to the rule here, so that it probes instead of searching.
+    let conditions = bounded::pinned(&view.predicate);
+    let conditions: Vec<&Expr> = conditions.iter().collect();
     let select = Select {
         collection,
-        predicates: &[&view.predicate],
+        predicates: &conditions,
         masks: &view.masks,
         sort: &order.sort,
         after: None,
         limit: order.limit.unwrap_or(SNAPSHOT_RECORDS_MAX + 1),
         words: None,
     };
+    let served = bounded::served_by_index(collection, &conditions, &order.sort, &view.masks);
+    let work = Work::of_list(Arc::clone(project.sizes()), &view.catalogue, &select, served);
     let (schema, at, page): (Arc<Schema>, u64, Page) = project
         .store()
         .snapshot::<_, Error, _>(async |reader: &mut Reader<'_>| {
             let schema = Arc::clone(reader.schema());
+            work.allow(&view.catalogue, reader).await?;
             Ok((schema, reader.head().await?, reader.select(&select).await?))
         })
         .await?;

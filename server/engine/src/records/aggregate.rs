@@ -6,13 +6,14 @@
 mod ask;
 
 use self::ask::Columns;
+use super::scan::Work;
 use super::{access, cursor, list};
 use crate::limits::{GROUPS, GROUPS_MAX, INT_MAX};
 use crate::{Catalogue, Ctx, Error};
 use std::sync::Arc;
 use stead_rules::Expr;
 use stead_schema::{Collection, CollectionId, Slot, Value, encode};
-use stead_store::{Aggregate, GroupKey, Measure, Reader};
+use stead_store::{Aggregate, GroupKey, Measure, Reader, Select};
 use stead_wire::Code;
 use stead_wire::records::AggregateParams;
 
@@ -39,7 +40,12 @@ pub(super) async fn aggregate(cx: &Ctx, name: &str, params: &AggregateParams) ->
     if plan.conditions.is_none() {
         return plan.encode(&plan.nothing());
     }
-    cx.project.store().survey(async move |reader: &mut Reader<'_>| plan.run(reader).await).await
+    let work = plan.work(cx)?;
+    let survey = async move |reader: &mut Reader<'_>| {
+        work.allow(&plan.catalogue, reader).await?;
+        plan.run(reader).await
+    };
+    cx.project.store().survey(survey).await
 }
 
 fn plan(cx: &Ctx, name: &str, params: &AggregateParams) -> Result<Plan, Error> {
@@ -88,6 +94,21 @@ impl Plan {
         }
         let zero = |measure: &Measure| if *measure == Measure::Count { Value::Int(0) } else { Value::Null };
         vec![self.columns.measures.iter().map(zero).collect()]
+    }
+
+    fn work(&self, cx: &Ctx) -> Result<Work, Error> {
+        let predicates: Vec<&Expr> = self.conditions.iter().flatten().collect();
+        let (masks, collection) = (&self.masks, self.collection()?);
+        let select = Select {
+            collection,
+            predicates: &predicates,
+            masks,
+            sort: &[],
+            after: None,
+            limit: 1,
+            words: None,
+        };
+        Ok(Work::of_aggregate(Arc::clone(cx.project.sizes()), &self.catalogue, &select))
     }
 
     async fn run(&self, reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {

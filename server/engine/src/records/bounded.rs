@@ -2,12 +2,35 @@
 //!
 //! A page that is not certainly bounded must never run on a thread that serves other requests.
 
-use stead_rules::{CmpOp, Expr, SortKey};
+use stead_rules::ir::FALSE;
+use stead_rules::lower::lower_expr;
+use stead_rules::{CmpOp, Expr, Facts, Lowered, RequestFacts, SortKey};
 use stead_schema::{Collection, FieldType, Slot, SlotSet, Value};
 
 /// Fields that `expr` fixes to one constant by top-level `field == constant`.
 pub(crate) fn pins(expr: &Expr) -> Vec<(Slot, Value)> {
     conjuncts(expr).into_iter().filter_map(pin).map(|(slot, value)| (slot, value.clone())).collect()
+}
+
+/// The conditions of a lowered conjunction, with the fields that it fixes known to the others. Nothing is left of what is
+/// certain; a part that cannot be true makes all of it false.
+pub(crate) fn pinned(expr: &Expr) -> Vec<Expr> {
+    let pins = pins(expr);
+    let request = RequestFacts::default();
+    let facts = Facts { auth: None, request: &request, now: 0, next: None, row: None, pinned: &pins };
+    let mut parts = Vec::new();
+    for part in conjuncts(expr) {
+        if pin(part).is_some() {
+            parts.push(part.clone());
+            continue;
+        }
+        match lower_expr(part, &facts) {
+            Lowered::Allow => {}
+            Lowered::Deny => return vec![FALSE],
+            Lowered::Ask(predicate) => parts.push(predicate.expr),
+        }
+    }
+    parts
 }
 
 /// Whether the page is read off an index: every condition fixes a field, bounds the first sort key or does not look at

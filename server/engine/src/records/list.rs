@@ -4,6 +4,7 @@
 
 use super::access::{self, FieldRights};
 use super::bounded::{pins, served_by_index};
+use super::scan::Work;
 use super::search::Search;
 use super::shape::{self, Shape};
 use super::{cursor, expand, search, show};
@@ -40,16 +41,18 @@ pub(super) async fn list(cx: &Ctx, name: &str, params: &ListParams) -> Result<Ve
     let collection = plan.collection()?;
     let Some(conditions) = &plan.conditions else { return plan.encode(&Page::new(), Vec::new(), Some(0)) };
     let conditions: Vec<&Expr> = conditions.iter().collect();
+    let served = plan.search.is_none() && served_by_index(collection, &conditions, &plan.sort, &plan.masks);
+    let select = plan.select(collection, &conditions);
+    let work = Work::of_list(Arc::clone(cx.project.sizes()), &plan.catalogue, &select, served);
     let store = cx.project.store();
-    let inline = !plan.count
-        && plan.search.is_none()
-        && served_by_index(collection, &conditions, &plan.sort, &plan.masks)
-        && expand::is_small(&plan.catalogue, &plan.shape, plan.limit as usize);
-    if inline {
-        store.read(async |reader: &mut Reader<'_>| plan.run(reader).await).await
-    } else {
-        store.survey(async move |reader: &mut Reader<'_>| plan.run(reader).await).await
+    if served && !plan.count && expand::is_small(&plan.catalogue, &plan.shape, plan.limit as usize) {
+        return store.read(async |reader: &mut Reader<'_>| plan.run(reader).await).await;
     }
+    let survey = async move |reader: &mut Reader<'_>| {
+        work.allow(&plan.catalogue, reader).await?;
+        plan.run(reader).await
+    };
+    store.survey(survey).await
 }
 
 /// What a list or a subscription asks for, checked against what the caller may see.
@@ -208,19 +211,23 @@ impl Plan {
         best_first.then_some(Value::Int(shown.rank)).into_iter().chain(keys)
     }
 
-    async fn run(&self, reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
-        let collection = self.collection()?;
-        let predicates: Vec<&Expr> = self.conditions.iter().flatten().collect();
-        let select = Select {
+    fn select<'a>(&'a self, collection: &'a Collection, predicates: &'a [&'a Expr]) -> Select<'a> {
+        Select {
             collection,
-            predicates: &predicates,
+            predicates,
             masks: &self.masks,
             sort: &self.sort,
             after: self.after.as_deref(),
             // One more than asked tells whether there is a next page.
             limit: self.limit + 1,
             words: self.search.as_ref().map(Search::words),
-        };
+        }
+    }
+
+    async fn run(&self, reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
+        let collection = self.collection()?;
+        let predicates: Vec<&Expr> = self.conditions.iter().flatten().collect();
+        let select = self.select(collection, &predicates);
         let page = reader.select(&select).await?;
         let shown = page.iter().take(self.limit as usize).collect();
         let grown = expand::grow(reader, &self.catalogue, &self.shape.branches, shown).await?;

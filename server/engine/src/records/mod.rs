@@ -6,7 +6,7 @@
 pub(crate) mod access;
 mod aggregate;
 mod batch;
-mod bounded;
+pub(crate) mod bounded;
 pub(crate) mod change;
 pub(crate) mod create;
 mod cursor;
@@ -17,9 +17,11 @@ mod idempotency;
 pub(crate) mod list;
 mod paths;
 mod refusal;
+pub(crate) mod scan;
 mod search;
 pub(crate) mod shape;
 pub(crate) mod show;
+pub(crate) mod sizes;
 mod sql;
 #[cfg(test)]
 mod tests;

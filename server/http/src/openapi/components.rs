@@ -2,7 +2,7 @@
 
 use crate::extract::shape::{Shape, json_schema};
 use serde_json::{Map, Value, json};
-use stead_schema::{Collection, Schema, export};
+use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
@@ -19,7 +19,8 @@ pub(super) fn schema_ref(name: &str) -> Value {
 pub(super) fn components(schema: &Schema) -> Value {
     let mut schemas = fixed_schemas();
     for collection in &schema.collections {
-        schemas.insert(name(collection, ""), inner(export::record_schema(schema, collection)));
+        let record = with_relations(inner(export::record_schema(schema, collection)), schema, collection);
+        schemas.insert(name(collection, ""), record);
         schemas.insert(name(collection, "create"), inner(export::create_schema(schema, collection)));
         schemas.insert(name(collection, "patch"), inner(export::patch_schema(schema, collection)));
         schemas.insert(name(collection, "upsert"), inner(export::upsert_schema(schema, collection)));
@@ -47,6 +48,39 @@ fn inner(mut schema: Value) -> Value {
         object.remove("$schema");
     }
     schema
+}
+
+/// Adds what `expand` brings along: a record for a reference, an array for the way back.
+fn with_relations(mut record: Value, schema: &Schema, collection: &Collection) -> Value {
+    let mut relations = Map::new();
+    for field in &collection.fields {
+        if let FieldType::Ref { to, .. } = &field.kind
+            && let Some(target) = schema.get(*to)
+        {
+            relations.insert(field.name.clone(), schema_ref(&target.name));
+        }
+    }
+    for from in &schema.collections {
+        for field in &from.fields {
+            if let FieldType::Ref { to, inverse: Some(inverse), .. } = &field.kind
+                && *to == collection.id
+            {
+                let many = json!({"type": "array", "items": schema_ref(&from.name)});
+                relations.insert(inverse.clone(), many);
+            }
+        }
+    }
+    if !relations.is_empty()
+        && let Some(properties) = record.get_mut("properties").and_then(Value::as_object_mut)
+    {
+        let more = "Relations that have more records than are shown.";
+        let names =
+            json!({"type": "array", "items": {"type": "string"}, "readOnly": true, "description": more});
+        let expand = json!({"type": "object", "properties": relations, "readOnly": true, "description": "What `expand` asked for."});
+        properties.insert("expand".into(), expand);
+        properties.insert("expand_more".into(), names);
+    }
+    record
 }
 
 fn page(collection: &Collection) -> Value {

@@ -145,6 +145,7 @@ fn collection(
         indexes: Vec::new(),
         search: None,
         checks: checks(entry, source, mistakes),
+        scan: entry.value.get("scan").and_then(Node::scalar) == Some("true"),
         rules: rules::of_collection(entry.value.get("rules"), source, mistakes),
         span: entry.key_span,
         by_name,

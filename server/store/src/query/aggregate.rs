@@ -55,7 +55,7 @@ pub struct Aggregate<'a> {
 
 /// Columns: the fields of `group_by`, then the measures.
 pub(crate) fn aggregate(dialect: Dialect, schema: &Schema, ask: &Aggregate<'_>) -> Statement {
-    let mut w = Writer::over(dialect, schema, ask.collection, Plan::Set);
+    let mut w = Writer::over(dialect, schema, ask.collection, Plan::of(ask.predicates));
     w.raw("SELECT ");
     for at in 0..ask.group_by.len() + ask.measures.len() {
         w.raw(if at == 0 { "" } else { ", " });

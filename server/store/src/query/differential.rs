@@ -22,6 +22,7 @@ mod policies;
 mod postgres;
 #[path = "../../../rules/tests/random/mod.rs"]
 mod random;
+mod reached;
 mod report;
 mod shrink;
 

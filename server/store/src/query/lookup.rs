@@ -5,7 +5,7 @@
 use super::expression::Position;
 use super::writer::{Plan, Writer};
 use stead_rules::{CmpOp, Expr, Lookup, LookupKind, VarId};
-use stead_schema::{CollectionId, Slot};
+use stead_schema::{Collection, CollectionId, Slot};
 
 /// What is selected of a lookup's records.
 #[derive(Debug, Clone, Copy)]
@@ -45,29 +45,13 @@ impl Writer<'_> {
         }
         let may_gather = self.plan == Plan::Set && (position == Position::Condition || lookup.sealed);
         if let Some((key, outer, rest)) = may_gather.then(|| single_key(lookup)).flatten()
-            && self.gathers_few(lookup, key, &rest)
+            && gathers_few(self.collection(lookup.collection), lookup, key, &rest)
         {
             return self.gathered_lookup(lookup, key, outer, &rest);
         }
         self.raw("EXISTS (");
         self.candidates(lookup, What::One, |w| w.condition(&lookup.body));
         self.raw(")");
-    }
-
-    /// Whether the rest of a body finds its records by an index. If not, gathering them reads the whole table, which pays
-    /// only where probing by key would read it for each row.
-    fn gathers_few(&self, lookup: &Lookup, key: Slot, rest: &[&Expr]) -> bool {
-        let Some(collection) = self.collection(lookup.collection) else { return true };
-        let finds = |expr: &Expr| match expr {
-            Expr::Var(var, slot) => *var == lookup.var && collection.finds_by(*slot),
-            _ => false,
-        };
-        let narrow = |part: &&Expr| match part {
-            Expr::Compare(CmpOp::Eq, a, b) => finds(a) || finds(b),
-            Expr::In(member, _) => finds(member),
-            _ => false,
-        };
-        rest.iter().any(narrow) || !collection.finds_by(key)
     }
 
     /// `outer IN (SELECT key FROM … WHERE rest)`, which the database answers once for all rows.
@@ -118,8 +102,29 @@ impl Writer<'_> {
     }
 }
 
+/// Whether the rest of a body finds its records by an index. If not, gathering them reads the whole table, which pays
+/// only where probing by key would read it for each row.
+pub(super) fn gathers_few(
+    collection: Option<&Collection>,
+    lookup: &Lookup,
+    key: Slot,
+    rest: &[&Expr],
+) -> bool {
+    let Some(collection) = collection else { return true };
+    let finds = |expr: &Expr| match expr {
+        Expr::Var(var, slot) => *var == lookup.var && collection.finds_by(*slot),
+        _ => false,
+    };
+    let narrow = |part: &&Expr| match part {
+        Expr::Compare(CmpOp::Eq, a, b) => finds(a) || finds(b),
+        Expr::In(member, _) => finds(member),
+        _ => false,
+    };
+    rest.iter().any(narrow) || !collection.finds_by(key)
+}
+
 /// The one `variable.key == outer` of a body whose other parts know nothing of the outside.
-fn single_key(lookup: &Lookup) -> Option<(Slot, &Expr, Vec<&Expr>)> {
+pub(super) fn single_key(lookup: &Lookup) -> Option<(Slot, &Expr, Vec<&Expr>)> {
     let parts: Vec<&Expr> = match &lookup.body {
         Expr::And(parts) => parts.iter().collect(),
         other => vec![other],

@@ -15,6 +15,7 @@ mod finding;
 mod functions;
 mod lookup;
 mod order;
+mod reach;
 mod related;
 mod search;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use dialect::Dialect;
 
 pub(crate) use aggregate::aggregate;
 pub use aggregate::{Aggregate, GroupKey, Measure};
+pub use reach::{Reach, Wanted, reach};
 pub use related::Related;
 pub(crate) use related::related;
 pub(crate) use search::table as search_table;

@@ -64,6 +64,7 @@ pub(crate) fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec
         indexes: Vec::new(),
         search: None,
         checks: Vec::new(),
+        scan: false,
         rules: Default::default(),
         span: Span::default(),
         by_name: Default::default(),

@@ -134,6 +134,27 @@ collections:
       read: authenticated
       create: authenticated
       update: {before: '!request.sets("state") || resource.state == "open"', after: authenticated}
+  posts:
+    fields:
+      title: {type: text}
+      state: {type: text, default: open}
+      place: {type: int}
+      note:  {type: text, optional: true, read: resource.title == "x"}
+    indexes: [[place]]
+    rules: {read: public}
+  letters:
+    fields:
+      title: {type: text}
+      state: {type: text, default: open}
+      place: {type: int}
+    indexes: [[place]]
+    rules: {read: resource.state == "open"}
+  journal:
+    fields:
+      title: {type: text}
+      place: {type: int}
+    scan: true
+    rules: {read: public}
   vault:
     fields:
       secret: {type: text}

@@ -12,6 +12,7 @@ mod lists;
 mod operators;
 mod relations;
 mod removals;
+mod scans;
 mod search;
 mod slow;
 mod upserts;
