@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Lay out the YAML files of an app
     Fmt(Fmt),
+    /// Say why the rules allow or deny something
+    Explain(Explain),
     /// Make a new app
     New(New),
     /// Manage the operators of a server
@@ -146,6 +148,85 @@ pub(crate) struct Fmt {
     /// Change nothing; list the files that would change, and fail if there is one
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The app folder
+    #[arg(default_value = ".")]
+    pub(crate) app: PathBuf,
+    /// Who asks: an identity of the test file, the id of a user of the data folder, or guest
+    #[arg(long = "as", value_name = "WHO", default_value = "guest")]
+    pub(crate) who: String,
+    /// What is asked
+    #[arg(long, value_enum)]
+    pub(crate) op: ExplainOp,
+    /// Where
+    #[arg(long)]
+    pub(crate) collection: String,
+    /// The record; a list without one is explained as a query
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Fields to create or change: a JSON object, or @FILE
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+    /// One field of the record that is read
+    #[arg(long)]
+    pub(crate) field: Option<String>,
+    /// The filter of a list
+    #[arg(long)]
+    pub(crate) filter: Option<String>,
+    /// The filter's parameters: a JSON object, or @FILE
+    #[arg(long, value_name = "JSON")]
+    pub(crate) p: Option<String>,
+    /// The order of a list
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+    /// Records per page of a list
+    #[arg(long)]
+    pub(crate) limit: Option<u32>,
+    /// Ask the records and identities of this test file
+    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+    pub(crate) given: Option<PathBuf>,
+    /// Ask the records of this data folder; it is only read, also while a server runs on it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The key of the data folder [default: beside it, <data>.master.key]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) master_key: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ExplainFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainOp {
+    List,
+    Read,
+    Create,
+    Update,
+    Delete,
+}
+
+impl ExplainOp {
+    /// As the engine calls it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 #[derive(Debug, Args)]

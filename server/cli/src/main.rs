@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod contract;
 mod data_folder;
+mod explain;
 mod expression;
 mod layout;
 mod log;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Test(args) => rule_tests::run(&args),
         Command::Fmt(args) => layout::fmt(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::New(args) => starter::new(&args),
         Command::Operator(args) => operator::run(&args),
         Command::Types(args) => contract::types(&args),

@@ -22,6 +22,13 @@ pub(crate) async fn open(
     Project::open(config).await.map_err(|error| explain(&error))
 }
 
+/// A project on disk that is only looked at, also while a server runs on it.
+pub(crate) async fn open_read_only(app: App, data: &DataFolder) -> anyhow::Result<Project> {
+    let store = store(data, Synchronous::Full, 1);
+    let config = ProjectConfig { master_key: data.master_key, ..config(app, store, Arc::new(SystemClock)) };
+    Project::open_read_only(config).await.map_err(|error| explain(&error))
+}
+
 /// The same without an app, for work on operators.
 pub(crate) async fn open_unfitted(data: &DataFolder) -> anyhow::Result<Project> {
     let nothing = App { schema: Default::default(), rules: Default::default() };

@@ -83,6 +83,19 @@ struct Parts {
     auth: auth::Auth,
     hub: realtime::Hub,
     sizes: Arc<records::sizes::Sizes>,
+    /// Held by the one test file that an operator runs.
+    testing: tokio::sync::Mutex<()>,
+}
+
+/// What opening does to the tables.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    /// They are made to fit the schema.
+    Fit,
+    /// The server's own are made; those of the app stay as they are.
+    Leave,
+    /// Nothing is written at all.
+    Watch,
 }
 
 impl Project {
@@ -91,7 +104,15 @@ impl Project {
     /// # Errors
     /// When the database cannot be opened or the schema needs more than safe changes.
     pub async fn open(config: ProjectConfig) -> Result<Self, OpenError> {
-        Self::build(config, true).await
+        Self::build(config, Tables::Fit).await
+    }
+
+    /// Opens a database that is there to look at it, while another process may go on using it. Every write is refused.
+    ///
+    /// # Errors
+    /// When there is no database or it cannot be read.
+    pub async fn open_read_only(config: ProjectConfig) -> Result<Self, OpenError> {
+        Self::build(config, Tables::Watch).await
     }
 
     /// Opens the database and leaves its tables as they are: for work on operators, which needs no app.
@@ -100,15 +121,18 @@ impl Project {
     /// # Errors
     /// When the database cannot be opened.
     pub async fn open_unfitted(config: ProjectConfig) -> Result<Self, OpenError> {
-        Self::build(config, false).await
+        Self::build(config, Tables::Leave).await
     }
 
-    async fn build(config: ProjectConfig, fit: bool) -> Result<Self, OpenError> {
+    async fn build(config: ProjectConfig, tables: Tables) -> Result<Self, OpenError> {
         let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random } = config;
         store.migrations = [auth::MIGRATIONS, admin::MIGRATIONS, records::MIGRATIONS].concat();
         let catalogue = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
-        let store = Store::open(store).await?;
-        if fit {
+        let store = match tables {
+            Tables::Watch => Store::open_read_only(store, Arc::clone(&catalogue.schema)).await?,
+            Tables::Fit | Tables::Leave => Store::open(store).await?,
+        };
+        if tables == Tables::Fit {
             store.apply(Arc::clone(&catalogue.schema)).await?;
         }
         let auth = auth::Auth::load(&store, &limits, &master_key, &*clock, &*random).await?;
@@ -122,6 +146,7 @@ impl Project {
             auth,
             hub,
             sizes: Arc::default(),
+            testing: tokio::sync::Mutex::new(()),
         }));
         Ok(project)
     }
@@ -166,6 +191,11 @@ impl Project {
     /// Which collections are large.
     pub(crate) fn sizes(&self) -> &Arc<records::sizes::Sizes> {
         &self.0.sizes
+    }
+
+    /// Held while a test file runs on the server.
+    pub(crate) fn testing(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.testing
     }
 
     /// Now, cut to whole milliseconds.

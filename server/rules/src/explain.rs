@@ -4,6 +4,7 @@
 //! [`crate::lower()`] and [`crate::eval`], and tests compare the two.
 
 mod shown;
+mod written;
 
 use crate::compile::Rule;
 use crate::eval::{LookupFailed, Lookups, value_of};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use stead_schema::{CollectionId, Slot, Value};
 
 pub use shown::value as show_value;
+pub use written::written;
 
 /// A source of lookups that can also show the records it finds.
 pub trait Records: Lookups {

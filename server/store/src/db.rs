@@ -44,6 +44,15 @@ impl Store {
         Ok(Self { database: Arc::new(Database::open(&config).await?) })
     }
 
+    /// Opens a database that is there to look at it: nothing is made, changed or tidied, and writes are refused with
+    /// `Closed`. Another process may go on writing. The tables are taken to fit `schema`; where they do not, reads fail.
+    ///
+    /// # Errors
+    /// When the file is not there or cannot be read.
+    pub async fn open_read_only(config: Config, schema: Arc<Schema>) -> Result<Self, Error> {
+        Ok(Self { database: Arc::new(Database::open_read_only(&config, schema).await?) })
+    }
+
     /// Makes the tables fit the schema with safe steps only, in one transaction, and logs the change.
     ///
     /// # Errors

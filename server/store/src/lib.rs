@@ -18,8 +18,8 @@ pub use db::{Config, Store, Synchronous};
 pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
 pub use query::{
-    Aggregate, Dialect, GroupKey, Measure, Page, Reach, Related, Select, Shown, Wanted, Words, explain_list,
-    explain_sql, explain_tables, reach,
+    Aggregate, Dialect, GroupKey, Measure, Page, Planned, Reach, Related, Select, Shown, Wanted, Words,
+    explain_list, explain_sql, explain_tables, reach,
 };
 pub use reader::Reader;
 pub use sql::{Row, Sql};

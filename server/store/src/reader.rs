@@ -3,7 +3,7 @@
 //! The bodies are the dialect's; on SQLite none of them ever waits.
 
 use crate::sqlite::Session;
-use crate::{Aggregate, Error, Page, Related, Row, Select, Sql};
+use crate::{Aggregate, Error, Page, Planned, Related, Row, Select, Sql};
 use std::sync::Arc;
 use stead_rules::{Expr, Lookup};
 use stead_schema::{Collection, CollectionId, Schema, Value};
@@ -49,6 +49,14 @@ impl Reader<'_> {
     /// As [`Reader::select`].
     pub async fn related(&mut self, ask: &Related<'_>) -> Result<Page, Error> {
         self.session.related(ask)
+    }
+
+    /// How [`Reader::select`] would find its records: the statement, its parameters, and the database's plan.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn plan(&mut self, select: &Select<'_>) -> Result<Planned, Error> {
+        self.session.plan(select)
     }
 
     /// How many records a [`Select`] names, whatever its page, at most `cap`.

@@ -3,6 +3,7 @@
 //! Ids, instants, problem codes, HTTP bodies and socket frames. It must never do IO, read a clock or know a rule;
 //! it depends on serde alone, so that the Rust SDK can share it.
 
+pub mod admin;
 pub mod auth;
 pub mod frames;
 pub mod id;

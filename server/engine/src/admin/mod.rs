@@ -3,6 +3,7 @@
 //! An operator's token is looked up in the database each time, because another process (the command line) may reset
 //! it. Every write here leaves its row in the audit trail, in the same transaction.
 
+mod rules;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use stead_schema::Value;
 use stead_store::{Row, Tx};
 use stead_wire::auth::PasswordSignIn;
 use stead_wire::{Code, FieldProblem, Instant};
+
+pub use rules::{explain_rules, test_rules};
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;

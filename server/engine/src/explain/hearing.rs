@@ -202,6 +202,16 @@ impl<'a, 'r> Hearing<'a, 'r> {
         Ok(self.heard(readable && allowed, message))
     }
 
+    /// Reading one field of a stored record.
+    pub(crate) fn field(mut self, id: &str, slot: Slot) -> Answer<Heard<'a>> {
+        let (rules, row) = (self.rules, self.stored(id)?);
+        let mut allowed = self.may_read(&row)?;
+        if let Some(rule) = rules.field_read.get(slot.index()).and_then(Option::as_ref).filter(|_| allowed) {
+            allowed = self.asks("read", rule, &request("read"), Some(&row), None)?;
+        }
+        Ok(self.heard(allowed, None))
+    }
+
     /// Whether the next rule is asked: after a refusal only for coverage.
     fn go_on(&self, allowed: bool) -> bool {
         allowed || self.coverage.is_some()

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use stead_rules::filter::{self, FilterError, FilterScope};
 use stead_rules::{CollectionRules, Expr, Facts, Lowered, SortKey, lower::lower_expr};
 use stead_schema::{Collection, CollectionId, Slot, SlotSet, Value};
-use stead_store::{Page, Reader, Select, Shown};
+use stead_store::{Page, Planned, Reader, Select, Shown};
 use stead_wire::records::ListParams;
 use stead_wire::{Code, FieldProblem};
 
@@ -53,6 +53,27 @@ pub(super) async fn list(cx: &Ctx, name: &str, params: &ListParams) -> Result<Ve
         plan.run(reader).await
     };
     store.survey(survey).await
+}
+
+/// How a list would run, for explanations.
+pub(crate) struct Foreseen {
+    /// What a record must make true: the rule and the filter, with the caller and the time filled in; none when no
+    /// record can.
+    pub(crate) conditions: Option<Vec<Expr>>,
+    /// The statement and the database's plan, if one would run.
+    pub(crate) planned: Option<Planned>,
+}
+
+/// Checks a list like [`list`] and runs nothing.
+pub(crate) async fn foresee(cx: &Ctx, name: &str, params: &ListParams) -> Result<Foreseen, Error> {
+    let plan = plan(cx, name, params)?;
+    if plan.conditions.is_none() {
+        return Ok(Foreseen { conditions: None, planned: None });
+    }
+    let predicates: Vec<&Expr> = plan.conditions.iter().flatten().collect();
+    let select = plan.select(plan.collection()?, &predicates);
+    let planned = cx.project.store().read(async |reader: &mut Reader<'_>| reader.plan(&select).await).await?;
+    Ok(Foreseen { conditions: plan.conditions.clone(), planned: Some(planned) })
 }
 
 /// What a list or a subscription asks for, checked against what the caller may see.

@@ -66,9 +66,8 @@ impl<'a> Database<'a> {
         if let Some(project) = &self.open {
             return Ok(project.clone());
         }
-        let project = open(self.catalogue, self.file.now).await?;
         let records = case.records.as_ref().unwrap_or(&self.file.records);
-        insert(&project, records.clone(), self.file.now).await?;
+        let project = open_with(self.catalogue, self.file.now, records.clone()).await?;
         self.open = Some(project.clone());
         Ok(project)
     }
@@ -78,6 +77,17 @@ impl<'a> Database<'a> {
 pub(super) fn surroundings(project: &Project, caller: Caller) -> Result<Ctx, Error> {
     let meta = RequestMeta { request_id: project.new_id()?, ip: None, origin: None };
     Ok(Ctx::new(project.clone(), caller, meta))
+}
+
+/// The app on a database in memory with these records.
+pub(super) async fn open_with(
+    catalogue: &Catalogue,
+    now: Instant,
+    records: Vec<Placed>,
+) -> Result<Project, Error> {
+    let project = open(catalogue, now).await?;
+    insert(&project, records, now).await?;
+    Ok(project)
 }
 
 /// The app on an empty database in memory.

@@ -29,6 +29,8 @@ pub(crate) struct TestFile {
     /// Each after those it refers to.
     pub(crate) records: Vec<Placed>,
     pub(crate) now: Instant,
+    /// By name; none is a guest.
+    pub(crate) identities: BTreeMap<String, Option<AuthFacts>>,
     pub(super) cases: Vec<Case>,
 }
 
@@ -54,9 +56,9 @@ pub(crate) fn read(file: SourceFile, catalogue: &Catalogue) -> Result<TestFile, 
         now: Instant::default(),
     };
     let cases = reading.file(&json);
-    let Reading { mistakes, records, now, .. } = reading;
+    let Reading { mistakes, identities, records, now, .. } = reading;
     if mistakes.is_empty() {
-        return Ok(TestFile { path, records, now, cases });
+        return Ok(TestFile { path, records, now, identities, cases });
     }
     Err((document.sources().clone(), mistakes))
 }

@@ -40,7 +40,8 @@ impl Bench<'_> {
         let draft = match &self.case.ask {
             Ask::Create(body) => {
                 let auth = self.case.who.auth.as_ref();
-                Some(world::draft(self.collection, body, auth, self.file.now)?)
+                let draft = world::draft(self.collection, body, auth, self.file.now);
+                Some(draft.map_err(|problems| world::in_one_line(&problems))?)
             }
             _ => None,
         };

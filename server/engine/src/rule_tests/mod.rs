@@ -12,13 +12,14 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod watching;
-mod world;
+pub(crate) mod world;
 
-use crate::{Catalogue, Error};
+use crate::{Catalogue, Error, Project};
 use case::{Ask, Case, Verdict};
 use database::Database;
 use file::TestFile;
-use stead_rules::Coverage;
+use std::collections::BTreeMap;
+use stead_rules::{AuthFacts, Coverage};
 use stead_schema::{Diagnostic, SourceFile, Sources};
 
 pub use asked::asked;
@@ -68,6 +69,22 @@ pub async fn run(catalogue: &Catalogue, sources: Vec<SourceFile>) -> Result<Repo
 /// What is wrong with a test file, if anything.
 pub fn mistakes(source: SourceFile, catalogue: &Catalogue) -> Option<Mistaken> {
     file::read(source, catalogue).err()
+}
+
+/// A project in memory with the records that a test file gives, and its identities by name: for trying things out.
+///
+/// # Errors
+/// Every mistake in the file, or why the database cannot be made.
+pub async fn open_given(
+    catalogue: &Catalogue,
+    source: SourceFile,
+) -> Result<Result<(Project, BTreeMap<String, Option<AuthFacts>>), Mistaken>, Error> {
+    let file = match file::read(source, catalogue) {
+        Ok(file) => file,
+        Err(mistaken) => return Ok(Err(mistaken)),
+    };
+    let project = database::open_with(catalogue, file.now, file.records).await?;
+    Ok(Ok((project, file.identities)))
 }
 
 fn unreadable(sources: &Sources, mistake: &Diagnostic) -> Outcome {

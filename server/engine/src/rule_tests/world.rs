@@ -59,18 +59,17 @@ pub(crate) fn user(users: &Collection, facts: &AuthFacts, now: Instant) -> Optio
 /// A new record as a caller sends it, with system fields filled in.
 ///
 /// # Errors
-/// What does not fit the schema, in one line.
+/// What does not fit the schema.
 pub(crate) fn draft(
     collection: &Collection,
     body: &Map<String, Json>,
     who: Option<&AuthFacts>,
     now: Instant,
-) -> Result<validate::Draft, String> {
+) -> Result<validate::Draft, Vec<stead_wire::FieldProblem>> {
     let mut body = body.clone();
     let id = body.shift_remove("id").and_then(|id| id.as_str().map(str::to_owned));
     let defaults = Defaults { now: now.us(), auth_id: who.map(|facts| facts.id.as_ref()) };
-    let mut draft =
-        validate::create(collection, &body, defaults).map_err(|problems| in_one_line(&problems))?;
+    let mut draft = validate::create(collection, &body, defaults)?;
     put(&mut draft.row, Slot::ID, Value::text(id.as_deref().unwrap_or("new-record")));
     put(&mut draft.row, Slot::CREATED_AT, Value::Datetime(now.us()));
     put(&mut draft.row, Slot::UPDATED_AT, Value::Datetime(now.us()));

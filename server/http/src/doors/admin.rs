@@ -5,6 +5,7 @@ use crate::answer::{self, Answer};
 use crate::extract::query::NoQuery;
 use crate::extract::{Body, Cx, SignInAttempt};
 use stead_engine::admin;
+use stead_wire::admin::{RulesQuestion, RulesTest};
 use stead_wire::auth::PasswordSignIn;
 
 /// POST /admin/session
@@ -15,4 +16,14 @@ pub(crate) async fn sign_in(
     Body(body): Body<PasswordSignIn>,
 ) -> Answer {
     answer::value(&admin::sign_in(&cx, body).await?).map(secret)
+}
+
+/// POST /admin/rules/explain
+pub(crate) async fn explain_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesQuestion>) -> Answer {
+    answer::value(&admin::explain_rules(&cx, &body).await?).map(secret)
+}
+
+/// POST /admin/rules/test
+pub(crate) async fn test_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesTest>) -> Answer {
+    answer::value(&admin::test_rules(&cx, body.text).await?).map(secret)
 }

@@ -5,6 +5,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX};
+use stead_wire::admin::{RulesQuestion, RulesTest};
 use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -47,6 +48,10 @@ const fn text(name: &'static str) -> Member {
     Member { name, required: true, holds: Holds::Text }
 }
 
+const fn optional(name: &'static str, holds: Holds) -> Member {
+    Member { name, required: false, holds }
+}
+
 impl Shape for SignUp {
     const MEMBERS: &'static [Member] =
         &[text("email"), text("password"), Member { name: "data", required: false, holds: Holds::Object }];
@@ -69,6 +74,30 @@ impl Shape for Batch {
     const MEMBERS: &'static [Member] =
         &[Member { name: "operations", required: true, holds: Holds::List(OPERATION, BATCH_OPERATIONS_MAX) }];
     const REFUSED_AS: Code = Code::BadRequest;
+}
+
+impl Shape for RulesQuestion {
+    const MEMBERS: &'static [Member] = &[
+        optional("as", Holds::Text),
+        optional("identity", Holds::Object),
+        Member {
+            name: "op",
+            required: true,
+            holds: Holds::Word(&["list", "read", "create", "update", "delete"]),
+        },
+        text("collection"),
+        optional("id", Holds::Text),
+        optional("data", Holds::Object),
+        optional("field", Holds::Text),
+        optional("filter", Holds::Text),
+        optional("p", Holds::Object),
+        optional("sort", Holds::Text),
+        optional("limit", Holds::Count),
+    ];
+}
+
+impl Shape for RulesTest {
+    const MEMBERS: &'static [Member] = &[text("text")];
 }
 
 const OPS: &[&str] = &["create", "update", "upsert", "delete", "require"];

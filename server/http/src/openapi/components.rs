@@ -4,6 +4,7 @@ use crate::extract::shape::{Shape, json_schema};
 use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
+use stead_wire::admin::{RulesQuestion, RulesTest};
 use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 
@@ -173,6 +174,8 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("PasswordSignIn".into(), json_schema(PasswordSignIn::MEMBERS));
     schemas.insert("Refresh".into(), json_schema(Refresh::MEMBERS));
     schemas.insert("SignOut".into(), json_schema(SignOut::MEMBERS));
+    schemas.insert("RulesQuestion".into(), json_schema(RulesQuestion::MEMBERS));
+    schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("Batch".into(), json_schema(Batch::MEMBERS));
     schemas
 }

@@ -167,6 +167,22 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             .trades("PasswordSignIn", "Object"),
     ),
     (
+        "/api/v1/admin/rules/explain",
+        "post",
+        Operation::new(
+            "operators",
+            "explainRules",
+            "Why the rules allow or deny something, clause by clause.",
+        )
+        .trades("RulesQuestion", "Object"),
+    ),
+    (
+        "/api/v1/admin/rules/test",
+        "post",
+        Operation::new("operators", "testRules", "Run a file of rule tests against the running app.")
+            .trades("RulesTest", "Object"),
+    ),
+    (
         "/api/v1/realtime",
         "get",
         Operation::new(

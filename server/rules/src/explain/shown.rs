@@ -66,7 +66,7 @@ impl Inquiry<'_> {
     }
 }
 
-fn sign(op: CmpOp) -> &'static str {
+pub(super) fn sign(op: CmpOp) -> &'static str {
     match op {
         CmpOp::Eq | CmpOp::Same => "==",
         CmpOp::Ne => "!=",

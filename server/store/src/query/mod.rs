@@ -198,6 +198,17 @@ pub fn explain_sql(
     (text, params)
 }
 
+/// How a database would run a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The statement.
+    pub sql: String,
+    /// Values of its parameters, in order.
+    pub params: Vec<Value>,
+    /// The database's own words, a line per step, indented by depth.
+    pub steps: Vec<String>,
+}
+
 /// The very SQL that a list runs, with the values of its parameters in order. For people; nothing runs it.
 pub fn explain_list(schema: &Schema, list: &Select<'_>, dialect: Dialect) -> (String, Vec<Value>) {
     let Statement { text, params } = select(dialect, schema, list);

@@ -67,6 +67,26 @@ struct Health {
     broken: AtomicBool,
 }
 
+impl Shared {
+    async fn open(
+        place: open::Place,
+        config: &Config,
+        schema: Arc<Schema>,
+        newest: u64,
+        connect: impl AsyncFn(&open::Place) -> Result<handle::Handle, Error>,
+    ) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self {
+            readers: Slots::open(&place, config.readers.clamp(1, 64), &connect).await?,
+            surveyors: Slots::open(&place, survey::THREADS, &connect).await?,
+            shape: ArcSwap::from_pointee(Shape::new(schema)),
+            ring: RwLock::new(Ring::new(newest)),
+            head: watch::Sender::new(newest),
+            health: Health::default(),
+            place,
+        }))
+    }
+}
+
 impl Database {
     /// Opens or creates the file, runs the migrations, starts the threads.
     ///
@@ -78,20 +98,25 @@ impl Database {
         let handle = open::writer(&place, config).await?;
         migrations::run(&handle, &config.migrations)?;
         let pending = Pending::resume(&handle)?;
-        let readers = Slots::open(&place, config.readers.clamp(1, 64)).await?;
-        let surveyors = Slots::open(&place, survey::THREADS).await?;
-        let shared = Arc::new(Shared {
-            readers,
-            surveyors,
-            shape: ArcSwap::from_pointee(Shape::new(Arc::new(Schema::default()))),
-            ring: RwLock::new(Ring::new(pending.newest())),
-            head: watch::Sender::new(pending.newest()),
-            health: Health::default(),
-            place,
-        });
+        let shared = Shared::open(place, config, Arc::default(), pending.newest(), open::reader).await?;
         let surveys = survey::start(&shared)?;
         let writer = writer::start(handle, pending, Arc::clone(&shared))?;
         Ok(Self { shared, writer, surveys })
+    }
+
+    /// Opens a file that is there, to look at it.
+    ///
+    /// # Errors
+    /// When the file is not there or cannot be read.
+    pub(crate) async fn open_read_only(config: &Config, schema: Arc<Schema>) -> Result<Self, Error> {
+        open::assert_version()?;
+        let place = open::Place::of(config)?;
+        let handle = open::onlooker(&place).await?;
+        let newest = changes::newest(&handle)?;
+        handle.close().await;
+        let shared = Shared::open(place, config, schema, newest, open::onlooker).await?;
+        let surveys = survey::start(&shared)?;
+        Ok(Self { shared, writer: writer::Queue::closed_from_the_start(), surveys })
     }
 
     /// Hands a job to the writer.

@@ -118,6 +118,14 @@ pub(crate) async fn reader(place: &Place) -> Result<Handle, Error> {
     Handle::open(&common(&place.file).pragma("query_only", "ON")).await
 }
 
+/// A connection that reads a database that others may be writing, and leaves it as it is.
+///
+/// # Errors
+/// When the file is not there or cannot be opened.
+pub(crate) async fn onlooker(place: &Place) -> Result<Handle, Error> {
+    Handle::open(&common(&place.file).read_only(true)).await
+}
+
 fn common(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)

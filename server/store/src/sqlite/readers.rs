@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::sqlite::handle::Handle;
-use crate::sqlite::open::{self, Place};
+use crate::sqlite::open::Place;
 use crate::sqlite::statement::command;
 use parking_lot::{Mutex, MutexGuard};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -18,10 +18,14 @@ impl Slots {
     ///
     /// # Errors
     /// When the file cannot be opened.
-    pub(crate) async fn open(place: &Place, count: usize) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        place: &Place,
+        count: usize,
+        connect: &impl AsyncFn(&Place) -> Result<Handle, Error>,
+    ) -> Result<Self, Error> {
         let mut slots = Vec::with_capacity(count);
         for _ in 0..count {
-            slots.push(Mutex::new(Some(open::reader(place).await?)));
+            slots.push(Mutex::new(Some(connect(place).await?)));
         }
         Ok(Self { slots })
     }

@@ -3,7 +3,9 @@
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::texts::{self, Shape};
 use crate::sqlite::{cells, changes, statement};
-use crate::{Aggregate, Change, Dialect, Error, Measure, Page, Related, Row, Select, Shown, Sql, query};
+use crate::{
+    Aggregate, Change, Dialect, Error, Measure, Page, Planned, Related, Row, Select, Shown, Sql, query,
+};
 use rusqlite::Connection;
 use std::sync::Arc;
 use stead_rules::{Expr, Lookup};
@@ -71,6 +73,22 @@ impl<'c> Session<'c> {
             Ok(())
         })?;
         Ok(page)
+    }
+
+    pub(crate) fn plan(&self, select: &Select<'_>) -> Result<Planned, Error> {
+        let (sql, params) = query::explain_list(self.schema(), select, Dialect::Sqlite);
+        let mut steps: Vec<(i64, usize, String)> = Vec::new();
+        // Each row: number, number of the row above it, unused, what is done.
+        statement::each(self.connection, &format!("EXPLAIN QUERY PLAN {sql}"), &params, |row| {
+            let (id, above): (i64, i64) =
+                (row.get(0).map_err(from_sqlite)?, row.get(1).map_err(from_sqlite)?);
+            let depth = steps.iter().find(|(known, ..)| *known == above).map_or(0, |(_, depth, _)| depth + 1);
+            steps.push((id, depth, row.get(3).map_err(from_sqlite)?));
+            Ok(())
+        })?;
+        let steps =
+            steps.into_iter().map(|(_, depth, text)| format!("{}{text}", "  ".repeat(depth))).collect();
+        Ok(Planned { sql, params, steps })
     }
 
     pub(crate) fn count(&self, select: &Select<'_>, cap: u64) -> Result<u64, Error> {

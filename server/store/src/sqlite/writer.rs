@@ -49,6 +49,12 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// The way to a writer that is not there.
+    pub(crate) fn closed_from_the_start() -> Self {
+        let (sender, _) = sync_channel(0);
+        Self { sender, closed: AtomicBool::new(true) }
+    }
+
     /// Asks the writer, without waiting.
     ///
     /// # Errors

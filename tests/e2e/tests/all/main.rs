@@ -8,6 +8,7 @@ mod crash;
 mod failure_modes;
 mod realtime;
 mod records;
+mod rule_tools;
 mod schema_files;
 mod search;
 mod serving;

@@ -47,7 +47,9 @@ impl Reading<'_> {
 
     /// `create: {messages: {room: r1, body: x}}`
     pub(super) fn attempt(&mut self, at: &str, case: &Map<String, Value>) -> Vec<Asked> {
-        let known: Vec<&str> = BESIDE.into_iter().chain(["expect"]).chain(OPERATIONS).collect();
+        // Cases of the other kinds went elsewhere; here their keys only say what was meant.
+        let others = ["can", "can_not", "subscribe", "matrix"];
+        let known: Vec<&str> = BESIDE.into_iter().chain(["expect"]).chain(OPERATIONS).chain(others).collect();
         self.object(at, &Value::Object(case.clone()), &known);
         let Some((collection, ask, what)) = self.operation(at, case, &OPERATIONS) else { return Vec::new() };
         if ask == Some(Ask::List) {

@@ -1,0 +1,148 @@
+//! `stead explain`: why the rules allow or deny something, on the records of a test file or of a data folder.
+
+use crate::app_folder::{AppFolder, Mistakes};
+use crate::args::{self, ExplainFormat};
+use crate::data_folder::DataFolder;
+use crate::rule_tests::catalogue;
+use crate::{terminal, wiring};
+use actix_web::rt::System;
+use anyhow::{Context, anyhow, bail};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use stead_engine::explain::{self, Explanation, Question};
+use stead_engine::{Catalogue, Error, Project, rule_tests};
+use stead_rules::{AuthFacts, did_you_mean};
+use stead_schema::SourceFile;
+use stead_wire::admin::MadeUp;
+
+/// Who nobody is, unless a test file calls somebody so.
+const GUEST: &str = "guest";
+
+/// Prints the explanation. Succeeds when there is one, whatever the rules say.
+pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
+    let folder = AppFolder::open(&args.app)?;
+    let app = match folder.load()? {
+        Ok(app) => app,
+        Err(mistakes) => {
+            terminal::complain(&mistakes.render());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let question = question(args)?;
+    let explanation = System::new().block_on(async {
+        match (&args.given, &args.data_dir) {
+            (Some(file), _) => on_given(&catalogue(app), file, args, question).await,
+            (None, Some(data)) => {
+                let data = args::Data { data: data.clone(), master_key: args.master_key.clone() };
+                if !data.data.join("stead.db").is_file() {
+                    bail!("there is no database in {}", data.data.display());
+                }
+                let project = wiring::open_read_only(app, &DataFolder::open(&data)?).await?;
+                let who = args.who.as_str();
+                let question = Question { who: (who != GUEST).then(|| who.to_owned()), ..question };
+                let explained = explain::explain(&project, &question).await;
+                project.close().await;
+                explained.map_err(|error| told(&error))
+            }
+            (None, None) => {
+                bail!("name the records to explain with: `--given tests/file.test.yaml` or `--data-dir DIR`")
+            }
+        }
+    })?;
+    match args.format {
+        ExplainFormat::Text => terminal::say(explanation.text().trim_end()),
+        ExplainFormat::Json => terminal::say(&serde_json::to_string(&explanation)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn on_given(
+    app: &Catalogue,
+    file: &Path,
+    args: &args::Explain,
+    question: Question,
+) -> anyhow::Result<Explanation> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let source = SourceFile { path: file.display().to_string(), text };
+    let opened = rule_tests::open_given(app, source).await.map_err(|error| told(&error))?;
+    let (project, identities) = opened.map_err(|(sources, diagnostics)| {
+        anyhow!("the test file has mistakes\n\n{}", Mistakes { sources, diagnostics }.render())
+    })?;
+    let explained = explain_as(&project, &identities, args, question).await;
+    project.close().await;
+    explained
+}
+
+async fn explain_as(
+    project: &Project,
+    identities: &BTreeMap<String, Option<AuthFacts>>,
+    args: &args::Explain,
+    question: Question,
+) -> anyhow::Result<Explanation> {
+    let name = args.who.as_str();
+    let identity = match identities.get(name) {
+        Some(facts) => facts.as_ref().map(made_up),
+        None if name == GUEST => None,
+        None => {
+            let near = did_you_mean(name, identities.keys().map(String::as_str));
+            bail!(
+                "`{name}` is none of the identities of the test file; {}",
+                near.unwrap_or_else(|| "name one with --as".into())
+            );
+        }
+    };
+    explain::explain(project, &Question { identity, ..question }).await.map_err(|error| told(&error))
+}
+
+fn made_up(facts: &AuthFacts) -> MadeUp {
+    MadeUp {
+        id: facts.id.to_string(),
+        roles: facts.roles.iter().map(|role| role.to_string()).collect(),
+        verified: facts.verified,
+    }
+}
+
+fn question(args: &args::Explain) -> anyhow::Result<Question> {
+    let data = args.data.as_deref().map(|text| object("--data", text)).transpose()?;
+    let p = args.p.as_deref().map(|text| object("--p", text)).transpose()?;
+    Ok(Question {
+        op: args.op.word().to_owned(),
+        collection: args.collection.clone(),
+        id: args.id.clone(),
+        data: data.unwrap_or_default(),
+        field: args.field.clone(),
+        filter: args.filter.clone(),
+        p,
+        sort: args.sort.clone(),
+        limit: args.limit,
+        ..Question::default()
+    })
+}
+
+/// JSON as given, or from the file that `@` names.
+fn object(flag: &str, text: &str) -> anyhow::Result<Map<String, Value>> {
+    let read = match text.strip_prefix('@') {
+        Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?,
+        None => text.to_owned(),
+    };
+    match serde_json::from_str(&read) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => bail!("{flag} must be a JSON object"),
+        Err(error) => Err(error).with_context(|| format!("{flag} is not JSON")),
+    }
+}
+
+/// An error of the engine, in one line.
+fn told(error: &Error) -> anyhow::Error {
+    let fields =
+        error.fields.iter().map(|field| format!("{}: {}", field.path.trim_start_matches('/'), field.message));
+    let mut parts: Vec<String> = error.detail.iter().cloned().chain(fields).collect();
+    parts.extend(error.hint.clone());
+    if parts.is_empty() {
+        parts.push(error.to_string());
+    }
+    anyhow!(parts.join(" "))
+}

@@ -1,0 +1,63 @@
+//! Bodies of what operators ask.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Body of `POST /admin/rules/explain`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesQuestion {
+    /// Who asks: the id of a user. Nobody is a guest.
+    #[serde(default, rename = "as")]
+    pub who: Option<String>,
+    /// Somebody made up, in the place of a user.
+    #[serde(default)]
+    pub identity: Option<MadeUp>,
+    /// `list`, `read`, `create`, `update` or `delete`.
+    pub op: String,
+    /// The collection.
+    pub collection: String,
+    /// The record, except for `create` and for a list as a whole.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Fields to create or change.
+    #[serde(default)]
+    pub data: Map<String, Value>,
+    /// One field of the record that is read.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// The filter of a list.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// The filter's parameters.
+    #[serde(default)]
+    pub p: Option<Map<String, Value>>,
+    /// The order of a list.
+    #[serde(default)]
+    pub sort: Option<String>,
+    /// Records per page of a list.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Somebody who need not be a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MadeUp {
+    /// As `auth.id`.
+    pub id: String,
+    /// As `auth.roles`.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// As `auth.verified`.
+    #[serde(default)]
+    pub verified: bool,
+}
+
+/// Body of `POST /admin/rules/test`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesTest {
+    /// A test file, in YAML.
+    pub text: String,
+}
