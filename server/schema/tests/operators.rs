@@ -15,6 +15,7 @@ collections:
       big: {type: int, default: 5}
       ratio: {type: float, max: 1, optional: true}
       wide: {type: float, optional: true}
+      price: {type: decimal, precision: 6, scale: 2, optional: true}
       fixed: {type: int, write_once: true, default: 1}
       note: {type: text, optional: true}
       tags: {type: list, of: {type: text, max: 3}, max: 3, optional: true}
@@ -73,6 +74,10 @@ fn an_operator_makes_the_next_value_out_of_the_stored_one() {
         ("ratio", json!(0.25), json!({"$inc": 0.5}), json!(0.75)),
         ("ratio", json!(0.25), json!({"$inc": -1}), json!(-0.75)),
         ("ratio", Json::Null, json!({"$inc": 1}), json!(1.0)),
+        ("price", json!("0.10"), json!({"$inc": "0.20"}), json!("0.30")),
+        ("price", json!("9999.98"), json!({"$inc": 0.01}), json!("9999.99")),
+        ("price", json!("1.00"), json!({"$inc": "-1.5"}), json!("-0.50")),
+        ("price", Json::Null, json!({"$inc": "7"}), json!("7.00")),
         ("tags", json!(["a"]), json!({"$add": ["b", "a", "b"]}), json!(["a", "b"])),
         ("tags", json!(["a", "b", "c"]), json!({"$remove": ["b", "z"]}), json!(["a", "c"])),
         ("tags", json!(["a", "b", "c"]), json!({"$add": ["d"], "$remove": ["a"]}), json!(["b", "c", "d"])),
@@ -104,6 +109,10 @@ fn an_operator_that_cannot_work_is_refused_by_its_place() {
         ("big", json!(9_007_199_254_740_991_i64), json!({"$inc": 1}), "/big too_large"),
         ("big", json!(-9_007_199_254_740_991_i64), json!({"$inc": -1}), "/big too_small"),
         ("ratio", json!(0.5), json!({"$inc": 0.75}), "/ratio too_large"),
+        ("price", json!("9999.99"), json!({"$inc": "0.01"}), "/price too_large"),
+        ("price", json!("-9999.99"), json!({"$inc": "-0.01"}), "/price too_small"),
+        ("price", json!("1"), json!({"$inc": "0.001"}), "/price/$inc too_precise"),
+        ("price", json!("1"), json!({"$inc": "x"}), "/price/$inc not_a_decimal"),
         ("wide", json!(1.7e308), json!({"$inc": 1.7e308}), "/wide too_large"),
         ("tags", json!(["a", "b", "c"]), json!({"$add": ["d"]}), "/tags too_many"),
         ("tags", json!(["a"]), json!({"$add": ["b", "four"]}), "/tags/$add/1 too_long"),
@@ -201,6 +210,8 @@ fn the_exported_schemas_of_changes_agree_with_what_is_taken() {
     for (body, taken) in [
         (json!({"count": {"$inc": 1}, "ratio": {"$inc": 0.5}}), true),
         (json!({"tags": {"$add": ["a"], "$remove": ["longer"]}}), true),
+        (json!({"price": {"$inc": "0.25"}}), true),
+        (json!({"price": {"$inc": "x"}}), false),
         (json!({"count": {"$inc": 1.5}}), false),
         (json!({"count": {"$mul": 1}}), false),
         (json!({"tags": {"$add": ["longer"]}}), false),
@@ -213,4 +224,11 @@ fn the_exported_schemas_of_changes_agree_with_what_is_taken() {
         assert_eq!(upserts.is_valid(&whole), taken, "{whole}");
         assert_eq!(create_unless_found(things, &object(whole), DEFAULTS).is_ok(), taken, "{body}");
     }
+}
+
+#[test]
+fn the_types_of_a_change_let_a_decimal_count() {
+    let types = stead_schema::export::typescript(&schema());
+    assert!(types.contains("  price?: string | null | { $inc: string };\n"), "{types}");
+    assert_eq!(types.matches("$inc").count(), 1, "in updates only; the client adds the others");
 }

@@ -70,6 +70,7 @@ fn operators(schema: &Schema, field: &FieldType) -> Option<Json> {
     let properties = match field {
         FieldType::Int { .. } => json!({"$inc": kind(schema, &FieldType::Int { min: None, max: None })}),
         FieldType::Float { .. } => json!({"$inc": kind(schema, &FieldType::Float { min: None, max: None })}),
+        FieldType::Decimal { .. } => json!({"$inc": given(schema, field)}),
         FieldType::List { .. } => json!({"$add": given(schema, field), "$remove": {"type": "array"}}),
         _ => return None,
     };

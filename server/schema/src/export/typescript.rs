@@ -132,18 +132,24 @@ fn create(schema: &Schema, collection: &Collection, name: &str, out: &mut String
 fn update(schema: &Schema, collection: &Collection, name: &str, out: &mut String) {
     put(out, &format!("\nexport interface {name}Update {{"));
     for field in collection.fields.iter().filter(|field| !field.system && !field.write_once) {
-        member(schema, field, "?", out);
+        // The client knows which operators a number or a list has, but a decimal is text to it like any other.
+        let counts = matches!(field.kind, FieldType::Decimal { .. });
+        member_or(schema, field, "?", if counts { " | { $inc: string }" } else { "" }, out);
     }
     out.push_str("}\n");
 }
 
 fn member(schema: &Schema, field: &Field, mark: &str, out: &mut String) {
+    member_or(schema, field, mark, "", out);
+}
+
+fn member_or(schema: &Schema, field: &Field, mark: &str, other: &str, out: &mut String) {
     let or_null = if field.optional { " | null" } else { "" };
     if let FieldType::Ref { to, .. } = &field.kind {
         let target = schema.get(*to).map_or("", |c| c.name.as_str());
         put(out, &format!("  /** id of `{target}` */"));
     }
-    put(out, &format!("  {}{mark}: {}{or_null};", field.name, kind(&field.kind)));
+    put(out, &format!("  {}{mark}: {}{or_null}{other};", field.name, kind(&field.kind)));
 }
 
 fn kind(kind: &FieldType) -> String {

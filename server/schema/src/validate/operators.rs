@@ -5,7 +5,7 @@
 
 use super::document::member;
 use super::value::{INT_MAX, Reader};
-use crate::{FieldType, Value, encode};
+use crate::{Decimal, FieldType, Value, encode};
 use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ pub(super) fn apply(
     operators: &Map<String, Json>,
 ) -> Option<Value> {
     let known: &[&str] = match kind {
-        FieldType::Int { .. } | FieldType::Float { .. } => &["$inc"],
+        FieldType::Int { .. } | FieldType::Float { .. } | FieldType::Decimal { .. } => &["$inc"],
         FieldType::List { .. } => &["$add", "$remove"],
         _ => &[],
     };
@@ -42,6 +42,19 @@ pub(super) fn apply(
             let by = operand(reader, "$inc", &unbounded(kind), operators)?;
             let sum = float(base) + float(&by);
             within(reader, sum, min.unwrap_or(f64::MIN), max.unwrap_or(f64::MAX)).map(Value::Float)
+        }
+        FieldType::Decimal { precision, scale } => {
+            let by = operand(reader, "$inc", kind, operators)?;
+            // Both have at most 18 digits, so the sum is far from the ends of an i64.
+            let sum = units(base, *scale).saturating_add(units(&by, *scale));
+            let sum = Decimal::new(sum, *scale);
+            if !sum.fits(*precision) {
+                let digits = precision - scale;
+                let code = if sum.units() < 0 { "too_small" } else { "too_large" };
+                return reader
+                    .wrong(code, format_args!("would have more than {digits} digits before the point"));
+            }
+            Some(Value::Decimal(sum))
         }
         FieldType::List { of, .. } => {
             // What a list may no longer hold can still be taken out of it.
@@ -68,9 +81,11 @@ fn unbounded(kind: &FieldType) -> FieldType {
     match kind {
         FieldType::Int { .. } => FieldType::Int { min: None, max: None },
         FieldType::Float { .. } => FieldType::Float { min: None, max: None },
-        FieldType::Text { .. } | FieldType::Enum { .. } | FieldType::Email | FieldType::Url => {
-            FieldType::Text { min: None, max: None, pattern: None }
-        }
+        FieldType::Text { .. }
+        | FieldType::Enum { .. }
+        | FieldType::Email
+        | FieldType::Url
+        | FieldType::Slug => FieldType::Text { min: None, max: None, pattern: None },
         other => other.clone(),
     }
 }
@@ -101,6 +116,14 @@ fn float(value: &Value) -> f64 {
     match value {
         Value::Float(number) => *number,
         _ => 0.0,
+    }
+}
+
+/// How many of the smallest units; stored decimals have the scale of their field.
+fn units(value: &Value, scale: u8) -> i64 {
+    match value {
+        Value::Decimal(number) => number.rescaled(scale).map_or(0, Decimal::units),
+        _ => 0,
     }
 }
 
