@@ -6,7 +6,9 @@ use super::*;
 type Flip = (&'static str, &'static str);
 
 /// Forms that both databases share.
-const BOTH: [Flip; 26] = [
+const BOTH: [Flip; 28] = [
+    ("THEN 1 ELSE 0", "THEN 0 ELSE 1"),
+    ("86400000000 - CASE", "86400000000 + CASE"),
     (" = ", " <> "),
     (" <> ", " = "),
     (" < ", " <= "),

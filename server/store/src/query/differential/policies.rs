@@ -57,7 +57,10 @@ fn written(condition: &str, params: &[Value]) -> String {
 
 fn literal(value: &Value) -> String {
     match value {
-        Value::Int(n) | Value::Datetime(n) | Value::Duration(n) => format!("('{n}'::bigint)"),
+        Value::Int(n) | Value::Datetime(n) | Value::Date(n) | Value::Duration(n) => {
+            format!("('{n}'::bigint)")
+        }
+        Value::Decimal(number) => format!("('{}'::bigint)", number.units()),
         Value::Float(n) => format!("('{n:?}'::double precision)"),
         Value::Text(text) => format!("('{}'::text)", text.replace('\'', "''")),
         Value::List(items) => {
