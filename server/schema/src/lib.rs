@@ -23,8 +23,8 @@ pub use decimal::Decimal;
 pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
 pub use load::{Document, Rejected, load};
 pub use model::{
-    AppSettings, Check, Claim, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind,
-    Language, OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, Slot,
+    AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, Language,
+    OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, Slot,
 };
 pub use slots::SlotSet;
 pub use value::Value;

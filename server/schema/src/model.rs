@@ -101,10 +101,6 @@ pub struct AppSettings {
     pub password_chars_min: usize,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
-    /// What `auth.claims.NAME` may hold, in order; a user may lack any.
-    pub claims: Vec<Claim>,
-    /// Names of `request.params.NAME`; each is text.
-    pub request_params: Vec<String>,
     /// Origins that browsers may call from, besides the server's own. `*` for any.
     pub cors_origins: Vec<String>,
 }
@@ -117,20 +113,9 @@ impl Default for AppSettings {
             sign_up: true,
             password_chars_min: 10,
             roles: Vec::new(),
-            claims: Vec::new(),
-            request_params: Vec::new(),
             cors_origins: Vec::new(),
         }
     }
-}
-
-/// Something that operators may note of a user.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    /// `[a-z][a-z0-9_]{0,62}`.
-    pub name: String,
-    /// What it may hold.
-    pub kind: FieldType,
 }
 
 /// What a collection holds.
@@ -159,8 +144,6 @@ pub struct Collection {
     pub indexes: Vec<Index>,
     /// Declared full-text index.
     pub search: Option<Search>,
-    /// Conditions on the record's own fields that every write must leave true, in order.
-    pub checks: Vec<Check>,
     /// Whether queries that no index serves are answered however large it is.
     pub scan: bool,
     /// Rules as text. A slot that is not here is closed (`list` falls back to `read`).
@@ -201,15 +184,6 @@ impl Collection {
     pub fn slots(&self) -> impl Iterator<Item = (Slot, &Field)> {
         (0u16..).map(Slot).zip(&self.fields)
     }
-}
-
-/// A condition that every write of a record must leave true.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What refusals call it.
-    pub name: String,
-    /// The condition, over the record's own fields.
-    pub is: RuleText,
 }
 
 /// A declared index.

@@ -68,7 +68,8 @@ impl Checker<'_> {
 
 fn accepts(param: &Ty, given: &Ty) -> bool {
     match (param, given) {
-        (_, Ty::Null) => true,
+        // An unknown type of a parameter was told where it is declared.
+        (Ty::Broken, _) | (_, Ty::Null) => true,
         (Ty::Int(_), Ty::Int(_)) | (Ty::Decimal { .. }, Ty::Decimal { .. }) => true,
         (Ty::Text, given) => given.is_textual(),
         (Ty::List(param), Ty::List(given)) => accepts(param, given),

@@ -217,12 +217,21 @@ impl<'s> Checker<'s> {
             "user" => {
                 self.report("E0306", env, member.range, "`auth.user` needs a collection of `kind: auth`")
             }
+            "claims" | "method" | "aal" | "session_started" | "org" | "entitlements" => {
+                self.not_yet("auth", member, "the caller has `id`, `roles`, `verified` and `user`", env)
+            }
             other => {
                 let help = did_you_mean(other, ["id", "roles", "verified", "user"])
                     .unwrap_or_else(|| "the caller has `id`, `roles`, `verified` and `user`".into());
                 self.report_help("E0301", env, member.range, &format!("`auth` has no `{other}`"), help)
             }
         }
+    }
+
+    /// Part of the language, but of nothing that this version has.
+    fn not_yet(&mut self, of: &str, member: &Ident, instead: &str, env: &Env<'_>) -> Typed {
+        let message = format!("`{of}.{}` is not supported yet", member.name);
+        self.report_help("E0301", env, member.range, &message, instead)
     }
 
     fn request_member(&mut self, member: &Ident, span: Span, env: &Env<'_>) -> Typed {
@@ -235,6 +244,12 @@ impl<'s> Checker<'s> {
             }
             "ip" => fact(RequestFact::Ip, Ty::Text, true),
             "origin" => fact(RequestFact::Origin, Ty::Text, true),
+            "params" => self.not_yet(
+                "request",
+                member,
+                "a request has `time`, `op`, `ip`, `origin` and `sets(\"field\")`",
+                env,
+            ),
             other => {
                 let help = did_you_mean(other, ["time", "op", "ip", "origin", "sets"]).unwrap_or_else(|| {
                     "a request has `time`, `op`, `ip`, `origin` and `sets(\"field\")`".into()

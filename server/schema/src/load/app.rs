@@ -3,8 +3,6 @@
 //! A setting in any other file is refused, so that there is one place to look.
 
 use super::build::twice;
-use super::field;
-use super::names::{self, Naming};
 use super::node::{Entry, Node, plain};
 use crate::{AppSettings, Diagnostic, Sources};
 use serde_json::Value;
@@ -26,13 +24,13 @@ pub(super) fn settings(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Dia
                 mistakes.push(twice(sources, &entry.key, first.key_span, entry.key_span));
             }
             seen.push(entry);
-            read(entry, &mut app, mistakes);
+            read(entry, &mut app);
         }
     }
     app
 }
 
-fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
+fn read(entry: &Entry, app: &mut AppSettings) {
     let node = &entry.value;
     match entry.key.as_str() {
         "name" => app.name = node.text().map(str::to_owned),
@@ -47,13 +45,6 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
                 app.password_chars_min = chars;
             }
             app.roles = texts(node.get("roles"));
-            let entries = |key: &str| node.get(key).map(Node::entries).unwrap_or_default();
-            for claim in entries("claims").iter().chain(entries("request_params")) {
-                let checked = names::check(&claim.key, Naming::Parameter, claim.key_span);
-                mistakes.extend(checked.err());
-            }
-            app.claims = entries("claims").iter().filter_map(|claim| field::claim(claim, mistakes)).collect();
-            app.request_params = entries("request_params").iter().map(|param| param.key.clone()).collect();
         }
         "cors" => app.cors_origins = texts(node.get("origins")),
         _ => {}

@@ -7,8 +7,8 @@ use super::names::{self, Naming};
 use super::node::{Entry, Node};
 use super::{app, claims, columns, rules, search};
 use crate::{
-    Check, Collection, CollectionId, Default_, Diagnostic, Field, FieldType, Function, Kind, RuleText,
-    Schema, Slot, SlotSet, Sources, Span, Value, diff,
+    Collection, CollectionId, Default_, Diagnostic, Field, FieldType, Function, Kind, RuleText, Schema, Slot,
+    SlotSet, Sources, Span, Value, diff,
 };
 use std::collections::HashMap;
 
@@ -144,7 +144,6 @@ fn collection(
         unique: Vec::new(),
         indexes: Vec::new(),
         search: None,
-        checks: checks(entry, source, mistakes),
         scan: entry.value.get("scan").and_then(Node::scalar) == Some("true"),
         rules: rules::of_collection(entry.value.get("rules"), source, mistakes),
         span: entry.key_span,
@@ -154,17 +153,6 @@ fn collection(
     built.indexes = columns::indexes(&built, &entry.value, mistakes);
     built.search = search::declared(&built, &entry.value, mistakes);
     built
-}
-
-/// The conditions of `checks:`.
-fn checks(entry: &Entry, source: &str, mistakes: &mut Vec<Diagnostic>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for declared in entry.value.get("checks").map(Node::entries).unwrap_or_default() {
-        mistakes.extend(names::check(&declared.key, Naming::Check, declared.key_span).err());
-        let is = rules::expression(&declared.value, source, mistakes);
-        checks.extend(is.map(|is| Check { name: declared.key.clone(), is }));
-    }
-    checks
 }
 
 /// What every record has, then what every user has.

@@ -7,7 +7,7 @@ use super::node::{Entry, Node, plain};
 use super::rules;
 use super::structure::nearest;
 use crate::validate::value;
-use crate::{Claim, CollectionId, Default_, Diagnostic, Field, FieldType, OnDelete, Span, model::JsonField};
+use crate::{CollectionId, Default_, Diagnostic, Field, FieldType, OnDelete, Span, model::JsonField};
 use jsonschema::PatternOptions;
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -65,14 +65,6 @@ pub(super) fn field(
         write: write.flatten(),
         span: entry.key_span,
     })
-}
-
-/// The type of a claim, or nothing if something in it was reported.
-pub(super) fn claim(entry: &Entry, mistakes: &mut Vec<Diagnostic>) -> Option<Claim> {
-    let nothing = HashMap::new();
-    let ground = Ground { collections: &nothing, users: None };
-    let kind = Options { node: &entry.value, owner: entry, ground }.kind(mistakes)?;
-    Some(Claim { name: entry.key.clone(), kind })
 }
 
 fn is_true(node: &Node, key: &str) -> bool {

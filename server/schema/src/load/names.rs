@@ -17,7 +17,6 @@ pub(super) enum Naming {
     Function,
     Parameter,
     Inverse,
-    Check,
 }
 
 impl Naming {
@@ -28,7 +27,6 @@ impl Naming {
             Self::Function => "a function",
             Self::Parameter => "a parameter",
             Self::Inverse => "an inverse",
-            Self::Check => "a check",
         }
     }
 }

@@ -137,7 +137,6 @@ pub(crate) fn is_rule_position(path: &[&str]) -> bool {
         ["collections", _, "rules", _] | ["functions", _, "is"] => true,
         ["collections", _, "rules", _, part] => matches!(*part, "when" | "before" | "after"),
         ["invariants", _, "never", "unless"] => true,
-        ["collections", _, "checks", _] => true,
         ["collections", _, "fields", _, option] => matches!(*option, "read" | "write"),
         _ => false,
     }

@@ -63,7 +63,6 @@ pub(crate) fn collection(id: CollectionId, name: &str, kind: Kind, declared: Vec
         unique: Vec::new(),
         indexes: Vec::new(),
         search: None,
-        checks: Vec::new(),
         scan: false,
         rules: Default::default(),
         span: Span::default(),
