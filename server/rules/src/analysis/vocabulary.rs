@@ -3,7 +3,7 @@
 //! Those are the constants it is compared with and their neighbours, one value that is none of them, and null.
 
 use super::{Goal, NOW};
-use crate::ir::{AuthFact, Expr, Func, LookupKind, VarId};
+use crate::ir::{AuthFact, CmpOp, Expr, Func, LookupKind, VarId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use stead_schema::{CollectionId, Decimal, Field, FieldType, Schema, Slot, Value, moments};
@@ -24,6 +24,8 @@ pub(super) struct Vocabulary<'s> {
     pub(super) schema: &'s Schema,
     /// Constants that a field is compared with.
     compared: HashMap<(CollectionId, Slot), Vec<Value>>,
+    /// Fields that a field is compared with.
+    linked: HashMap<(CollectionId, Slot), Vec<(CollectionId, Slot)>>,
     /// Constants that stand anywhere else.
     loose: Vec<Value>,
     /// Ids that rules name.
@@ -34,6 +36,8 @@ pub(super) struct Vocabulary<'s> {
     pointers: Vec<(Func, String)>,
     /// Some rule asks for the size of a text.
     sizes: bool,
+    /// Some rule asks for the time.
+    timed: bool,
     /// The most questions that one expression asks about a collection: each may need a record of its own.
     questions: HashMap<CollectionId, usize>,
     domains: HashMap<(CollectionId, Slot), Arc<[Value]>>,
@@ -47,11 +51,13 @@ impl<'s> Vocabulary<'s> {
         let mut all = Self {
             schema: goal.schema,
             compared: HashMap::new(),
+            linked: HashMap::new(),
             loose: Vec::new(),
             named: HashMap::new(),
             roles: Vec::new(),
             pointers: Vec::new(),
             sizes: false,
+            timed: false,
             questions: HashMap::new(),
             domains: HashMap::new(),
             ids: HashMap::new(),
@@ -71,6 +77,10 @@ impl<'s> Vocabulary<'s> {
             // The record that is asked about is one more.
             all.questions.entry(goal.collection).and_modify(|asked| *asked += 1);
         }
+        // It is always the same time in a world: what a fixed date will bring is not tried.
+        let dated =
+            all.loose.iter().chain(all.compared.values().flatten()).any(|v| matches!(v, Value::Datetime(_)));
+        all.complete &= !(all.timed && dated);
         all.complete &= all.questions.values().all(|asked| *asked <= RECORDS_MAX) && all.pointers.len() < 2;
         all
     }
@@ -99,7 +109,7 @@ impl<'s> Vocabulary<'s> {
             false => format!("{name}-{}", at + 1),
         };
         let asked = self.questions.get(&collection).copied().unwrap_or_default();
-        let wanted = (ids.len() + 1).max(asked.clamp(RECORDS, RECORDS_MAX));
+        let wanted = ids.len() + asked.saturating_sub(ids.len()).clamp(RECORDS, RECORDS_MAX);
         for id in (0..).map(fresh).take(wanted + NAMED_MAX) {
             if ids.len() < wanted && !ids.iter().any(|known| **known == *id) {
                 ids.push(id.into());
@@ -135,7 +145,7 @@ impl<'s> Vocabulary<'s> {
         }
         let field = self.schema.get(collection).and_then(|c| c.get(slot));
         let values: Vec<Value> = field.map_or_else(Vec::new, |field| self.values(place, field));
-        if values.len() > VALUES_MAX {
+        if values.len() > VALUES_MAX || values.is_empty() {
             self.complete = false;
         }
         let mut values: Vec<Value> = values.into_iter().take(VALUES_MAX).collect();
@@ -149,7 +159,10 @@ impl<'s> Vocabulary<'s> {
     }
 
     fn values(&self, place: (CollectionId, Slot), field: &Field) -> Vec<Value> {
-        let direct = self.compared.get(&place).cloned().unwrap_or_default();
+        let mut direct = self.compared.get(&place).cloned().unwrap_or_default();
+        for other in self.linked.get(&place).into_iter().flatten() {
+            direct.extend(self.values_of(*other));
+        }
         let values = self.of_kind(&field.kind, &direct);
         let mut fitting =
             self.kept(values.iter().filter(|value| fits(&field.kind, value)).cloned().collect());
@@ -157,6 +170,17 @@ impl<'s> Vocabulary<'s> {
             fitting.extend(values.into_iter().next());
         }
         fitting
+    }
+
+    /// What another field has of its own, so that the two can be equal; the elements of a list one by one.
+    fn values_of(&self, place: (CollectionId, Slot)) -> Vec<Value> {
+        let Some(field) = self.schema.get(place.0).and_then(|c| c.get(place.1)) else { return Vec::new() };
+        let direct = self.compared.get(&place).cloned().unwrap_or_default();
+        let of = match &field.kind {
+            FieldType::List { of, .. } => of,
+            kind => kind,
+        };
+        self.of_kind(of, &direct).into_iter().filter(|value| fits(of, value)).take(4).collect()
     }
 
     fn kept(&self, values: Vec<Value>) -> Vec<Value> {
@@ -237,7 +261,9 @@ impl<'s> Vocabulary<'s> {
             FieldType::Json(_) => self.documents(direct),
             FieldType::Email => self.texts_for(direct, &["ann@example.test", "bob@example.test"]),
             FieldType::Url => self.texts_for(direct, &["https://example.test/", "https://example.test/x"]),
-            _ => self.texts_for(direct, &["x", "y"]),
+            kind if is_text(kind) => self.texts_for(direct, &["x", "y"]),
+            // Of a type that is not known here nothing is tried, and that is told.
+            _ => Vec::new(),
         }
     }
 
@@ -296,6 +322,10 @@ impl<'s> Vocabulary<'s> {
     }
 }
 
+fn is_text(kind: &FieldType) -> bool {
+    matches!(kind, FieldType::Text { .. } | FieldType::Slug | FieldType::Id | FieldType::Ref { .. })
+}
+
 fn put(document: &mut serde_json::Value, pointer: &str, value: serde_json::Value) {
     let mut place = document;
     for name in pointer.split('/').skip(1) {
@@ -321,6 +351,7 @@ fn fits(kind: &FieldType, value: &Value) -> bool {
             min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max)
         }
         (FieldType::Decimal { precision, .. }, Value::Decimal(number)) => number.fits(*precision),
+        (FieldType::Enum { values }, Value::Text(word)) => values.iter().any(|value| **value == **word),
         (FieldType::Json(field), Value::Json(document)) => field.validator.is_valid(document),
         _ => true,
     }
@@ -337,7 +368,12 @@ struct Reading<'v, 's> {
 impl Reading<'_, '_> {
     fn read(&mut self, expr: &Expr) {
         match expr {
-            Expr::Compare(_, a, b) => self.meet(a, b),
+            Expr::Compare(op, a, b) => {
+                // No text comes before every other one that the limits of a field allow.
+                let ordered = !matches!(op, CmpOp::Eq | CmpOp::Ne | CmpOp::Same);
+                self.all.complete &= !(ordered && [a, b].iter().any(|side| self.is_textual(side)));
+                self.meet(a, b);
+            }
             Expr::In(a, list) => match &**list {
                 Expr::ListOf(items) => items.iter().for_each(|item| self.meet(a, item)),
                 Expr::Literal(Value::List(items)) => {
@@ -363,13 +399,28 @@ impl Reading<'_, '_> {
                     return;
                 }
             }
-            Expr::Call(Func::Size, _) => self.all.sizes = true,
+            Expr::Call(Func::StartsWith | Func::EndsWith | Func::Contains, args) => {
+                self.all.complete &= args.iter().all(|arg| self.is_free_text(arg));
+            }
+            Expr::Now => self.all.timed = true,
             // Values at which these change their minds are not among the candidates for certain.
             Expr::Call(
-                Func::Length | Func::Add | Func::Sub | Func::Mul | Func::Div | Func::Mod | Func::Neg,
+                Func::Size
+                | Func::Length
+                | Func::Lower
+                | Func::Add
+                | Func::Sub
+                | Func::Mul
+                | Func::Div
+                | Func::Mod
+                | Func::Neg
+                | Func::Day,
                 _,
             )
-            | Expr::Matches(..) => self.all.complete = false,
+            | Expr::Matches(..) => {
+                self.all.sizes |= matches!(expr, Expr::Call(Func::Size, _));
+                self.all.complete = false;
+            }
             Expr::Path { collection, id, .. } => {
                 add(self.asked.entry(*collection).or_default(), Expr::clone(id))
             }
@@ -399,6 +450,12 @@ impl Reading<'_, '_> {
                 self.constant(value, Some(other));
             }
         }
+        if let (Some(one), Some(other)) = (self.place(a), self.place(b))
+            && one != other
+        {
+            add(self.all.linked.entry(one).or_default(), other);
+            add(self.all.linked.entry(other).or_default(), one);
+        }
     }
 
     fn constant(&mut self, value: &Value, beside: Option<&Expr>) {
@@ -424,6 +481,35 @@ impl Reading<'_, '_> {
         }
     }
 
+    /// A constant, or a field that may hold any text.
+    fn is_free_text(&self, expr: &Expr) -> bool {
+        let kind =
+            self.place(expr).and_then(|(of, slot)| self.all.schema.get(of)?.get(slot)).map(|f| &f.kind);
+        expr.literal().is_some() || matches!(kind, Some(FieldType::Text { pattern: None, .. }))
+    }
+
+    fn is_textual(&self, expr: &Expr) -> bool {
+        let kind =
+            self.place(expr).and_then(|(of, slot)| self.all.schema.get(of)?.get(slot)).map(|f| &f.kind);
+        let number = |kind: &FieldType| {
+            matches!(
+                kind,
+                FieldType::Int { .. }
+                    | FieldType::Float { .. }
+                    | FieldType::Decimal { .. }
+                    | FieldType::Bool
+                    | FieldType::Datetime
+                    | FieldType::Date
+                    | FieldType::Duration
+            )
+        };
+        match expr {
+            Expr::Literal(value) => value.as_text().is_some(),
+            // A document's places may be texts.
+            _ => kind.is_some_and(|kind| !number(kind)),
+        }
+    }
+
     fn role(&mut self, role: &Value) {
         add(&mut self.all.roles, role.clone());
     }
@@ -438,7 +524,17 @@ impl Reading<'_, '_> {
             }
             Expr::Path { collection, slot, .. } => Some((*collection, *slot)),
             Expr::Auth(AuthFact::Id) => Some((self.all.schema.users()?.id, Slot::ID)),
-            Expr::Call(Func::JsonText | Func::JsonInt | Func::JsonBool, args) => self.place(args.first()?),
+            Expr::Call(
+                Func::JsonText
+                | Func::JsonInt
+                | Func::JsonBool
+                | Func::Default
+                | Func::Rescale
+                | Func::Min
+                | Func::Max
+                | Func::Abs,
+                args,
+            ) => self.place(args.first()?),
             _ => None,
         }
     }
