@@ -85,7 +85,7 @@ async fn a_denied_create_says_which_question_found_no_row() {
     assert_eq!(lookup.record, None);
     assert_eq!(clauses.last().unwrap().verdict, "not_asked");
     let text = said.text();
-    assert!(text.starts_with("messages.create  DENY\\n ✔ #1 next.author == auth.id"), "{text}");
+    assert!(text.starts_with("messages.create  DENY\n ✔ #1 next.author == auth.id"), "{text}");
     assert!(text.contains("members.exists(room=r1, user=u2) → no row"), "{text}");
     assert!(text.contains("? #3 next.body != 'none'") && text.contains("(already denied)"), "{text}");
     project.close().await;
