@@ -100,9 +100,12 @@ pub(crate) struct Check {
     /// The app folder
     #[arg(default_value = ".")]
     pub(crate) app: PathBuf,
-    /// Print {"ok", "diagnostics"} as JSON
+    /// Print {"ok", "diagnostics"} as JSON; the same as --format json
     #[arg(long)]
     pub(crate) json: bool,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ReportFormat,
     /// Fail on warnings too
     #[arg(long)]
     pub(crate) deny_warnings: bool,
