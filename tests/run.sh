@@ -25,6 +25,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 install_tools() {
   local missing=()
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  command -v c++ >/dev/null || missing+=(g++)
   command -v chromium >/dev/null || missing+=(chromium)
   command -v node >/dev/null || missing+=(nodejs npm)
   command -v python3 >/dev/null || missing+=(python3)
@@ -80,6 +81,7 @@ export STEAD_BIN
 step 'Postgres'                 postgres
 step 'rooms: unit and property tests' cargo test --workspace --locked --exclude stead-e2e
 step 'another CEL parser agrees' cargo test --locked --manifest-path tests/language/Cargo.toml --target-dir "$(target_dir)"
+step 'fuzz, 30 s each'          env CARGO_TARGET_DIR="$(target_dir)" tests/fuzz/run.sh 30
 step 'examples'                 examples
 step 'contracts'                contracts
 step 'TypeScript SDK'           bash -c "$(declare -f sdk); sdk"

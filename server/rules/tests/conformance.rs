@@ -106,6 +106,11 @@ fn the_report_tells_right_from_wrong() {
             r#""expr": [{"$s": "x"}], "bindings": [{"key": [{"$s": "x"}], "value": [{"value": [{"uint64_value": ["1"]}]}]}], "value": [{"uint64_value": ["1"]}]"#,
             "variable the language has no variables of the kind uint64",
         ),
+        (r#""expr": [{"$s": "1"}], "value": [{"new_value": ["1"]}]"#, "deviating"),
+        (
+            r#""expr": [{"$s": "x"}], "bindings": [{"key": [{"$s": "x"}], "value": [{"error": [{}]}]}]"#,
+            "variable the language has no variables of the kind unknown",
+        ),
     ];
     for (case, expected) in cases {
         let told = match answer(case).outcome {

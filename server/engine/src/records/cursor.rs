@@ -47,8 +47,11 @@ impl Question {
 
     /// The cursor after these sort keys.
     pub(super) fn cursor(&self, keys: impl Iterator<Item = Value>) -> String {
-        let keys = Json::Array(keys.map(|key| to_json(&key)).collect()).to_string();
-        BASE64_URL_SAFE_NO_PAD.encode([&self.check(&keys)[..], keys.as_bytes()].concat())
+        self.sealed(&Json::Array(keys.map(|key| to_json(&key)).collect()).to_string())
+    }
+
+    fn sealed(&self, keys: &str) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode([&self.check(keys)[..], keys.as_bytes()].concat())
     }
 
     /// The sort keys that a cursor of this question holds, one per kind.
@@ -95,6 +98,13 @@ impl Question {
         check.iter_mut().zip(digest.finish().as_ref()).for_each(|(to, from)| *to = *from);
         check
     }
+}
+
+/// What a plain list of `collection` reads from `text`: as a cursor, and as the keys of a cursor whose check is right.
+pub(super) fn tried(collection: &Collection, sort: &[SortKey], text: &str) -> [Option<Vec<Value>>; 2] {
+    let question = Question::list(collection, sort, false, [None; 3]);
+    let kinds = || sort.iter().map(|key| collection.get(key.slot).map(|field| &field.kind));
+    [question.read(kinds(), text), question.read(kinds(), &question.sealed(text))]
 }
 
 /// Floats travel as their bits and instants as microseconds: a key that comes back rounded would skip or repeat records.

@@ -35,6 +35,16 @@ pub(crate) use access::Gate;
 pub(crate) use create::{Making, Prepared, Right, insert_in, prepare};
 pub use sql::MIGRATIONS;
 
+/// What a list reads from a text that is or is not a cursor: for those who throw texts at it.
+#[doc(hidden)]
+pub fn try_cursor(
+    collection: &stead_schema::Collection,
+    sort: &[stead_rules::SortKey],
+    text: &str,
+) -> [Option<Vec<stead_schema::Value>>; 2] {
+    cursor::tried(collection, sort, text)
+}
+
 /// A record on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordAnswer {

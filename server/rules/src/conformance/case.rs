@@ -5,6 +5,9 @@
 use serde_json::{Map, Value as Json};
 use std::fmt;
 
+/// The kind of a value that is written in no form known here.
+const UNREAD: &str = "unknown";
+
 /// A case.
 pub(super) struct Case {
     pub(super) name: String,
@@ -46,14 +49,14 @@ impl Case {
             source: one(json, "expr").and_then(quoted)?.to_owned(),
             variables: Map::new(),
             foreign: None,
-            expected: expected(json)?,
+            expected: expected(json).unwrap_or_else(|| Expected::Foreign(UNREAD.to_owned())),
         };
         for binding in json.get("bindings").and_then(Json::as_array).into_iter().flatten() {
-            let name = one(binding, "key").and_then(quoted)?;
-            let value = one(one(binding, "value")?, "value")?;
-            match plain(&self::value(value)?) {
-                Ok(value) => drop(case.variables.insert(name.to_owned(), value)),
-                Err(kind) => case.foreign = Some(kind),
+            let held = one(binding, "value").and_then(|held| value(one(held, "value")?));
+            match (one(binding, "key").and_then(quoted), held.as_ref().map(plain)) {
+                (Some(name), Some(Ok(value))) => drop(case.variables.insert(name.to_owned(), value)),
+                (_, Some(Err(kind))) => case.foreign = Some(kind),
+                _ => case.foreign = Some(UNREAD.to_owned()),
             }
         }
         Some(case)
@@ -128,7 +131,7 @@ fn plain(value: &Expected) -> Result<Json, String> {
         Expected::Datetime(_) => return Err("point in time".to_owned()),
         Expected::Duration(_) => return Err("span of time".to_owned()),
         Expected::Foreign(kind) => return Err(kind.clone()),
-        Expected::Error | Expected::Typed => return Err("value of another form".to_owned()),
+        Expected::Error | Expected::Typed => return Err(UNREAD.to_owned()),
     })
 }
 
