@@ -155,7 +155,7 @@ fn a_new_app_is_sound_from_the_start() {
     let path = folder.path().join("fresh");
     let path = path.to_str().unwrap();
     assert!(stead(&["new", path]).0);
-    assert!(stead(&["check", path]).0);
+    assert!(stead(&["check", "--deny-warnings", path]).0);
     let (fine, out, err) = stead(&["test", path]);
     assert!(fine, "{out}{err}");
     assert!(!stead(&["new", path]).0, "an existing folder is never written over");
