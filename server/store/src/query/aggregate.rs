@@ -6,7 +6,7 @@ use super::ddl::element;
 use super::writer::{Plan, Writer};
 use super::{Dialect, Statement};
 use stead_rules::Expr;
-use stead_schema::{Collection, Schema, Slot, Value};
+use stead_schema::{Collection, FieldType, Schema, Slot, Value};
 
 /// What is computed of a group. A field that is null, or hidden, in a record adds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,12 @@ fn columns(w: &mut Writer<'_>, ask: &Aggregate<'_>) {
                 w.shown_column(slot, ask.masks);
             }
             w.raw(part);
+        }
+        if let (Measure::Avg(_), Some(FieldType::Decimal { scale, .. })) =
+            (measure, ask.collection.get(slot).map(|field| &field.kind))
+        {
+            // Stored as a whole number of units.
+            w.raw(&format!(" / 1e{scale}"));
         }
         w.raw(&format!(" AS c{at}"));
     }

@@ -166,8 +166,8 @@ impl<'c> Session<'c> {
 /// What each column of an aggregate holds; none for numbers that the database made.
 fn kinds<'a>(ask: &Aggregate<'a>) -> Vec<Option<&'a FieldType>> {
     let measured = ask.measures.iter().map(|measure| match measure {
-        Measure::Min(slot) | Measure::Max(slot) => Some(*slot),
-        Measure::Count | Measure::Sum(_) | Measure::Avg(_) => None,
+        Measure::Sum(slot) | Measure::Min(slot) | Measure::Max(slot) => Some(*slot),
+        Measure::Count | Measure::Avg(_) => None,
     });
     let slots = ask.group_by.iter().copied().map(Some).chain(measured);
     slots.map(|slot| ask.collection.get(slot?).map(|field| &field.kind)).collect()

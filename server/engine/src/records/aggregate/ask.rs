@@ -138,7 +138,7 @@ pub(super) fn place(measure: Measure) -> (&'static str, Option<Slot>) {
 }
 
 fn is_number(kind: &FieldType) -> bool {
-    matches!(kind, FieldType::Int { .. } | FieldType::Float { .. })
+    matches!(kind, FieldType::Int { .. } | FieldType::Float { .. } | FieldType::Decimal { .. })
 }
 
 fn has_order(kind: &FieldType) -> bool {

@@ -5,13 +5,15 @@ use super::*;
 use crate::{Aggregate, GroupKey, Measure};
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use stead_schema::FieldType;
+use stead_schema::{Decimal, FieldType};
 
 /// A column of numbers, or anything that has an order.
 fn fits(kind: &FieldType, measure: &Measure) -> bool {
     match measure {
         Measure::Count => true,
-        Measure::Sum(_) | Measure::Avg(_) => matches!(kind, FieldType::Int { .. } | FieldType::Float { .. }),
+        Measure::Sum(_) | Measure::Avg(_) => {
+            matches!(kind, FieldType::Int { .. } | FieldType::Float { .. } | FieldType::Decimal { .. })
+        }
         Measure::Min(_) | Measure::Max(_) => groups(kind),
     }
 }
@@ -42,6 +44,13 @@ fn computed(measure: &Measure, rows: &[Vec<Value>]) -> Value {
         Measure::Sum(slot) if of(slot).all(|value| matches!(value, Value::Int(_))) => {
             Value::Int(of(slot).filter_map(Value::as_int).sum())
         }
+        Measure::Sum(slot) if of(slot).all(|value| matches!(value, Value::Decimal(_))) => of(slot)
+            .map(|value| match value {
+                Value::Decimal(number) => *number,
+                other => panic!("{other:?} is no decimal"),
+            })
+            .reduce(|a, b| Decimal::new(a.units() + b.units(), a.scale()))
+            .map_or(Value::Null, Value::Decimal),
         Measure::Sum(slot) => Value::Float(total(slot)),
         Measure::Avg(slot) => Value::Float(total(slot) / of(slot).count() as f64),
         Measure::Min(slot) => of(slot).min_by(|a, b| order(a, b)).cloned().unwrap_or_default(),
@@ -53,6 +62,7 @@ fn number(value: &Value) -> f64 {
     match value {
         Value::Int(n) => *n as f64,
         Value::Float(n) => *n,
+        Value::Decimal(n) => n.units() as f64 / 10f64.powi(i32::from(n.scale())),
         other => panic!("{other:?} is no number"),
     }
 }
