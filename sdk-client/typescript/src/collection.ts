@@ -8,9 +8,12 @@ import { randomKey } from "./id.js";
 import type { LiveListener, LiveQuery, Live } from "./realtime/live.js";
 import type { Realtime } from "./realtime/realtime.js";
 import type {
+  AggregateQuery,
   ChangeOptions,
   CollectionTypes,
   FieldName,
+  Group,
+  Groups,
   ListQuery,
   Page,
   Patch,
@@ -70,6 +73,18 @@ export class Collection<Types extends CollectionTypes> {
     query: Omit<ListQuery<Types["record"], Field>, "q"> = {},
   ): Promise<Page<Shown<Types["record"], Field>>> {
     return this.list<Field>({ ...query, q: words });
+  }
+
+  /**
+   * Numbers about the records you may see: `orders.aggregate({ count: true, sum: ["amount"], groupBy: ["status"] })`.
+   *
+   * Throws `aggregate_invalid`, `scan_refused`.
+   */
+  aggregate<const Query extends AggregateQuery<Types["record"]>>(
+    query: Query,
+  ): Promise<Groups<Group<Types["record"], Query>>> {
+    const path = `/collections/${encodeURIComponent(this.name)}/aggregate`;
+    return this.#http.send({ method: "GET", path, query: aggregateParams(query), signal: query.signal });
   }
 
   /** Throws `record_not_found`, also when the record exists but is not for you to see. */
@@ -156,5 +171,22 @@ function listParams<Rec>(query: ListQuery<Rec, FieldName<Rec>>): Query {
     fields: commaList(query.fields),
     expand: commaList(query.expand),
     count: query.count,
+  };
+}
+
+function aggregateParams<Rec>(query: AggregateQuery<Rec>): Query {
+  const { filter, params } = compileFilter(query.filter, query.params);
+  return {
+    count: query.count ? "true" : undefined,
+    sum: commaList(query.sum),
+    avg: commaList(query.avg),
+    min: commaList(query.min),
+    max: commaList(query.max),
+    group_by: commaList(query.groupBy),
+    filter,
+    p: params && Object.keys(params).length > 0 ? JSON.stringify(params) : undefined,
+    sort: commaList(query.sort),
+    limit: query.limit,
+    cursor: query.cursor,
   };
 }

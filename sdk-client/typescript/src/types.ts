@@ -44,7 +44,12 @@ export type FieldName<Rec> = keyof Rec & string;
 /** A record as answered: the fields that were asked for, and the references of `expand`. */
 export type Shown<Rec, Field extends string = FieldName<Rec>> = (FieldName<Rec> extends Field
   ? Rec
-  : Pick<Rec, Field & keyof Rec>) & { expand?: Record<string, UntypedRecord> };
+  : Pick<Rec, Field & keyof Rec>) & {
+  /** A record for a reference, an array for the way back. */
+  expand?: Record<string, any>;
+  /** Relations that have more records than `expand` shows. */
+  expand_more?: string[];
+};
 
 /**
  * What a change may do to what a field holds: `{ $inc: 1 }` to a number, `{ $add: ["x"], $remove: ["y"] }` to a list.
@@ -92,7 +97,7 @@ export interface CallOptions {
 export interface ShowOptions<Field extends string = string> extends CallOptions {
   /** Fields to answer: `["id", "title"]`, or `"id,title,author.name"`. */
   fields?: readonly Field[] | string | undefined;
-  /** References to answer in full: `"author,room.owner"`. */
+  /** Relations to answer in full: `"author,room.owner,members(limit:10,sort:-created_at)"`. */
   expand?: string | readonly string[] | undefined;
 }
 
@@ -115,6 +120,52 @@ export interface Page<Rec> {
   next_cursor: string | null;
   /** Only with `count: "exact"`. `"10000+"` when there are more. */
   total?: number | string;
+}
+
+/** Names of the fields of numbers; any name where the types are not known. A decimal travels as text. */
+export type NumberField<Rec> = {
+  [Name in FieldName<Rec>]: unknown extends Rec[Name] ? Name : NonNullable<Rec[Name]> extends number | string ? Name : never;
+}[FieldName<Rec>];
+
+/** What to compute of the records a list would show. */
+export interface AggregateQuery<Rec> extends Pick<Selection<Rec>, "filter" | "params">, CallOptions {
+  /** How many records. */
+  count?: true | undefined;
+  /** Fields to add up. */
+  sum?: readonly NumberField<Rec>[] | undefined;
+  /** Fields to take the mean of. */
+  avg?: readonly NumberField<Rec>[] | undefined;
+  min?: readonly FieldName<Rec>[] | undefined;
+  max?: readonly FieldName<Rec>[] | undefined;
+  /** What the records of a group have in common. Without it there is one item, of all records. */
+  groupBy?: readonly FieldName<Rec>[] | undefined;
+  /** `"-count"`, a field of `groupBy`, or what is computed: `"-sum.amount"`. */
+  sort?: string | readonly string[] | undefined;
+  /** Groups of a page, 1..=1000. */
+  limit?: number | undefined;
+  cursor?: string | null | undefined;
+}
+
+type Named<Query, Part extends string> = Query extends { readonly [Key in Part]: readonly (infer Name)[] } ? Name : never;
+type Computed<Rec, Query, Part extends string, Value = never> = [Named<Query, Part>] extends [never]
+  ? unknown
+  : { [Key in Part]: { [Name in Named<Query, Part> & keyof Rec]: ([Value] extends [never] ? Rec[Name] : Value) | null } };
+
+/** One group, with what was asked for. A value hidden from you counts as null. */
+export type Group<Rec, Query> = ([Named<Query, "groupBy">] extends [never]
+  ? unknown
+  : { group: { [Name in Named<Query, "groupBy"> & keyof Rec]: Rec[Name] | null } }) &
+  (Query extends { count: true } ? { count: number } : unknown) &
+  Computed<Rec, Query, "sum"> &
+  Computed<Rec, Query, "avg", number> &
+  Computed<Rec, Query, "min"> &
+  Computed<Rec, Query, "max">;
+
+/** One page of groups. */
+export interface Groups<Item> {
+  items: Item[];
+  /** Hand it to `cursor` for the next page; null on the last. */
+  next_cursor: string | null;
 }
 
 export interface WriteOptions extends CallOptions {

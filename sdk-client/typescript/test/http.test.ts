@@ -72,6 +72,24 @@ test("a search asks for its words, and for none it does not ask for everything",
   assert.deepEqual(server.asked[1]?.query, { q: " " });
 });
 
+test("an aggregate asks for numbers by group", async () => {
+  const groups = { items: [{ group: { kind: "text" }, count: 2, sum: { likes: 3 } }], next_cursor: null };
+  answers({ status: 200, body: groups });
+  const messages = client().collection("messages");
+  const query = { count: true, sum: ["likes"], groupBy: ["kind"], sort: "-count" } as const;
+  const found = await messages.aggregate({ ...query, filter: (f) => f["room"]!.eq("r1") });
+  assert.deepEqual(found, groups);
+  assert.equal(server.asked[0]?.path, "/api/v1/collections/messages/aggregate");
+  assert.deepEqual(server.asked[0]?.query, {
+    count: "true",
+    sum: "likes",
+    group_by: "kind",
+    sort: "-count",
+    filter: "room == p.p0",
+    p: '{"p0":"r1"}',
+  });
+});
+
 test("a filter can be text with parameters, or nothing", async () => {
   answers({ status: 200, body: { items: [], next_cursor: null } });
   const messages = client().collection("messages");

@@ -55,6 +55,15 @@ export async function typed(stead: Client<Collections>): Promise<void> {
   page.items[0]?.expand?.["author"]?.id.toUpperCase();
   // @ts-expect-error no such field
   page.items[0]?.boddy;
+  const sums = await messages.aggregate({ count: true, sum: ["likes"], avg: ["likes"], groupBy: ["kind"] });
+  const [group] = sums.items;
+  group?.count.toFixed();
+  group?.sum.likes?.toFixed();
+  if (group) proven<Same<typeof group.group.kind, "text" | "notice" | null>>();
+  // @ts-expect-error not asked for
+  group?.max;
+  // @ts-expect-error a list is no number
+  await messages.aggregate({ sum: ["tags"] });
   const some = await messages.list({ fields: ["id", "body"] });
   proven<Same<(typeof some.items)[0]["body"], string>>();
   // @ts-expect-error not among the fields asked for

@@ -16,4 +16,5 @@ mod scans;
 mod search;
 mod slow;
 mod upserts;
+mod walks;
 mod writes;
