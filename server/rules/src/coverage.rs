@@ -6,6 +6,7 @@
 
 use crate::compile::RuleBook;
 use crate::explain::{Finding, Truth};
+use crate::ir::{AuthFact, Expr};
 use crate::outline::{Clause, ClauseKind, numbered};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -256,10 +257,16 @@ fn needs(clause: &Clause, within: Option<&ClauseKind>) -> Vec<Need> {
     needs.extend(clause.nullable.then_some(Need::Unknown));
     match within {
         Some(ClauseKind::All) => needs.push(Need::AloneNotTrue),
-        Some(ClauseKind::Any) => needs.push(Need::AloneTrue),
+        Some(ClauseKind::Any) if !is_guard(&clause.expr) => needs.push(Need::AloneTrue),
         _ => {}
     }
     needs
+}
+
+/// `auth == null || …` lets what follows take a value for granted. The compiler asks for it before negated lookups, and
+/// those are true of nobody as well: it can then never be the only reason.
+fn is_guard(expr: &Expr) -> bool {
+    matches!(expr, Expr::IsNull(_) | Expr::Auth(AuthFact::IsAnonymous))
 }
 
 fn key(span: Span) -> Key {

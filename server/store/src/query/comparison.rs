@@ -2,6 +2,7 @@
 
 use super::dialect::Dialect;
 use super::expression::Position;
+use super::lookup::steps_to;
 use super::writer::{Plan, Writer};
 use stead_rules::{CmpOp, Expr};
 
@@ -13,6 +14,9 @@ impl Writer<'_> {
                 && matches!(**id, Expr::Row(_))
             {
                 return self.gathered_path(*collection, *key, id, *slot, op, b);
+            }
+            if let Some(stepped) = steps_to(a, op, b) {
+                return self.lookup(&stepped, position);
             }
         }
         self.raw("(");

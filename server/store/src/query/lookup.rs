@@ -4,6 +4,7 @@
 
 use super::expression::Position;
 use super::writer::{Plan, Writer};
+use std::sync::Arc;
 use stead_rules::{CmpOp, Expr, Lookup, LookupKind, VarId};
 use stead_schema::{Collection, CollectionId, Slot};
 
@@ -42,6 +43,12 @@ impl Writer<'_> {
             self.raw("(");
             self.counted(lookup, stead_rules::ir::COUNT_MAX);
             return self.raw(")");
+        }
+        if self.plan == Plan::Set
+            && position == Position::Condition
+            && let Some(stepped) = by_steps(lookup)
+        {
+            return self.lookup(&stepped, position);
         }
         let may_gather = self.plan == Plan::Set && (position == Position::Condition || lookup.sealed);
         if let Some((key, outer, rest)) = may_gather.then(|| single_key(lookup)).flatten()
@@ -118,10 +125,51 @@ pub(super) fn gathers_few(
     let narrow = |part: &&Expr| match part {
         Expr::Compare(CmpOp::Eq, a, b) => finds(a) || finds(b),
         Expr::In(member, _) => finds(member),
+        Expr::Lookup(inner) => single_key(inner).is_some_and(|(_, outer, _)| finds(outer)),
         _ => false,
     };
     rest.iter().any(narrow) || !collection.finds_by(key)
 }
+
+/// A lookup that is tied to a field of another record (`m.org == resource.project.org`), asked step by step: the projects
+/// for whose `org` it is true, then the rows of those projects. So each step is found by an index and answered once for all
+/// rows. Where there is no such record the lookup is unknown and the steps are false: for conditions only.
+pub(super) fn by_steps(lookup: &Lookup) -> Option<Lookup> {
+    let (key, outer, rest) = single_key(lookup)?;
+    let Expr::Path { collection, key: own, id, slot } = outer else { return None };
+    let var = VarId(STEPS - u16::try_from(id.depth()).ok()?);
+    let tie = |a: Expr, b: Expr| Expr::Compare(CmpOp::Eq, Box::new(a), Box::new(b));
+    let mut body = vec![tie(Expr::Var(lookup.var, key), Expr::Var(var, *slot))];
+    body.extend(rest.into_iter().cloned());
+    let inner = Lookup { body: Expr::And(body), ..Lookup::clone(lookup) };
+    let body = vec![tie(Expr::Var(var, *own), Expr::clone(id)), Expr::Lookup(Arc::new(inner))];
+    Some(Lookup {
+        collection: *collection,
+        var,
+        kind: LookupKind::Exists,
+        body: Expr::And(body),
+        sealed: false,
+    })
+}
+
+/// `resource.project.org.name == constant` as a lookup, for [`by_steps`]; of one step, [`Writer::gathered_path`] has a form.
+pub(super) fn steps_to(path: &Expr, op: CmpOp, constant: &Expr) -> Option<Lookup> {
+    let Expr::Path { collection, key, id, slot } = path else { return None };
+    if op == CmpOp::Same || !matches!((&**id, constant), (Expr::Path { .. }, Expr::Literal(_))) {
+        return None;
+    }
+    let var = VarId(STEPS);
+    let compare = |op, a, b| Expr::Compare(op, Box::new(a), Box::new(b));
+    let body = vec![
+        compare(CmpOp::Eq, Expr::Var(var, *key), Expr::clone(id)),
+        compare(op, Expr::Var(var, *slot), constant.clone()),
+    ];
+    let (collection, kind) = (*collection, LookupKind::Exists);
+    Some(Lookup { collection, var, kind, body: Expr::And(body), sealed: false })
+}
+
+/// Variables of steps count down from here, by how far the step is; the checker's count up from 0.
+const STEPS: u16 = u16::MAX - 1;
 
 /// The one `variable.key == outer` of a body whose other parts know nothing of the outside.
 pub(super) fn single_key(lookup: &Lookup) -> Option<(Slot, &Expr, Vec<&Expr>)> {

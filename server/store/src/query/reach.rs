@@ -5,8 +5,9 @@
 
 use super::Select;
 use super::expression::Position;
-use super::lookup::{gathers_few, single_key};
+use super::lookup::{by_steps, gathers_few, single_key, steps_to};
 use super::writer::{Plan, is_nullable};
+use std::sync::Arc;
 use stead_rules::{CmpOp, Expr, Func, Lookup, LookupKind, VarId};
 use stead_schema::{Collection, CollectionId, Schema, Slot, Value};
 
@@ -68,6 +69,10 @@ impl Subject<'_> {
         expr.any(&mut |part| self.field(part).is_some())
     }
 
+    fn may_be_null(self, slot: Slot) -> bool {
+        self.collection.get(slot).is_some_and(is_nullable)
+    }
+
     /// The field of a comparison with what does not depend on the record.
     fn compared(self, a: &Expr, b: &Expr) -> Option<Slot> {
         let one = |field: &Expr, other: &Expr| self.field(field).filter(|_| !self.is_named_in(other));
@@ -93,18 +98,23 @@ impl Judge<'_> {
 
     /// The field that a single condition compares with something known, and whether by `==`.
     fn key(&self, expr: &Expr, of: Subject<'_>) -> Option<(Slot, bool)> {
+        if let Some(stepped) = self.stepped(expr) {
+            return self.key(&stepped, of);
+        }
         match expr {
             Expr::Compare(CmpOp::Ne, ..) if self.gathered_path(expr).is_none() => None,
             Expr::Compare(op, a, b) => match self.gathered_path(expr) {
                 Some((_, id, _)) => Some((of.field(id)?, true)),
-                None => Some((of.compared(a, b)?, matches!(op, CmpOp::Eq | CmpOp::Same))),
+                None => {
+                    let absent = |side: &Expr| side.literal().is_some_and(Value::is_null);
+                    let slot = of.compared(a, b)?;
+                    let sought = !(absent(a) || absent(b)) || of.may_be_null(slot);
+                    sought.then_some((slot, matches!(op, CmpOp::Eq | CmpOp::Same)))
+                }
             },
             Expr::In(member, list) => Some((of.field(member).filter(|_| !of.is_named_in(list))?, true)),
             // What is never null is not looked for.
-            Expr::IsNull(inner) => {
-                let optional = |slot: &Slot| of.collection.get(*slot).is_some_and(is_nullable);
-                Some((of.field(inner).filter(optional)?, true))
-            }
+            Expr::IsNull(inner) => Some((of.field(inner).filter(|slot| of.may_be_null(*slot))?, true)),
             Expr::Call(Func::StartsWith, args) => match args.as_slice() {
                 [text, Expr::Literal(Value::Text(prefix))] if !prefix.is_empty() => {
                     Some((of.field(text)?, false))
@@ -154,6 +164,10 @@ impl Judge<'_> {
 
     /// Adds the collections that are read whole on the way.
     fn gathers(&self, expr: &Expr, position: Position, whole: &mut Vec<(CollectionId, Vec<Wanted>)>) {
+        let stepped = if position == Position::Condition { self.stepped(expr) } else { None };
+        if let Some(stepped) = stepped {
+            return self.gathers(&stepped, position, whole);
+        }
         match expr {
             Expr::And(parts) | Expr::Or(parts) => {
                 parts.iter().for_each(|part| self.gathers(part, position, whole));
@@ -191,6 +205,16 @@ impl Judge<'_> {
         if !parts.iter().any(|part| self.leads(part, of)) {
             whole.push((collection, self.wanted(parts, of)));
         }
+    }
+
+    /// What the renderer asks step by step instead.
+    fn stepped(&self, expr: &Expr) -> Option<Expr> {
+        let lookup = match expr {
+            Expr::Lookup(lookup) if lookup.kind == LookupKind::Exists => by_steps(lookup),
+            Expr::Compare(op, a, b) => steps_to(a, *op, b),
+            _ => None,
+        };
+        lookup.filter(|_| self.set).map(|lookup| Expr::Lookup(Arc::new(lookup)))
     }
 
     /// `resource.room.kind == constant` as the renderer writes it: the target, the reference, what its records must be.
