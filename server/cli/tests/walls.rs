@@ -69,10 +69,14 @@ fn rooms_lean_only_on_rooms_below_them() {
     }
 }
 
+/// The bench times single rooms, so it may know them; a black-box test that does is none.
+const BENCH: &str = "stead-bench";
+
 #[test]
-fn nothing_outside_the_tower_leans_on_more_than_the_wire() {
+fn nothing_outside_the_tower_but_the_bench_leans_on_more_than_the_wire() {
     let names: Vec<&str> = TOWER.iter().map(|(name, _)| *name).collect();
-    for (package, found) in edges().iter().filter(|(name, _)| !names.contains(&name.as_str())) {
+    let outside = |name: &str| !names.contains(&name) && name != BENCH;
+    for (package, found) in edges().iter().filter(|(name, _)| outside(name)) {
         for used in found.iter().filter(|used| names.contains(&used.as_str())) {
             assert_eq!(used, "stead-wire", "{package} must not lean on {used}");
         }
