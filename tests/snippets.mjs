@@ -2,7 +2,7 @@
 // it, `console` blocks are commands run there with the output they must have (a line `…` stands for any lines), and `cel`
 // blocks are expressions with the value, or the code of the mistake, they must give.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,16 +47,16 @@ function fits(lines, pattern) {
   return lines.length > 0 && lines[0].trimEnd() === first.trimEnd() && fits(lines.slice(1), rest);
 }
 
-const trimmed = (text) => text.replace(/\n+$/, '').split('\n').filter((line, at, all) => line !== '' || all.length > 1);
+const trimmed = (text) => text.replace(/^\n+|\n+$/g, '').split('\n');
 
 function runConsole(body, folder, complain) {
   for (const piece of body.split(/^\$ /m).filter((piece) => piece.trim())) {
-    const [command, ...expected] = piece.replace(/\n+$/, '').split('\n');
+    const [command, ...expected] = piece.replace(/\n+$/, '').replace(/ \\\n\s+/g, ' ').split('\n');
     const [program, ...args] = words(command);
     if (program !== 'stead') continue;
     ran += 1;
     const { out, err } = run(args, folder);
-    const lines = trimmed(out + err);
+    const lines = trimmed(err + out);
     if (!fits(lines, expected)) complain(`\`${command}\` printed:\n${lines.join('\n')}\nand not:\n${expected.join('\n')}`);
   }
 }
@@ -75,6 +75,7 @@ function runExpressions(body, complain) {
 
 function runPage(page) {
   const folder = mkdtempSync(join(tmpdir(), 'stead-snippets-'));
+  symlinkSync(join(root, 'examples'), join(folder, 'examples'));
   for (const { language, body, line } of blocks(readFileSync(page, 'utf8'))) {
     const complain = (text) => complaints.push(`${page.slice(root.length + 1)}:${line}: ${text}`);
     const file = /^# ([\w./-]+\.(?:yaml|jsonl))\n/.exec(body)?.[1];

@@ -47,6 +47,8 @@ pub const INT_MAX: i64 = (1 << 53) - 1;
 pub const BATCH_OPERATIONS_MAX: usize = 200;
 /// Most fields that an upsert goes by.
 pub const UPSERT_FIELDS_MAX: usize = 16;
+/// Most roles of one user.
+pub const USER_ROLES_MAX: usize = 64;
 /// Longest filter in bytes.
 pub const FILTER_BYTES_MAX: usize = 4096;
 /// Deepest `expand`.

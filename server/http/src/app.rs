@@ -49,5 +49,6 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/realtime").get(socket::connect))
         .service(Door::at("/admin/rules/explain").post(admin::explain_rules))
         .service(Door::at("/admin/rules/test").post(admin::test_rules))
+        .service(Door::at("/admin/users/{id}").patch(admin::change_user))
         .service(Door::at("/admin/session").post(admin::sign_in));
 }

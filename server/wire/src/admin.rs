@@ -54,6 +54,14 @@ pub struct MadeUp {
     pub verified: bool,
 }
 
+/// Body of `PATCH /admin/users/{id}`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// All roles that the user has from now on.
+    pub roles: Vec<String>,
+}
+
 /// Body of `POST /admin/rules/test`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,10 +1,11 @@
 //! The real binary on a port of its own and a folder that goes with the test.
 
 use crate::{Client, PATIENCE};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Where the tests find the binary: `STEAD_BIN`, or beside the test's own build.
@@ -102,6 +103,26 @@ impl Server {
             .expect("the server ends when asked")
             .unwrap()
             .success()
+    }
+
+    /// Makes an operator on the command line, while the server rests, and signs it in.
+    pub async fn operator(&mut self) -> Client {
+        assert!(self.terminate().await);
+        let mut add = Command::new(binary())
+            .args(["operator", "add", "root@example.test", "--password-stdin", "--data"])
+            .arg(self.data())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        add.stdin.take().unwrap().write_all(b"an-operator-secret\n").await.unwrap();
+        assert!(tokio::time::timeout(PATIENCE, add.wait()).await.unwrap().unwrap().success());
+        self.restart().await;
+        let mut root = self.client();
+        let body = json!({ "email": "root@example.test", "password": "an-operator-secret" });
+        let session = root.json("POST", "/admin/session", body).await.ok();
+        root.token = session["access_token"].as_str().map(str::to_owned);
+        root
     }
 
     /// Starts again on the same data, after [`Server::kill`] or [`Server::terminate`].

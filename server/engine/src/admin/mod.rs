@@ -7,6 +7,7 @@ mod rules;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use crate::auth::{self, Claims, Email, OperatorClaims, Pair};
 use crate::{Caller, Ctx, Error, OperatorCaller, Project, limits};
@@ -18,6 +19,7 @@ use stead_wire::auth::PasswordSignIn;
 use stead_wire::{Code, FieldProblem, Instant};
 
 pub use rules::{explain_rules, test_rules};
+pub use users::change_user;
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;
@@ -128,6 +130,15 @@ pub(crate) async fn admit(project: &Project, claims: &OperatorClaims, now: Insta
         email: Arc::from(row.text(0)?),
         expires_s: claims.exp,
     })))
+}
+
+/// The operator who asks; everybody else is refused.
+fn operator(cx: &Ctx) -> Result<&OperatorCaller, Error> {
+    match &cx.caller {
+        Caller::Operator(operator) => Ok(operator),
+        Caller::User(_) => Err(Error::with(Code::Forbidden, "Only operators may ask this.")),
+        Caller::Anonymous => Err(Error::new(Code::TokenRequired)),
+    }
 }
 
 /// Notes who did what to whom, in the transaction that does it.

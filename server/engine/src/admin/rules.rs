@@ -1,7 +1,8 @@
 //! What operators ask of the rules: explanations on real records, and test files on records of their own.
 
+use super::operator;
 use crate::explain::{self, Explanation, Question};
-use crate::{Caller, Ctx, Error, rule_tests};
+use crate::{Ctx, Error, rule_tests};
 use serde_json::Value as Json;
 use stead_schema::SourceFile;
 use stead_wire::Code;
@@ -33,13 +34,4 @@ pub async fn test_rules(cx: &Ctx, text: String) -> Result<Json, Error> {
     let catalogue = cx.project.catalogue();
     let report = rule_tests::run(&catalogue, vec![SourceFile { path: "test.yaml".to_owned(), text }]).await?;
     Ok(report.json(&catalogue.schema.sources))
-}
-
-/// Refuses everybody but operators.
-fn operator(cx: &Ctx) -> Result<(), Error> {
-    match &cx.caller {
-        Caller::Operator(_) => Ok(()),
-        Caller::User(_) => Err(Error::with(Code::Forbidden, "Only operators may ask this.")),
-        Caller::Anonymous => Err(Error::new(Code::TokenRequired)),
-    }
 }

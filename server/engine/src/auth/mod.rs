@@ -40,7 +40,7 @@ pub(crate) use password::problem as password_problem;
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
 pub(crate) use throttle::Pair;
-pub use users::set_roles;
+pub(crate) use users::set_roles;
 pub(crate) use users::{forget_user, hash_password, set_email, set_password};
 
 /// Tables of this slice.

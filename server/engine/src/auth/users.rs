@@ -1,7 +1,7 @@
 //! What belongs to a user besides the record: address, password, roles. For sign-up, seeds, operators and removal.
 
 use super::{Email, session, sql, users_of};
-use crate::{Error, Project};
+use crate::{Error, Project, admin};
 use stead_schema::Value;
 use stead_store::Tx;
 use stead_wire::{Code, FieldProblem, Instant};
@@ -62,11 +62,16 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
     Ok(())
 }
 
-/// Gives a user exactly these roles.
+/// Gives a user exactly these roles. `actor` is who does it, for the audit trail.
 ///
 /// # Errors
 /// `field_invalid` for a role that `app.yaml` does not declare, `record_not_found`.
-pub async fn set_roles(project: &Project, user: &str, roles: &[String]) -> Result<(), Error> {
+pub(crate) async fn set_roles(
+    project: &Project,
+    actor: &str,
+    user: &str,
+    roles: &[String],
+) -> Result<(), Error> {
     let catalogue = project.catalogue();
     let unknown = roles.iter().find(|role| !catalogue.schema.app.roles.contains(role));
     if let Some(role) = unknown {
@@ -74,6 +79,7 @@ pub async fn set_roles(project: &Project, user: &str, roles: &[String]) -> Resul
         return Err(Error::fields(vec![FieldProblem::of_field("roles", "unknown_role", message)]));
     }
     let (at, id, roles) = (project.now().us(), user.to_owned(), roles.to_vec());
+    let actor = actor.to_owned();
     let job = async move |tx: &mut Tx<'_>| {
         if tx.find(users_of(&catalogue.schema)?, &id).await?.is_none() {
             return Err(Error::new(Code::RecordNotFound));
@@ -82,6 +88,7 @@ pub async fn set_roles(project: &Project, user: &str, roles: &[String]) -> Resul
         for role in &roles {
             tx.execute(&sql::ADD_ROLE, &[Value::text(&id), Value::text(role)]).await?;
         }
+        admin::audit(tx, &actor, "users.roles", &format!("users/{id}"), at).await?;
         Ok(tx.log_auth(&id, None, at).await?)
     };
     project.store().write(job).await?;

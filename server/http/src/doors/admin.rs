@@ -4,8 +4,9 @@ use super::auth::secret;
 use crate::answer::{self, Answer};
 use crate::extract::query::NoQuery;
 use crate::extract::{Body, Cx, SignInAttempt};
+use actix_web::web::Path;
 use stead_engine::admin;
-use stead_wire::admin::{RulesQuestion, RulesTest};
+use stead_wire::admin::{RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::PasswordSignIn;
 
 /// POST /admin/session
@@ -26,4 +27,14 @@ pub(crate) async fn explain_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesQues
 /// POST /admin/rules/test
 pub(crate) async fn test_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesTest>) -> Answer {
     answer::value(&admin::test_rules(&cx, body.text).await?).map(secret)
+}
+
+/// PATCH /admin/users/{id}
+pub(crate) async fn change_user(
+    cx: Cx,
+    user: Path<String>,
+    _: NoQuery,
+    Body(body): Body<UserChange>,
+) -> Answer {
+    answer::value(&admin::change_user(&cx, &user, body).await?).map(secret)
 }

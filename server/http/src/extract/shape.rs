@@ -4,8 +4,8 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX};
-use stead_wire::admin::{RulesQuestion, RulesTest};
+use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
+use stead_wire::admin::{RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -36,8 +36,8 @@ pub enum Holds {
     Count,
     /// Any object.
     Object,
-    /// A list of texts, 1 to this many.
-    Texts(usize),
+    /// A list of texts, so many to so many.
+    Texts(usize, usize),
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of objects of one shape, 1 to this many.
@@ -100,6 +100,11 @@ impl Shape for RulesTest {
     const MEMBERS: &'static [Member] = &[text("text")];
 }
 
+impl Shape for UserChange {
+    const MEMBERS: &'static [Member] =
+        &[Member { name: "roles", required: true, holds: Holds::Texts(0, USER_ROLES_MAX) }];
+}
+
 const OPS: &[&str] = &["create", "update", "upsert", "delete", "require"];
 
 const OPERATION: &[Member] = &[
@@ -107,7 +112,7 @@ const OPERATION: &[Member] = &[
     text("collection"),
     Member { name: "id", required: false, holds: Holds::Text },
     Member { name: "data", required: false, holds: Holds::Object },
-    Member { name: "on", required: false, holds: Holds::Texts(UPSERT_FIELDS_MAX) },
+    Member { name: "on", required: false, holds: Holds::Texts(1, UPSERT_FIELDS_MAX) },
     Member { name: "if_version", required: false, holds: Holds::Count },
 ];
 
@@ -143,7 +148,7 @@ fn check_member(path: &str, member: &Member, value: &Value, problems: &mut Vec<F
         }
         (Holds::Count, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => None,
         (Holds::Word(words), Value::String(word)) if words.contains(&word.as_str()) => None,
-        (Holds::Texts(most), Value::Array(elements)) => texts(*most, elements),
+        (Holds::Texts(least, most), Value::Array(elements)) => texts(*least, *most, elements),
         (Holds::List(shape, most), Value::Array(elements)) => {
             check_list(path, shape, *most, elements, problems)
         }
@@ -153,16 +158,16 @@ fn check_member(path: &str, member: &Member, value: &Value, problems: &mut Vec<F
         (Holds::Word(words), _) => {
             Some(("not_allowed", format!("This must be one of: {}.", words.join(", "))))
         }
-        (Holds::List(..) | Holds::Texts(_), _) => Some(("type", "This must be a list.".to_owned())),
+        (Holds::List(..) | Holds::Texts(..), _) => Some(("type", "This must be a list.".to_owned())),
     };
     if let Some((code, message)) = wrong {
         problems.push(problem(path.to_owned(), code, message));
     }
 }
 
-fn texts(most: usize, elements: &[Value]) -> Option<(&'static str, String)> {
-    if elements.is_empty() || elements.len() > most {
-        return Some(("length", format!("This must have 1 to {most} elements.")));
+fn texts(least: usize, most: usize, elements: &[Value]) -> Option<(&'static str, String)> {
+    if !(least..=most).contains(&elements.len()) {
+        return Some(("length", format!("This must have {least} to {most} elements.")));
     }
     (!elements.iter().all(Value::is_string)).then(|| ("type", "This must be a list of texts.".to_owned()))
 }
@@ -196,8 +201,8 @@ pub fn json_schema(members: &[Member]) -> Value {
         Holds::Text => json!({"type": "string"}),
         Holds::Count => json!({"type": "integer", "minimum": 0}),
         Holds::Object => json!({"type": "object"}),
-        Holds::Texts(most) => {
-            json!({"type": "array", "minItems": 1, "maxItems": most, "items": {"type": "string"}})
+        Holds::Texts(least, most) => {
+            json!({"type": "array", "minItems": least, "maxItems": most, "items": {"type": "string"}})
         }
         Holds::Word(words) => json!({"type": "string", "enum": words}),
         Holds::List(shape, most) => {

@@ -183,6 +183,13 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             .trades("RulesTest", "Object"),
     ),
     (
+        "/api/v1/admin/users/{id}",
+        "patch",
+        Operation::new("operators", "changeUser", "Give a user exactly these roles.")
+            .takes(&["id"])
+            .trades("UserChange", "Object"),
+    ),
+    (
         "/api/v1/realtime",
         "get",
         Operation::new(

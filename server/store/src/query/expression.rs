@@ -4,8 +4,9 @@
 //! under `!` and in values (`Position::Exact`) they are not.
 
 use super::dialect::Dialect;
-use super::writer::Writer;
-use stead_rules::Expr;
+use super::writer::{Plan, Writer};
+use stead_rules::ir::TRUE;
+use stead_rules::{CmpOp, Expr};
 use stead_schema::Value;
 
 /// What unknown means where an expression stands.
@@ -33,6 +34,10 @@ impl Writer<'_> {
             Expr::Literal(value) => self.literal(value),
             Expr::Row(slot) => self.column_of_row(*slot),
             Expr::Var(var, slot) => self.column_of_variable(*var, *slot),
+            // A yes or no behind a reference: as `== true` it can be gathered.
+            Expr::Path { .. } if position == Position::Condition && self.plan == Plan::Set => {
+                self.compare(CmpOp::Eq, expr, &TRUE, position);
+            }
             Expr::Path { collection, key, id, slot } => self.path(*collection, *key, id, *slot),
             Expr::Compare(op, a, b) => self.compare(*op, a, b, position),
             Expr::In(member, list) => self.membership(member, list),

@@ -8,6 +8,7 @@ use super::expression::Position;
 use super::lookup::{by_steps, gathers_few, single_key, steps_to};
 use super::writer::{Plan, is_nullable};
 use std::sync::Arc;
+use stead_rules::ir::TRUE;
 use stead_rules::{CmpOp, Expr, Func, Lookup, LookupKind, VarId};
 use stead_schema::{Collection, CollectionId, Schema, Slot, Value};
 
@@ -210,6 +211,9 @@ impl Judge<'_> {
     /// What the renderer asks step by step instead.
     fn stepped(&self, expr: &Expr) -> Option<Expr> {
         let lookup = match expr {
+            Expr::Path { .. } if self.set => {
+                return Some(Expr::Compare(CmpOp::Eq, Box::new(expr.clone()), Box::new(TRUE)));
+            }
             Expr::Lookup(lookup) if lookup.kind == LookupKind::Exists => by_steps(lookup),
             Expr::Compare(op, a, b) => steps_to(a, *op, b),
             _ => None,

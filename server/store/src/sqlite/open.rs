@@ -4,6 +4,7 @@ use crate::sqlite::handle::Handle;
 use crate::{Config, Error, Synchronous};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,15 +36,11 @@ impl Place {
         if let Some(file) = &config.path {
             return Ok(Self { file: file.clone(), folder: None });
         }
-        let base = std::env::temp_dir();
-        let folder = (0u32..10_000)
-            .map(|n| base.join(format!("stead-{}-{n}", std::process::id())))
-            .find_map(|folder| match private_folder(&folder) {
-                Ok(()) => Some(Ok(folder)),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => None,
-                Err(error) => Some(Err(Error::Database(format!("{}: {error}", folder.display())))),
-            })
-            .unwrap_or_else(|| Err(Error::Database(format!("{} is full of old folders", base.display()))))?;
+        // Never a name that was used before: a connection of a store that is gone may still be closing, and what it
+        // removes, it removes by name.
+        let name = format!("stead-{:016x}", RandomState::new().hash_one(std::process::id()));
+        let folder = std::env::temp_dir().join(name);
+        private_folder(&folder).map_err(|error| Error::Database(format!("{}: {error}", folder.display())))?;
         Ok(Self { file: folder.join("stead.db"), folder: Some(folder) })
     }
 

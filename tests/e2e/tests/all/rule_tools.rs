@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use stead_e2e::{Client, PATIENCE, Server, binary, examples};
+use stead_e2e::{Server, binary, examples};
 use tempfile::TempDir;
 
 const SCHEMA: &str = "collections:
@@ -187,32 +187,11 @@ async fn explain_reads_the_data_of_a_running_server_and_leaves_it_alone() {
     assert!(code == Some(1) && err.contains("there is no database"), "{err}");
 }
 
-async fn operator(server: &mut Server) -> Client {
-    assert!(server.terminate().await);
-    let data = server.data();
-    let mut add = tokio::process::Command::new(binary())
-        .args(["operator", "add", "root@example.test", "--password-stdin", "--data", text(&data)])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut add.stdin.take().unwrap(), b"an-operator-secret\n")
-        .await
-        .unwrap();
-    assert!(tokio::time::timeout(PATIENCE, add.wait()).await.unwrap().unwrap().success());
-    server.restart().await;
-    let mut root = server.client();
-    let body = json!({ "email": "root@example.test", "password": "an-operator-secret" });
-    let session = root.json("POST", "/admin/session", body).await.ok();
-    root.token = session["access_token"].as_str().map(str::to_owned);
-    root
-}
-
 #[tokio::test]
 async fn operators_and_nobody_else_ask_why_over_http() {
     let mut server = Server::example("team-chat").await;
     let user = server.fresh_user("eve").await;
-    let root = operator(&mut server).await;
+    let root = server.operator().await;
     let (token, id) = (user.token.clone(), user.user.clone());
     let mut user = server.client();
     (user.token, user.user) = (token, id);

@@ -82,7 +82,7 @@ async fn a_role_counts_from_the_next_request_on() {
     let id = ana.user["id"].as_str().unwrap().to_owned();
     let before = user(app.caller(&ana.access_token).await.unwrap());
     app.events().await;
-    auth::set_roles(&app.project, &id, &["chief".to_owned()]).await.unwrap();
+    auth::set_roles(&app.project, "server", &id, &["chief".to_owned()]).await.unwrap();
     assert_eq!(app.events().await, [format!("auth {id} *")]);
     let after = user(app.caller(&ana.access_token).await.unwrap());
     assert!(before.facts.roles.is_empty());
@@ -93,11 +93,11 @@ async fn a_role_counts_from_the_next_request_on() {
     let cx = app.as_user(&ana.access_token).await;
     auth::update_me(&cx, super::app::data(serde_json::json!({ "rank": 3 }))).await.unwrap();
 
-    auth::set_roles(&app.project, &id, &[]).await.unwrap();
+    auth::set_roles(&app.project, "server", &id, &[]).await.unwrap();
     assert!(user(app.caller(&ana.access_token).await.unwrap()).facts.roles.is_empty());
-    let error = auth::set_roles(&app.project, &id, &["queen".to_owned()]).await.unwrap_err();
+    let error = auth::set_roles(&app.project, "server", &id, &["queen".to_owned()]).await.unwrap_err();
     assert_eq!(error.code, Code::FieldInvalid);
-    let error = auth::set_roles(&app.project, "nobody", &["chief".to_owned()]).await.unwrap_err();
+    let error = auth::set_roles(&app.project, "server", "nobody", &["chief".to_owned()]).await.unwrap_err();
     assert_eq!(error.code, Code::RecordNotFound);
 }
 

@@ -1,7 +1,7 @@
 //! What is shown while somebody watches: F11 to F16.
 
 use super::{World, made};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn f11_a_delete_is_told_only_to_those_who_saw_the_record() {
@@ -88,4 +88,48 @@ async fn f15_and_f16_a_rule_that_knows_no_answer_stops_neither_readers_nor_write
     // Control: once the rule has an answer for it, it appears.
     ann.update("shares", "two", json!({ "parts": 500 })).await.ok();
     assert_eq!(window.until(|f| f["t"] == "ev").await["o"], "forget");
+}
+
+#[tokio::test]
+async fn f14_who_loses_a_role_loses_what_it_showed_at_once() {
+    let World { mut server, .. } = World::new().await;
+    let root = server.operator().await;
+    // Making an operator has the server start anew, on another port.
+    let ann = server.signed_in("Ann@example.test", "a-long-enough-secret").await;
+    let ben = server.signed_in("Ben@example.test", "a-long-enough-secret").await;
+    let roles = async |user: &str, roles: Value| {
+        root.json("PATCH", &format!("/admin/users/{user}"), json!({ "roles": roles })).await.ok()
+    };
+    made(&ann, "memos", json!({ "id": "early", "body": "for readers" })).await;
+    roles(&ann.user, json!(["reader"])).await;
+    roles(&ben.user, json!(["reader"])).await;
+    let (mut anns, mut bens) = (ann.socket().await, ben.socket().await);
+    for window in [&mut anns, &mut bens] {
+        window.subscribe("all", "memos", json!({})).await;
+        assert_eq!(window.snapshot("all").await.len(), 1);
+    }
+    assert_eq!(roles(&ben.user, json!([])).await["roles"], json!([]));
+    made(&ann, "memos", json!({ "id": "late", "body": "not for ben" })).await;
+    // With the token that was good before: the role is gone from the next question on.
+    assert!(ben.ids("memos", &[]).await.is_empty());
+    ben.show("memos", "early").await.problem("record_not_found");
+    // What the socket is told first is to drop the view; what it is told last, of another collection, comes after all
+    // that was to come.
+    let told = bens.until(|f| f["t"] != "ok").await;
+    assert_eq!(told["t"], "resync", "{told}");
+    made(&ben, "items", json!({ "id": "marker" })).await;
+    bens.say(json!({ "t": "sub", "i": 9, "s": "items", "collection": "items" })).await;
+    let last = bens.until(|f| f["t"] == "snap" || f["t"] == "ev").await;
+    assert_eq!(last["rows"][0]["id"], "marker", "{last}");
+    // Control: who kept the role heard it.
+    assert_eq!(anns.until(|f| f["t"] == "ev").await["id"], "late");
+
+    // Nobody but an operator gives roles, and only those that are declared.
+    let own = format!("/admin/users/{}", ben.user);
+    ben.json("PATCH", &own, json!({ "roles": ["reader"] })).await.problem("forbidden");
+    server.client().json("PATCH", &own, json!({ "roles": ["reader"] })).await.problem("token_required");
+    root.json("PATCH", &own, json!({ "roles": ["king"] })).await.problem("field_invalid");
+    root.json("PATCH", "/admin/users/nobody", json!({ "roles": [] })).await.problem("record_not_found");
+    roles(&ben.user, json!(["reader"])).await;
+    assert_eq!(ben.ids("memos", &[]).await, ["early", "late"]);
 }

@@ -153,3 +153,21 @@ async fn f10_what_is_expanded_obeys_the_rules_of_where_it_lives() {
     let seen = server.client().list("items", &[("expand", "owner")]).await.ok();
     assert!(seen["items"][0]["expand"].get("owner").is_none(), "{seen}");
 }
+
+#[tokio::test]
+async fn f17_a_rule_of_two_alternatives_is_answered_by_two_indexes() {
+    let World { ann, mut server, .. } = World::new().await;
+    let root = server.operator().await;
+    let plan = async |op: Value| {
+        let said = root.json("POST", "/admin/rules/explain", op).await.ok();
+        said["list"]["plan"].to_string()
+    };
+    let asked = json!({ "as": ann.user, "op": "list", "collection": "messages" });
+    let lines = plan(asked).await;
+    assert!(lines.contains("MULTI-INDEX OR") && !lines.contains("SCAN t"), "{lines}");
+    // Control: a filter on what has no index reads the table, and the plan says so.
+    let asked = json!({ "identity": { "id": "x", "roles": ["reader"] }, "op": "list", "collection": "memos",
+                        "filter": "body == \"b\"" });
+    let lines = plan(asked).await;
+    assert!(lines.contains("SCAN t"), "{lines}");
+}
