@@ -115,7 +115,18 @@ impl<'a> Judge<'a, '_> {
         Ok(answer)
     }
 
+    /// A value that is at hand without asking or computing: most operands are.
+    fn held(&self, expr: &'a Expr) -> Option<&'a Value> {
+        match expr {
+            Expr::Literal(value) => Some(value),
+            other => self.cell(other),
+        }
+    }
+
     fn compare(&mut self, op: CmpOp, a: &'a Expr, b: &'a Expr) -> Answer<Option<bool>> {
+        if let (Some(a), Some(b)) = (self.held(a), self.held(b)) {
+            return Ok(semantics::compare(op, a, b));
+        }
         let a = self.value(a)?;
         if a.is_null() && op != CmpOp::Same {
             return Ok(None);
@@ -138,11 +149,10 @@ impl<'a> Judge<'a, '_> {
     }
 
     fn value(&mut self, expr: &'a Expr) -> Answer<Cow<'a, Value>> {
-        if let Some(cell) = self.cell(expr) {
-            return Ok(Cow::Borrowed(cell));
+        if let Some(held) = self.held(expr) {
+            return Ok(Cow::Borrowed(held));
         }
         match expr {
-            Expr::Literal(value) => Ok(Cow::Borrowed(value)),
             Expr::Path { collection, key, id, slot } => {
                 let Some(id) = self.value(id)?.as_text().map(Arc::<str>::from) else {
                     return Ok(Cow::Borrowed(NULL));
@@ -179,15 +189,24 @@ impl<'a> Judge<'a, '_> {
             | Expr::IsNull(_)
             | Expr::Lookup(_) => Ok(Cow::Owned(semantics::truth(self.truth(expr)?))),
             // Not bound here: lowering leaves none of these, and unknown denies.
-            Expr::Row(_) | Expr::Var(..) | Expr::Next(_) | Expr::Auth(_) | Expr::Request(_) | Expr::Now => {
-                Ok(Cow::Borrowed(NULL))
-            }
+            Expr::Literal(_)
+            | Expr::Row(_)
+            | Expr::Var(..)
+            | Expr::Next(_)
+            | Expr::Auth(_)
+            | Expr::Request(_)
+            | Expr::Now => Ok(Cow::Borrowed(NULL)),
         }
     }
 
     fn call(&mut self, func: Func, args: &'a [Expr]) -> Answer<Cow<'a, Value>> {
-        let args: Answer<Vec<Value>> = args.iter().map(|arg| self.value(arg).map(Cow::into_owned)).collect();
-        Ok(Cow::Owned(semantics::call(func, &args?)))
+        let Some(a) = args.first() else { return Ok(Cow::Borrowed(NULL)) };
+        if let (Some(a), [_]) = (self.held(a), args) {
+            return Ok(Cow::Owned(semantics::apply(func, a, None)));
+        }
+        let a = self.value(a)?;
+        let b = args.get(1).map(|b| self.value(b)).transpose()?;
+        Ok(Cow::Owned(semantics::apply(func, &a, b.as_deref())))
     }
 
     fn count(&mut self, lookup: &'a Lookup, limit: u64) -> Answer<u64> {

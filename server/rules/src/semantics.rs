@@ -61,7 +61,11 @@ pub(crate) fn truth(answer: Option<bool>) -> Value {
 
 /// The value of a function.
 pub(crate) fn call(func: Func, args: &[Value]) -> Value {
-    let (Some(a), b) = (args.first(), args.get(1)) else { return Value::Null };
+    args.first().map_or(Value::Null, |a| apply(func, a, args.get(1)))
+}
+
+/// The value of a function of one or two operands.
+pub(crate) fn apply(func: Func, a: &Value, b: Option<&Value>) -> Value {
     if func == Func::Default {
         return if a.is_null() { b.cloned().unwrap_or_default() } else { a.clone() };
     }
