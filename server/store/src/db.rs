@@ -70,10 +70,11 @@ impl Store {
     }
 
     /// Runs `job` in a transaction. It is grouped with its neighbours; the answer comes after the group's commit.
-    /// When the job fails, only its own changes are undone.
+    /// When the job fails, only its own changes are undone. What it asks of rules has 2 s together; its other statements
+    /// have no deadline.
     ///
     /// # Errors
-    /// What the job gave, or what the database said.
+    /// What the job gave, or what the database said; a job that is given `Deadline` must fail with it.
     pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -85,7 +86,8 @@ impl Store {
         outcome.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
-    /// Runs short, bounded reads inline on this thread. Each statement sees the newest commit.
+    /// Runs short, bounded reads inline on this thread. Each statement sees the newest commit. What they ask of rules has
+    /// 2 s together.
     ///
     /// `job` must not read from the store again inside: the connection it has may be the only one.
     ///

@@ -24,7 +24,7 @@ pub enum Error {
     /// The database is locked or the queue before the writer is full.
     #[error("the database is busy")]
     Busy,
-    /// A read took longer than its deadline.
+    /// A read, or the rules of a write, took longer than their deadline.
     #[error("the query took too long")]
     Deadline,
     /// A sum is beyond what the database counts with.

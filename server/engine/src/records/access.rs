@@ -243,8 +243,20 @@ impl<'a> Gate<'a> {
         match verdict(rule, caller, &facts) {
             Lowered::Allow => Ok(true),
             Lowered::Deny => Ok(false),
-            Lowered::Ask(predicate) => Ok(reader.holds(&predicate.expr, None).await?),
+            Lowered::Ask(predicate) => {
+                let answer = reader.holds(&predicate.expr, None).await;
+                answer.map_err(|error| self.unjudged(error, request.op))
+            }
         }
+    }
+
+    /// A rule that gave no answer. Whoever runs the app is told which, as only they can mend it.
+    fn unjudged(&self, error: stead_store::Error, op: &str) -> Error {
+        let stead_store::Error::Deadline = error else { return error.into() };
+        let collection = &self.collection.name;
+        tracing::warn!(%collection, op, "the rules of a write took longer than two seconds; it was undone");
+        Error::with(Code::QueryTooSlow, "The rules took longer than two seconds to judge this, so nothing was changed.")
+            .hint("Write fewer records at once. If one record is too slow, the lookups of its rules read too many others.")
     }
 
     fn verdict(&self, allowed: bool, rule: &Rule) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use crate::sqlite::Shared;
 use crate::sqlite::changes::Pending;
+use crate::sqlite::deadline::STATEMENT_MS_MAX;
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::handle::Handle;
 use crate::sqlite::job::Job;
@@ -60,7 +61,8 @@ fn transaction(
     for job in jobs {
         let mark = pending.len();
         command(handle, "SAVEPOINT job").map_err(undone)?;
-        let session = Session { connection: handle, shape: &shape };
+        handle.deadline().grant(STATEMENT_MS_MAX);
+        let session = Session { connection: handle, shape: &shape, deadline: Some(handle.deadline()) };
         let writing = Writing { session, pending: &mut *pending, full: false };
         let mut tx = Tx { reader: Reader { session }, writing };
         let keep = job.run(&mut tx);

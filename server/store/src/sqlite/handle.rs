@@ -9,12 +9,14 @@
 )]
 
 use crate::Error;
+use crate::sqlite::deadline::{Deadline, STEPS_PER_LOOK};
 use crate::sqlite::errors::from_sqlx;
 use sqlx::sqlite::{LockedSqliteHandle, SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// Prepared statements kept by one connection.
 const STATEMENTS_MAX: usize = 128;
@@ -32,6 +34,7 @@ pub(crate) struct Handle {
     sqlite: ManuallyDrop<rusqlite::Connection>,
     guard: ManuallyDrop<LockedSqliteHandle<'static>>,
     owner: Owner,
+    deadline: Arc<Deadline>,
 }
 
 struct Owner(NonNull<SqliteConnection>);
@@ -66,12 +69,15 @@ impl Handle {
         sqlite
             .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .map_err(|error| Error::Database(error.to_string()))?;
-        Ok(Self { sqlite: ManuallyDrop::new(sqlite), guard: ManuallyDrop::new(guard), owner })
+        let deadline = Arc::new(Deadline::new());
+        let watched = Arc::clone(&deadline);
+        guard.set_progress_handler(STEPS_PER_LOOK, move || watched.has_time());
+        Ok(Self { sqlite: ManuallyDrop::new(sqlite), guard: ManuallyDrop::new(guard), owner, deadline })
     }
 
-    /// Has SQLite ask `go_on` every `operations` steps of its machine; `false` interrupts the statement.
-    pub(crate) fn watch(&mut self, operations: i32, go_on: impl FnMut() -> bool + Send + 'static) {
-        self.guard.set_progress_handler(operations, go_on);
+    /// What bounds the time of this connection's statements.
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.deadline
     }
 
     /// Closes the connection and waits until the file is released.

@@ -7,6 +7,7 @@ mod apply;
 pub(crate) mod cells;
 mod changes;
 mod checkpoint;
+mod deadline;
 mod errors;
 mod group;
 mod handle;
@@ -29,6 +30,7 @@ use crate::ring::Ring;
 use crate::{Config, Error, Reader};
 use arc_swap::ArcSwap;
 use changes::Pending;
+use deadline::STATEMENT_MS_MAX;
 use job::{Job, Survey, drive};
 use parking_lot::RwLock;
 use readers::{Slots, Snapshot};
@@ -138,7 +140,9 @@ impl Database {
     {
         self.shared.readers.with(|handle| {
             let shape = self.shared.shape.load();
-            drive(job(&mut Reader { session: Session { connection: handle, shape: &shape } }))
+            handle.deadline().grant(STATEMENT_MS_MAX);
+            let session = Session { connection: handle, shape: &shape, deadline: Some(handle.deadline()) };
+            drive(job(&mut Reader { session }))
         })
     }
 
@@ -154,7 +158,7 @@ impl Database {
         self.shared.readers.with(|handle| {
             let _snapshot = Snapshot::begin(handle)?;
             let shape = self.shared.shape.load();
-            drive(job(&mut Reader { session: Session { connection: handle, shape: &shape } }))
+            drive(job(&mut Reader { session: Session { connection: handle, shape: &shape, deadline: None } }))
         })
     }
 

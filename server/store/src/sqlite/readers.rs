@@ -42,15 +42,6 @@ impl Slots {
         }
     }
 
-    /// Sets up each connection before its first use.
-    pub(crate) fn prepare(&self, mut setup: impl FnMut(&mut Handle)) {
-        self.slots.iter().for_each(|slot| {
-            if let Some(handle) = slot.lock().as_mut() {
-                setup(handle);
-            }
-        });
-    }
-
     /// The connection of a thread that has a slot of its own.
     pub(crate) fn own(&self, index: usize) -> Option<MutexGuard<'_, Option<Handle>>> {
         self.slots.get(index).map(Mutex::lock)

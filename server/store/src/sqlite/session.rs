@@ -1,5 +1,6 @@
 //! Reads on one connection, as [`crate::Reader`] and [`crate::Log`] promise them.
 
+use crate::sqlite::deadline::Deadline;
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::texts::{self, Shape};
 use crate::sqlite::{cells, changes, statement};
@@ -16,6 +17,8 @@ use stead_schema::{Collection, CollectionId, FieldType, Schema, Slot, SlotSet, V
 pub(crate) struct Session<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) shape: &'c Shape,
+    /// Bounds the statements that judge rules, where not all of them are bounded together.
+    pub(crate) deadline: Option<&'c Deadline>,
 }
 
 impl<'c> Session<'c> {
@@ -46,11 +49,11 @@ impl<'c> Session<'c> {
     }
 
     pub(crate) fn select(&self, select: &Select<'_>) -> Result<Page, Error> {
-        self.page(&query::select(Dialect::Sqlite, self.schema(), select), select)
+        self.in_time(|| self.page(&query::select(Dialect::Sqlite, self.schema(), select), select))
     }
 
     pub(crate) fn related(&self, ask: &Related<'_>) -> Result<Page, Error> {
-        self.page(&query::related(Dialect::Sqlite, self.schema(), ask), &ask.select)
+        self.in_time(|| self.page(&query::related(Dialect::Sqlite, self.schema(), ask), &ask.select))
     }
 
     fn page(&self, query: &query::Statement, select: &Select<'_>) -> Result<Page, Error> {
@@ -116,9 +119,11 @@ impl<'c> Session<'c> {
 
     pub(crate) fn holds(&self, expr: &Expr, record: Option<(&Collection, &str)>) -> Result<bool, Error> {
         let query = query::holds(Dialect::Sqlite, self.schema(), expr, record);
-        let mut statement = statement::bind(self.connection, &query.text, &query.params)?;
-        let mut rows = statement.raw_query();
-        Ok(rows.next().map_err(from_sqlite)?.is_some())
+        self.in_time(|| {
+            let mut statement = statement::bind(self.connection, &query.text, &query.params)?;
+            let mut rows = statement.raw_query();
+            Ok(rows.next().map_err(from_sqlite)?.is_some())
+        })
     }
 
     pub(crate) fn lookup(&self, lookup: &Lookup, limit: u64) -> Result<u64, Error> {
@@ -157,8 +162,15 @@ impl<'c> Session<'c> {
         changes::after(self.connection, self.schema(), seq, limit)
     }
 
+    fn in_time<T>(&self, ask: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        match self.deadline {
+            Some(deadline) => deadline.within(ask),
+            None => ask(),
+        }
+    }
+
     fn number(&self, query: &query::Statement) -> Result<u64, Error> {
-        let number = statement::integer(self.connection, &query.text, &query.params)?;
+        let number = self.in_time(|| statement::integer(self.connection, &query.text, &query.params))?;
         Ok(number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
 }

@@ -31,7 +31,7 @@ impl Writing<'_> {
         at: i64,
     ) -> Result<(), Error> {
         let (id, version) = identity(collection, &row)?;
-        let Session { connection, shape } = self.session;
+        let Session { connection, shape, .. } = self.session;
         self.run(&shape.texts(collection).insert, row.iter())
             .map_err(|error| self.explain(collection, &row, error))?;
         let images = Images { id, version, before: None, after: Some(row) };
@@ -72,7 +72,7 @@ impl Writing<'_> {
         at: i64,
     ) -> Result<(), Error> {
         let (id, version) = identity(collection, &before)?;
-        let Session { connection, shape } = self.session;
+        let Session { connection, shape, .. } = self.session;
         let touched = self
             .run(&shape.texts(collection).delete, before.iter().take(1))
             .map_err(|error| undeletable(collection, &id, error))?;

@@ -15,6 +15,7 @@ mod removals;
 mod scans;
 mod search;
 mod slow;
+mod slow_writes;
 mod upserts;
 mod walks;
 mod writes;

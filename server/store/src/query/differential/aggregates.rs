@@ -130,7 +130,7 @@ fn found(world: &mut World, dialect: Dialect, ask: &Aggregate<'_>) -> Vec<Vec<Va
         return rows.iter().map(|row| decoded(row, ask)).collect();
     }
     let shape = crate::sqlite::shape(&world.schema);
-    crate::sqlite::Session { connection: &world.connection, shape: &shape }
+    crate::sqlite::Session { connection: &world.connection, shape: &shape, deadline: None }
         .aggregate(ask)
         .unwrap_or_else(|e| panic!("{e}\n{}", asked.text))
 }
