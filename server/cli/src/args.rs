@@ -188,9 +188,9 @@ pub(crate) struct Explain {
     /// Records per page of a list
     #[arg(long)]
     pub(crate) limit: Option<u32>,
-    /// Ask the records and identities of this test file
+    /// Ask the records and identities of this test file, or of such a text in braces
     #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    pub(crate) given: Option<PathBuf>,
+    pub(crate) given: Option<String>,
     /// Ask the records of this data folder; it is only read, also while a server runs on it
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -368,20 +368,8 @@ pub(crate) enum RulesAction {
         #[arg(long, value_name = "RULE")]
         allow_widening: Vec<String>,
     },
-    /// List who may read a record
-    Who {
-        /// The app folder
-        app: PathBuf,
-        /// The record's collection
-        collection: String,
-        /// The record's id
-        id: String,
-        #[command(flatten)]
-        data: Data,
-        /// How to print the answer
-        #[arg(long, value_enum, default_value = "text")]
-        format: ReportFormat,
-    },
+    /// List who may read a record, or do something else with it
+    Who(Who),
     /// Run conformance cases of CEL (google/cel-spec, as JSON) and print how the language answers them
     Conformance {
         /// The cases
@@ -390,6 +378,35 @@ pub(crate) enum RulesAction {
         #[arg(long, value_enum, default_value = "text")]
         format: ReportFormat,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// The app folder
+    pub(crate) app: PathBuf,
+    /// The record's collection
+    pub(crate) collection: String,
+    /// The record's id
+    pub(crate) id: String,
+    /// What they may do
+    #[arg(long, value_enum, default_value = "read")]
+    pub(crate) op: WhoOp,
+    /// Ask the records and identities of this test file, or of such a text in braces, instead of a data folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) given: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhoOp {
+    List,
+    Read,
+    Update,
+    Delete,
 }
 
 /// How a report is printed.

@@ -1,21 +1,19 @@
 //! `stead explain`: why the rules allow or deny something, on the records of a test file or of a data folder.
 
-use crate::app_folder::{AppFolder, Mistakes};
+use crate::app_folder::AppFolder;
 use crate::args::{self, ExplainFormat};
 use crate::data_folder::DataFolder;
+use crate::given::{self, Identities};
 use crate::rule_tests::catalogue;
 use crate::{terminal, wiring};
 use actix_web::rt::System;
 use anyhow::{Context, anyhow, bail};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 use stead_engine::explain::{self, Explanation, Question};
-use stead_engine::{Catalogue, Error, Project, rule_tests};
+use stead_engine::{Catalogue, Error, Project};
 use stead_rules::{AuthFacts, did_you_mean};
-use stead_schema::SourceFile;
 use stead_wire::admin::MadeUp;
 
 /// Who nobody is, unless a test file calls somebody so.
@@ -34,7 +32,7 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
     let question = question(args)?;
     let explanation = System::new().block_on(async {
         match (&args.given, &args.data_dir) {
-            (Some(file), _) => on_given(&catalogue(app), file, args, question).await,
+            (Some(given), _) => on_given(&catalogue(app), given, args, question).await,
             (None, Some(data)) => {
                 let data = args::Data { data: data.clone(), master_key: args.master_key.clone() };
                 if !data.data.join("stead.db").is_file() {
@@ -61,16 +59,11 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
 
 async fn on_given(
     app: &Catalogue,
-    file: &Path,
+    given: &str,
     args: &args::Explain,
     question: Question,
 ) -> anyhow::Result<Explanation> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let source = SourceFile { path: file.display().to_string(), text };
-    let opened = rule_tests::open_given(app, source).await.map_err(|error| told(&error))?;
-    let (project, identities) = opened.map_err(|(sources, diagnostics)| {
-        anyhow!("the test file has mistakes\n\n{}", Mistakes { sources, diagnostics }.render())
-    })?;
+    let (project, identities) = given::open(app, given).await?;
     let explained = explain_as(&project, &identities, args, question).await;
     project.close().await;
     explained
@@ -78,7 +71,7 @@ async fn on_given(
 
 async fn explain_as(
     project: &Project,
-    identities: &BTreeMap<String, Option<AuthFacts>>,
+    identities: &Identities,
     args: &args::Explain,
     question: Question,
 ) -> anyhow::Result<Explanation> {

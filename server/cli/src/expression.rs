@@ -16,9 +16,7 @@ pub(crate) fn run(args: &args::Rules) -> anyhow::Result<ExitCode> {
         RulesAction::Diff { old, new, format, deny_widening, allow_widening } => {
             rules_diff::run(old, new, *format, deny_widening.then_some(allow_widening))
         }
-        RulesAction::Who { app, collection, id, data, format } => {
-            rules_who::run(app, collection, id, data, *format)
-        }
+        RulesAction::Who(args) => rules_who::run(args),
     }
 }
 

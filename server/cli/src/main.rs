@@ -9,6 +9,7 @@ mod contract;
 mod data_folder;
 mod explain;
 mod expression;
+mod given;
 mod layout;
 mod log;
 mod operator;

@@ -1,63 +1,87 @@
-//! `stead rules who`: who may read a record of a data folder, and by which alternative of the rule.
+//! `stead rules who`: who may do something with a record, and by which alternative of the rules.
 
-use crate::app_folder::AppFolder;
-use crate::args::{self, ReportFormat};
+use crate::app_folder::{App, AppFolder};
+use crate::args::{self, ReportFormat, WhoOp};
 use crate::data_folder::DataFolder;
-use crate::{terminal, wiring};
+use crate::rule_tests::catalogue;
+use crate::{given, terminal, wiring};
 use actix_web::rt::System;
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::ExitCode;
-use stead_engine::audience::{self, Seen, USERS_MAX};
+use stead_engine::Project;
+use stead_engine::audience::{self, Deed, People, Seen, Seer, USERS_MAX};
 
 /// Prints the users. A server may be running on the data.
-pub(crate) fn run(
-    app: &Path,
-    collection: &str,
-    id: &str,
-    data: &args::Data,
-    format: ReportFormat,
-) -> anyhow::Result<ExitCode> {
-    let app = match AppFolder::open(app)?.load()? {
+pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
+    let app = match AppFolder::open(&args.app)?.load()? {
         Ok(app) => app,
         Err(mistakes) => bail!("the app has mistakes\n\n{}", mistakes.render()),
     };
-    if !data.data.is_dir() {
-        bail!("there is no data folder {}", data.data.display());
-    }
-    let folder = DataFolder::open(data)?;
     let seen = System::new().block_on(async {
-        let project = wiring::open_to_look(app, &folder).await?;
-        let seen = audience::who(&project, collection, id).await;
-        project.close().await;
-        seen.map_err(|error| match error.code {
-            stead_wire::Code::RecordNotFound => anyhow!("there is no record {collection}:{id}"),
-            stead_wire::Code::CollectionNotFound => anyhow!("there is no collection `{collection}`"),
-            _ => anyhow!("{error}"),
-        })
+        match &args.given {
+            Some(given) => {
+                let (project, identities) = given::open(&catalogue(app), given).await?;
+                ask(project, args, People::Given(&identities)).await
+            }
+            None => ask(stored(app, &args.data).await?, args, People::Stored).await,
+        }
     })?;
-    match format {
-        ReportFormat::Json => terminal::say(&as_json(&seen).to_string()),
-        ReportFormat::Text => terminal::say(&as_text(&seen, &format!("{collection}:{id}"))),
+    match args.format {
+        ReportFormat::Json => terminal::say(&as_json(&seen, deed(args.op)).to_string()),
+        ReportFormat::Text => terminal::say(&as_text(&seen, deed(args.op), &record(args))),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_text(seen: &Seen, record: &str) -> String {
+async fn stored(app: App, data: &args::Data) -> anyhow::Result<Project> {
+    if !data.data.is_dir() {
+        bail!("there is no data folder {}", data.data.display());
+    }
+    wiring::open_to_look(app, &DataFolder::open(data)?).await
+}
+
+async fn ask(project: Project, args: &args::Who, people: People<'_>) -> anyhow::Result<Seen> {
+    let seen = audience::who(&project, deed(args.op), &args.collection, &args.id, people).await;
+    project.close().await;
+    seen.map_err(|error| match error.code {
+        stead_wire::Code::RecordNotFound => anyhow!("there is no record {}", record(args)),
+        stead_wire::Code::CollectionNotFound => anyhow!("there is no collection `{}`", args.collection),
+        _ => anyhow!("{error}"),
+    })
+}
+
+fn record(args: &args::Who) -> String {
+    format!("{}:{}", args.collection, args.id)
+}
+
+fn deed(op: WhoOp) -> Deed {
+    match op {
+        WhoOp::List => Deed::List,
+        WhoOp::Read => Deed::Read,
+        WhoOp::Update => Deed::Update,
+        WhoOp::Delete => Deed::Delete,
+    }
+}
+
+fn as_text(seen: &Seen, deed: Deed, record: &str) -> String {
     let mut lines = Vec::new();
-    match (seen.guests, seen.users.is_empty()) {
-        (true, _) => lines.push(format!("everybody may read {record}, signed in or not")),
-        (false, true) => lines.push(format!("no user may read {record}")),
-        (false, false) => lines.push(format!("who may read {record}:")),
+    let deed = deed.word();
+    match (seen.everybody, seen.guests || !seen.users.is_empty()) {
+        (true, _) => lines.push(format!("everybody may {deed} {record}, signed in or not")),
+        (false, false) => lines.push(format!("nobody may {deed} {record}")),
+        (false, true) => lines.push(format!("who may {deed} {record}:")),
     }
     if let Some(reason) = &seen.untied {
         lines.push(format!("  (each user was asked: {reason})"));
     }
+    if seen.guests && !seen.everybody {
+        lines.push("  whoever is not signed in".to_owned());
+    }
     for user in &seen.users {
-        match user.clause.and_then(|clause| seen.clauses.get(clause)) {
-            Some(clause) => lines.push(format!("  {}  {clause}", user.id)),
-            None => lines.push(format!("  {}", user.id)),
+        match clause(seen, user) {
+            Some(clause) => lines.push(format!("  {}  {clause}", called(user))),
+            None => lines.push(format!("  {}", called(user))),
         }
     }
     if seen.cut {
@@ -66,11 +90,28 @@ fn as_text(seen: &Seen, record: &str) -> String {
     lines.join("\n")
 }
 
-fn as_json(seen: &Seen) -> Value {
-    let users: Vec<Value> = seen
-        .users
-        .iter()
-        .map(|user| json!({"id": user.id, "clause": user.clause.and_then(|clause| seen.clauses.get(clause))}))
-        .collect();
-    json!({"guests": seen.guests, "users": users, "clauses": seen.clauses, "untied": seen.untied, "cut": seen.cut})
+fn called(user: &Seer) -> String {
+    match &user.name {
+        Some(name) if *name != user.id => format!("{name} ({})", user.id),
+        _ => user.id.clone(),
+    }
+}
+
+fn clause<'s>(seen: &'s Seen, user: &Seer) -> Option<&'s String> {
+    user.clause.and_then(|clause| seen.clauses.get(clause))
+}
+
+fn as_json(seen: &Seen, deed: Deed) -> Value {
+    let user = |user: &Seer| {
+        let mut told = json!({"id": user.id, "clause": clause(seen, user)});
+        if let (Some(name), Some(told)) = (&user.name, told.as_object_mut()) {
+            told.insert("name".to_owned(), json!(name));
+        }
+        told
+    };
+    let users: Vec<Value> = seen.users.iter().map(user).collect();
+    json!({
+        "op": deed.word(), "everybody": seen.everybody, "guests": seen.guests, "users": users,
+        "clauses": seen.clauses, "untied": seen.untied, "cut": seen.cut,
+    })
 }

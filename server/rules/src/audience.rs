@@ -84,13 +84,23 @@ impl std::fmt::Display for NoAnchor {
     }
 }
 
-/// Solves a rule.
+/// Solves a rule of reading.
 ///
 /// # Errors
 /// Why it cannot be.
 pub fn audience(schema: &Schema, rule: &Rule) -> Result<Audience, NoAnchor> {
+    // Whoever may list a record may read it; the plan is about both.
+    solved(schema, &[(rule, "read")])
+}
+
+/// Solves rules that must all allow, each with the operation it is asked for. None of them may look at a record that is
+/// proposed.
+///
+/// # Errors
+/// Why they cannot be.
+pub fn solved(schema: &Schema, rules: &[(&Rule, &'static str)]) -> Result<Audience, NoAnchor> {
     let users = schema.users().ok_or(NoAnchor::NoUsers)?.id;
-    let expr = over_users(&rule.expr, users);
+    let expr = normalise::all(rules.iter().map(|(rule, op)| over_users(&rule.expr, users, op)));
     let mut clauses = Vec::new();
     for atoms in alternatives(&expr)? {
         let atoms: Vec<Atom> = atoms.into_iter().map(atom).collect();
@@ -146,6 +156,11 @@ impl Clause {
         lower_expr(&normalise::all(left), &known.facts(&request()))
     }
 
+    /// Whether it asks something that only a session knows.
+    pub fn asks_session(&self) -> bool {
+        self.atoms.iter().any(|atom| needs_session(&atom.expr))
+    }
+
     fn whole(&self) -> Expr {
         normalise::all(self.atoms.iter().map(|atom| atom.expr.clone()))
     }
@@ -189,23 +204,23 @@ impl Known<'_> {
 }
 
 /// The rule with users as rows and the record as `next`; whoever is asked about is signed in.
-fn over_users(expr: &Expr, users: CollectionId) -> Expr {
+fn over_users(expr: &Expr, users: CollectionId, op: &'static str) -> Expr {
+    let inside = |expr: &Expr| over_users(expr, users, op);
     expr.replaced(&mut |part| match part {
         Expr::Row(slot) => Some(Expr::Next(*slot)),
         Expr::Auth(AuthFact::Id) => Some(Expr::Row(Slot::ID)),
         Expr::Auth(AuthFact::IsAnonymous | AuthFact::IsOperator) => Some(FALSE),
-        // Whoever may list a record may read it; the plan is about both.
-        Expr::Request(RequestFact::Op) => Some(Expr::Literal(Value::text("read"))),
+        Expr::Request(RequestFact::Op) => Some(Expr::Literal(Value::text(op))),
         Expr::Path { collection, key: Slot::ID, id, slot }
             if *collection == users && **id == Expr::Auth(AuthFact::Id) =>
         {
             Some(Expr::Row(*slot))
         }
-        Expr::And(members) => Some(normalise::all(members.iter().map(|member| over_users(member, users)))),
-        Expr::Or(members) => Some(normalise::any(members.iter().map(|member| over_users(member, users)))),
-        Expr::Not(inner) => Some(normalise::not(over_users(inner, users))),
+        Expr::And(members) => Some(normalise::all(members.iter().map(inside))),
+        Expr::Or(members) => Some(normalise::any(members.iter().map(inside))),
+        Expr::Not(inner) => Some(normalise::not(inside(inner))),
         Expr::Lookup(lookup) => {
-            let body = over_users(&lookup.body, users);
+            let body = inside(&lookup.body);
             Some(normalise::lookup(Lookup { body, ..Lookup::clone(lookup) }))
         }
         _ => None,

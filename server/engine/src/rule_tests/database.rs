@@ -80,7 +80,7 @@ pub(super) fn surroundings(project: &Project, caller: Caller) -> Result<Ctx, Err
 }
 
 /// The app on a database in memory with these records.
-pub(super) async fn open_with(
+pub(crate) async fn open_with(
     catalogue: &Catalogue,
     now: Instant,
     records: Vec<Placed>,

@@ -42,6 +42,24 @@ pub type Mistaken = (Sources, Vec<Diagnostic>);
 /// # Errors
 /// Every mistake, with the file it is in.
 pub(crate) fn read(file: SourceFile, catalogue: &Catalogue) -> Result<TestFile, Mistaken> {
+    read_as(file, catalogue, Cases::Needed)
+}
+
+/// Reads what a file gives; it may be without cases.
+///
+/// # Errors
+/// The same.
+pub(super) fn given(file: SourceFile, catalogue: &Catalogue) -> Result<TestFile, Mistaken> {
+    read_as(file, catalogue, Cases::Optional)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cases {
+    Needed,
+    Optional,
+}
+
+fn read_as(file: SourceFile, catalogue: &Catalogue, needed: Cases) -> Result<TestFile, Mistaken> {
     let path = file.path.clone();
     let document =
         Document::read(file).map_err(|Rejected { sources, diagnostics }| (sources, diagnostics))?;
@@ -55,7 +73,7 @@ pub(crate) fn read(file: SourceFile, catalogue: &Catalogue) -> Result<TestFile, 
         records: Vec::new(),
         now: Instant::default(),
     };
-    let cases = reading.file(&json);
+    let cases = reading.file(&json, needed);
     let Reading { mistakes, identities, records, now, .. } = reading;
     if mistakes.is_empty() {
         return Ok(TestFile { path, records, now, identities, cases });
@@ -100,7 +118,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn file(&mut self, json: &Value) -> Vec<Case> {
+    fn file(&mut self, json: &Value, needed: Cases) -> Vec<Case> {
         let file = self.object("", json, &["schema", "identities", "given", "now", "cases"]);
         let now = file.get("now").map_or(USUAL_NOW, |now| now.as_str().unwrap_or_default());
         self.now = Instant::parse(now).unwrap_or_else(|| {
@@ -118,6 +136,7 @@ impl Reading<'_> {
                     self.case(&format!("/cases/{place}"), case, &mut cases);
                 }
             }
+            None if needed == Cases::Optional => {}
             _ => self.wrong("/cases", "`cases` must be a list"),
         }
         cases

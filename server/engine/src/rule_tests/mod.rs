@@ -23,6 +23,8 @@ use stead_rules::{AuthFacts, Coverage};
 use stead_schema::{Diagnostic, SourceFile, Sources};
 
 pub use asked::asked;
+#[cfg(test)]
+pub(crate) use database::open_with as open_records;
 pub use file::Mistaken;
 
 /// The JSON Schema of a test file, as published.
@@ -79,7 +81,7 @@ pub async fn open_given(
     catalogue: &Catalogue,
     source: SourceFile,
 ) -> Result<Result<(Project, BTreeMap<String, Option<AuthFacts>>), Mistaken>, Error> {
-    let file = match file::read(source, catalogue) {
+    let file = match file::given(source, catalogue) {
         Ok(file) => file,
         Err(mistaken) => return Ok(Err(mistaken)),
     };

@@ -274,3 +274,40 @@ async fn who_may_read_a_record_is_told_beside_a_running_server() {
     let said = stead(&["rules", "who", path(&other), "things", "x", "--data", data]);
     assert!(said.code == Some(1) && said.err.contains("another version"), "{}{}", said.out, said.err);
 }
+
+#[test]
+fn who_may_do_something_is_told_of_given_records() {
+    let chat = examples().join("team-chat");
+    let chat = chat.to_str().unwrap();
+    let given = "{identities: {ann: {id: u1}, bob: {id: u2}, guest: null}, given: {\
+                 rooms: [{id: r1, name: Team, kind: private, owner: u1}, {id: r2, name: Lobby, kind: public, owner: u1}], \
+                 members: [{id: k1, room: r1, user: u1, role: admin}, {id: k2, room: r1, user: u2, role: member}], \
+                 messages: [{id: m1, room: r1, author: u2, body: hi}]}}";
+    let who = |collection: &str, id: &str, more: &[&str]| {
+        let asked = [&["rules", "who", chat, collection, id, "--given", given], more].concat();
+        stead(&asked)
+    };
+    let names = |said: &Said| -> Vec<String> {
+        let seen: Value = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}", said.err));
+        seen["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let json = ["--format", "json"];
+    assert_eq!(names(&who("messages", "m1", &json)), ["ann", "bob"]);
+    // Its author alone may change it.
+    let update = who("messages", "m1", &["--op", "update", "--format", "json"]);
+    assert_eq!(names(&update), ["bob"], "{}", update.out);
+    let said = who("messages", "m1", &["--op", "update"]);
+    assert!(said.out.starts_with("who may update messages:m1:\n  bob (u2)  "), "{}", said.out);
+    assert!(who("rooms", "r2", &[]).out.starts_with("everybody may read rooms:r2"));
+    assert!(who("rooms", "r2", &["--op", "delete"]).out.contains("ann (u1)"));
+
+    let said = who("messages", "m9", &[]);
+    assert!(said.code == Some(1) && said.err.contains("there is no record messages:m9"), "{}", said.err);
+    let said = stead(&["rules", "who", chat, "rooms", "r", "--given", "{given: {romms: []}}"]);
+    assert!(said.code == Some(1) && said.err.contains("did you mean `rooms`"), "{}", said.err);
+}
