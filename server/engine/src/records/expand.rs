@@ -17,7 +17,7 @@ use stead_wire::Code;
 /// The records one branch found, and what was expanded of them in turn.
 #[derive(Debug, Default)]
 pub(crate) struct Grown {
-    /// To one: by id. A record that the caller may not see is not here.
+    /// To one: by its id, on the way back by the id that it refers to. A record that the caller may not see is not here.
     pub(crate) records: HashMap<Arc<str>, Shown>,
     /// To many: by the id of the record they refer to, in order, one more than asked for when there are more.
     pub(crate) related: HashMap<Arc<str>, Vec<Shown>>,
@@ -74,8 +74,8 @@ fn most(catalogue: &Catalogue, branches: &[Branch], records: usize) -> Option<us
     let mut all: usize = 0;
     for branch in branches {
         let here = match &branch.link {
-            // Found by their ids, and never more than a page of them for each path.
-            Link::One(_) => 0,
+            // Found by what is unique, and never more than a page of them for each path.
+            Link::One(_) | Link::Back(_) => 0,
             Link::Many { slot, sort, limit } => {
                 let collection = catalogue.schema.get(branch.target)?;
                 let key = Expr::Compare(
@@ -121,15 +121,13 @@ async fn fetch(
     match &branch.link {
         Link::One(slot) => {
             let ids: HashSet<&str> = records.iter().filter_map(|shown| reference(shown, *slot)).collect();
-            one(reader, collection, branch, rule, &ids).await
+            one(reader, collection, branch, rule, Slot::ID, &ids).await
         }
+        Link::Back(slot) => one(reader, collection, branch, rule, *slot, &ids_of(records)).await,
         Link::Many { slot, sort, limit } => {
-            let ids: HashSet<&str> =
-                records.iter().filter_map(|shown| shown.row.first()?.as_text()).collect();
-            let parents: Vec<Value> = ids.into_iter().map(Value::text).collect();
+            let parents: Vec<Value> = ids_of(records).into_iter().map(Value::text).collect();
             let masks = &branch.visibility.fields.masks;
-            let shown = masks.iter().find(|(masked, _)| masked == slot).map(|(_, mask)| mask);
-            let predicates: Vec<&Expr> = rule.into_iter().chain(shown).collect();
+            let predicates: Vec<&Expr> = rule.into_iter().chain(mask(branch, *slot)).collect();
             let limit_of_all = u32::try_from(room + 1).unwrap_or(u32::MAX);
             let select = Select {
                 collection,
@@ -147,20 +145,30 @@ async fn fetch(
     }
 }
 
-/// The records that references point to.
+fn ids_of<'r>(records: &[&'r Shown]) -> HashSet<&'r str> {
+    records.iter().filter_map(|shown| shown.row.first()?.as_text()).collect()
+}
+
+/// Who may read the field that refers: it tells who belongs to whom.
+fn mask(branch: &Branch, key: Slot) -> Option<&Expr> {
+    branch.visibility.fields.masks.iter().find(|(masked, _)| *masked == key).map(|(_, mask)| mask)
+}
+
+/// The records whose unique field `key` is one of `ids`.
 async fn one(
     reader: &mut Reader<'_>,
     collection: &Collection,
     branch: &Branch,
     rule: Option<&Expr>,
+    key: Slot,
     ids: &HashSet<&str>,
 ) -> Result<Grown, Error> {
     if ids.is_empty() {
         return Ok(Grown::default());
     }
     let list: Arc<[Value]> = ids.iter().map(Value::text).collect();
-    let among = Expr::In(Box::new(Expr::Row(Slot::ID)), Box::new(Expr::Literal(Value::List(list))));
-    let predicates: Vec<&Expr> = std::iter::once(&among).chain(rule).collect();
+    let among = Expr::In(Box::new(Expr::Row(key)), Box::new(Expr::Literal(Value::List(list))));
+    let predicates: Vec<&Expr> = std::iter::once(&among).chain(rule).chain(mask(branch, key)).collect();
     let select = Select {
         collection,
         predicates: &predicates,
@@ -171,11 +179,11 @@ async fn one(
         words: None,
     };
     let page = reader.select(&select).await?;
-    let by_id = |shown: Shown| match shown.row.first() {
+    let by_key = |shown: Shown| match shown.row.get(key.index()) {
         Some(Value::Text(id)) => Some((Arc::clone(id), shown)),
         _ => None,
     };
-    Ok(Grown { records: page.into_iter().filter_map(by_id).collect(), ..Grown::default() })
+    Ok(Grown { records: page.into_iter().filter_map(by_key).collect(), ..Grown::default() })
 }
 
 /// The records that refer to these.

@@ -39,6 +39,8 @@ pub(crate) struct Branch {
 pub(crate) enum Link {
     /// A field that refers to one record.
     One(Slot),
+    /// The one record whose unique field, in the target, refers to this one.
+    Back(Slot),
     /// The records whose field refers to this one.
     Many {
         /// The field, in the target.
@@ -178,13 +180,16 @@ impl<'a> Asker<'a> {
             let to = to.ok_or_else(|| self.no_relation(code, wish, name))?;
             return self.leading(name, Link::One(slot), to, "read");
         }
-        let (from, slot) = self
-            .catalogue
-            .schema
-            .inverse(wish.collection.id, name)
-            .ok_or_else(|| self.no_relation(code, wish, name))?;
-        let by_id = vec![SortKey { slot: Slot::ID, descending: false }];
-        let link = Link::Many { slot, sort: by_id, limit: RELATED_RECORDS };
+        let schema = &self.catalogue.schema;
+        let by_id = || vec![SortKey { slot: Slot::ID, descending: false }];
+        let one =
+            schema.inverse_one(wish.collection.id, name).map(|(from, slot)| (from, slot, Link::Back(slot)));
+        let many = || {
+            let (from, slot) = schema.inverse(wish.collection.id, name)?;
+            Some((from, slot, Link::Many { slot, sort: by_id(), limit: RELATED_RECORDS }))
+        };
+        let back = one.or_else(many);
+        let (from, slot, link) = back.ok_or_else(|| self.no_relation(code, wish, name))?;
         let child = self.leading(name, link, from.id, "list")?;
         // Who may not read the field must not learn from it who belongs to whom.
         if child.wish.never.contains(slot) { Err(self.no_relation(code, wish, name)) } else { Ok(child) }
@@ -214,7 +219,9 @@ impl<'a> Asker<'a> {
             .map(|(_, field)| field.name.as_str());
         let back = self.catalogue.schema.collections.iter().flat_map(|from| {
             from.fields.iter().filter(|field| field.read.is_none()).filter_map(|field| match &field.kind {
-                FieldType::Ref { to, inverse, .. } if *to == wish.collection.id => inverse.as_deref(),
+                FieldType::Ref { to, inverse, inverse_one, .. } if *to == wish.collection.id => {
+                    inverse_one.as_deref().or(inverse.as_deref())
+                }
                 _ => None,
             })
         });

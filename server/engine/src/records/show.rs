@@ -11,8 +11,8 @@ use std::sync::Arc;
 use stead_schema::{Collection, Slot, SlotSet, Value, encode};
 use stead_store::{Reader, Shown};
 
-/// Appends a record as JSON with its expanded relations. A reference whose record the caller may not see is left out;
-/// a relation to many is an array, and named in `expand_more` when it has more than the array shows.
+/// Appends a record as JSON with its expanded relations. A reference whose record the caller may not see is left out, the
+/// way back to one is null then; a relation to many is an array, and named in `expand_more` when it has more than the array shows.
 pub(crate) fn record(
     out: &mut Vec<u8>,
     catalogue: &Catalogue,
@@ -54,6 +54,15 @@ fn expanded(out: &mut Vec<u8>, catalogue: &Catalogue, shown: &Shown, branch: &Br
             if let Some(target) = found {
                 name(out);
                 record(out, catalogue, goal, target, &branch.shape, &grown.children);
+            }
+            false
+        }
+        Link::Back(_) => {
+            name(out);
+            match grown.records.get(access::id(&shown.row)) {
+                Some(target) => record(out, catalogue, goal, target, &branch.shape, &grown.children),
+                // None there, or none for this caller: they must not look different.
+                None => out.extend_from_slice(b"null"),
             }
             false
         }

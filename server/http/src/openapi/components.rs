@@ -51,7 +51,7 @@ fn inner(mut schema: Value) -> Value {
     schema
 }
 
-/// Adds what `expand` brings along: a record for a reference, an array for the way back.
+/// Adds what `expand` brings along: a record for a reference, for the way back a record or null, or an array.
 fn with_relations(mut record: Value, schema: &Schema, collection: &Collection) -> Value {
     let mut relations = Map::new();
     for field in &collection.fields {
@@ -63,12 +63,14 @@ fn with_relations(mut record: Value, schema: &Schema, collection: &Collection) -
     }
     for from in &schema.collections {
         for field in &from.fields {
-            if let FieldType::Ref { to, inverse: Some(inverse), .. } = &field.kind
-                && *to == collection.id
-            {
-                let many = json!({"type": "array", "items": schema_ref(&from.name)});
-                relations.insert(inverse.clone(), many);
+            let FieldType::Ref { to, inverse, inverse_one, .. } = &field.kind else { continue };
+            if *to != collection.id {
+                continue;
             }
+            let one = json!({"oneOf": [schema_ref(&from.name), {"type": "null"}]});
+            let many = json!({"type": "array", "items": schema_ref(&from.name)});
+            relations.extend(inverse_one.clone().map(|name| (name, one)));
+            relations.extend(inverse.clone().map(|name| (name, many)));
         }
     }
     if !relations.is_empty()

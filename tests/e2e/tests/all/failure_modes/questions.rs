@@ -155,6 +155,66 @@ async fn f10_what_is_expanded_obeys_the_rules_of_where_it_lives() {
 }
 
 #[tokio::test]
+async fn f10_the_way_back_to_one_shows_none_that_a_list_would_not() {
+    let World { ann, ben, server } = World::new().await;
+    let cat = server.fresh_user("Cat").await;
+    made(&ann, "cards", json!({ "id": "anns", "pin": "1234" })).await;
+    made(&ben, "cards", json!({ "id": "bens", "open": false, "pin": "7777" })).await;
+    made(&ben, "seats", json!({ "id": "seat-of-ben" })).await;
+    let seen = async |client: &Client, of: &Client, query: &'static str| {
+        let path = format!("/collections/users/records/{}?{query}", of.user);
+        client.get(&path).await.ok()
+    };
+    // Ben's card is closed and Cat has none; Ben has a seat and Cat none. Ann cannot tell.
+    let (of_ben, of_cat) =
+        (seen(&ann, &ben, "expand=card,seat").await, seen(&ann, &cat, "expand=card,seat").await);
+    assert_eq!(of_ben["expand"], json!({ "card": null, "seat": null }), "{of_ben}");
+    assert_eq!(of_ben["expand"], of_cat["expand"]);
+    // She may read the card whose id she knows, as the rule of reading says; but not its secret.
+    assert!(ann.show("cards", "bens").await.ok().get("pin").is_none());
+    let of_ben = seen(&ann, &ben, "fields=id,card.pin,seat.id").await;
+    assert_eq!(of_ben["expand"], json!({ "card": null, "seat": null }));
+    // Controls: her own card with its pin, his own card and seat; hers without the pin for him.
+    assert_eq!(seen(&ann, &ann, "expand=card").await["expand"]["card"]["pin"], "1234");
+    let own = seen(&ben, &ben, "expand=card,seat").await;
+    assert_eq!(
+        (&own["expand"]["card"]["pin"], &own["expand"]["seat"]["id"]),
+        (&json!("7777"), &json!("seat-of-ben"))
+    );
+    let hers = seen(&ben, &ann, "expand=card").await;
+    assert!(hers["expand"]["card"]["id"] == "anns" && hers["expand"]["card"].get("pin").is_none(), "{hers}");
+
+    // Three steps, there and back, under the rules of each.
+    made(&ben, "items", json!({ "id": "thing" })).await;
+    made(&ann, "items", json!({ "id": "toy" })).await;
+    let items = ann.list("items", &[("expand", "owner.card.user"), ("sort", "id")]).await.ok();
+    let card = |at: usize| items["items"][at]["expand"]["owner"]["expand"]["card"].clone();
+    assert_eq!((card(0), &card(1)["expand"]["user"]["name"]), (Value::Null, &json!("Ann")), "{items}");
+    let deeper = ann.list("items", &[("expand", "owner.card.user.seat")]).await;
+    deeper.problem("expand_invalid");
+    // To one record there is nothing to choose among.
+    ann.list("users", &[("expand", "card(limit:1)")]).await.problem("expand_invalid");
+
+    // Nor does a filter tell of what is behind it.
+    for filter in ["card.pin == \"7777\"", "card.pin != \"1\"", "card.open == false", "seat != null"] {
+        let found = ann.ids("users", &[("filter", filter)]).await;
+        assert!(!found.contains(&ben.user), "{filter}: {found:?}");
+    }
+    assert_eq!(ben.ids("users", &[("filter", "card.pin == \"7777\"")]).await, [ben.user.as_str()]);
+    assert_eq!(ben.ids("users", &[("filter", "seat != null")]).await, [ben.user.as_str()]);
+
+    // A record's version is its own: no change behind the way back shows in it.
+    let path = format!("/collections/users/records/{}", ben.user);
+    let tag = async || ann.get(&format!("{path}?expand=card")).await.header("etag").map(str::to_owned);
+    let before = tag().await;
+    ben.update("cards", "bens", json!({ "open": true })).await.ok();
+    assert_eq!(tag().await, before);
+    assert!(before.is_some());
+    // Control: the card can be seen now.
+    assert_eq!(seen(&ann, &ben, "expand=card").await["expand"]["card"]["id"], "bens");
+}
+
+#[tokio::test]
 async fn f17_a_rule_of_two_alternatives_is_answered_by_two_indexes() {
     let World { ann, mut server, .. } = World::new().await;
     let root = server.operator().await;
