@@ -20,6 +20,11 @@ export interface UserUpdate {
   name?: string;
 }
 
+/** Where a record of `users` leads. */
+export interface UserRelations {
+  memberships: { many: "members" };
+}
+
 /** A record of `rooms`. */
 export interface Room {
   id: string;
@@ -46,6 +51,13 @@ export interface RoomUpdate {
   name?: string;
   topic?: string | null;
   kind?: "public" | "private";
+}
+
+/** Where a record of `rooms` leads. */
+export interface RoomRelations {
+  owner: { one: "users" };
+  members: { many: "members" };
+  messages: { many: "messages" };
 }
 
 /** A record of `members`. */
@@ -77,6 +89,12 @@ export interface MemberUpdate {
   muted_until?: string | null;
 }
 
+/** Where a record of `members` leads. */
+export interface MemberRelations {
+  room: { one: "rooms" };
+  user: { one: "users" };
+}
+
 /** A record of `messages`. */
 export interface Message {
   id: string;
@@ -103,11 +121,17 @@ export interface MessageUpdate {
   body?: string;
 }
 
+/** Where a record of `messages` leads. */
+export interface MessageRelations {
+  room: { one: "rooms" };
+  author: { one: "users" };
+}
+
 export interface Collections {
-  users: { record: User; create: UserCreate; update: UserUpdate };
-  rooms: { record: Room; create: RoomCreate; update: RoomUpdate };
-  members: { record: Member; create: MemberCreate; update: MemberUpdate };
-  messages: { record: Message; create: MessageCreate; update: MessageUpdate };
+  users: { record: User; create: UserCreate; update: UserUpdate; relations: UserRelations };
+  rooms: { record: Room; create: RoomCreate; update: RoomUpdate; relations: RoomRelations };
+  members: { record: Member; create: MemberCreate; update: MemberUpdate; relations: MemberRelations };
+  messages: { record: Message; create: MessageCreate; update: MessageUpdate; relations: MessageRelations };
 }
 
 /** The collection whose records are the users. */

@@ -81,7 +81,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
   }
 
   /** The records of a collection. */
-  collection<Name extends keyof Types & string>(name: Name): Collection<Types[Name]> {
+  collection<Name extends keyof Types & string>(name: Name): Collection<Types[Name], Types> {
     return new Collection(name, this.#http, this.realtime);
   }
 

@@ -11,6 +11,8 @@ import type {
   AggregateQuery,
   ChangeOptions,
   CollectionTypes,
+  ExpandInput,
+  Expanded,
   FieldName,
   Group,
   Groups,
@@ -19,12 +21,14 @@ import type {
   Patch,
   ShowOptions,
   Shown,
+  UntypedCollections,
   Upsert,
   UpsertOptions,
   WriteOptions,
 } from "./types.js";
 
-export class Collection<Types extends CollectionTypes> {
+/** `All` are the types of every collection, which `expand` leads to. */
+export class Collection<Types extends CollectionTypes, All = UntypedCollections> {
   readonly #path: string;
   readonly #http: Http;
   readonly #realtime: Realtime;
@@ -41,38 +45,50 @@ export class Collection<Types extends CollectionTypes> {
   }
 
   /** One page of the records you may see. 30 unless `limit` says otherwise. */
-  list<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
-    query: ListQuery<Types["record"], Field> = {},
-  ): Promise<Page<Shown<Types["record"], Field>>> {
+  list<
+    Field extends FieldName<Types["record"]> = FieldName<Types["record"]>,
+    const Expand extends ExpandInput<Types> = never,
+  >(
+    query: ListQuery<Types["record"], Field, Expand> = {},
+  ): Promise<Page<Shown<Types["record"], Field, Expanded<All, Types, Expand>>>> {
     return this.#http.send({ method: "GET", path: this.#path, query: listParams(query), signal: query.signal });
   }
 
   /** Every record that matches, page after page as you go: `for await (const message of messages.iterate())`. */
-  async *iterate<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
-    query: ListQuery<Types["record"], Field> = {},
-  ): AsyncGenerator<Shown<Types["record"], Field>, void, undefined> {
+  async *iterate<
+    Field extends FieldName<Types["record"]> = FieldName<Types["record"]>,
+    const Expand extends ExpandInput<Types> = never,
+  >(
+    query: ListQuery<Types["record"], Field, Expand> = {},
+  ): AsyncGenerator<Shown<Types["record"], Field, Expanded<All, Types, Expand>>, void, undefined> {
     let cursor = query.cursor ?? null;
     do {
-      const page = await this.list<Field>({ ...query, cursor });
+      const page = await this.list<Field, Expand>({ ...query, cursor });
       yield* page.items;
       cursor = page.next_cursor;
     } while (cursor !== null);
   }
 
   /** The first record that matches, or null. */
-  async first<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
-    query: Omit<ListQuery<Types["record"], Field>, "limit" | "count"> = {},
-  ): Promise<Shown<Types["record"], Field> | null> {
-    const page = await this.list<Field>({ ...query, limit: 1 });
+  async first<
+    Field extends FieldName<Types["record"]> = FieldName<Types["record"]>,
+    const Expand extends ExpandInput<Types> = never,
+  >(
+    query: Omit<ListQuery<Types["record"], Field, Expand>, "limit" | "count"> = {},
+  ): Promise<Shown<Types["record"], Field, Expanded<All, Types, Expand>> | null> {
+    const page = await this.list<Field, Expand>({ ...query, limit: 1 });
     return page.items[0] ?? null;
   }
 
   /** One page of the records that hold the words, the best matches first. Throws `search_invalid` for no words at all. */
-  search<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
+  search<
+    Field extends FieldName<Types["record"]> = FieldName<Types["record"]>,
+    const Expand extends ExpandInput<Types> = never,
+  >(
     words: string,
-    query: Omit<ListQuery<Types["record"], Field>, "q"> = {},
-  ): Promise<Page<Shown<Types["record"], Field>>> {
-    return this.list<Field>({ ...query, q: words });
+    query: Omit<ListQuery<Types["record"], Field, Expand>, "q"> = {},
+  ): Promise<Page<Shown<Types["record"], Field, Expanded<All, Types, Expand>>>> {
+    return this.list<Field, Expand>({ ...query, q: words });
   }
 
   /**
@@ -88,10 +104,13 @@ export class Collection<Types extends CollectionTypes> {
   }
 
   /** Throws `record_not_found`, also when the record exists but is not for you to see. */
-  get<Field extends FieldName<Types["record"]> = FieldName<Types["record"]>>(
+  get<
+    Field extends FieldName<Types["record"]> = FieldName<Types["record"]>,
+    const Expand extends ExpandInput<Types> = never,
+  >(
     id: string,
-    options: ShowOptions<Field> = {},
-  ): Promise<Shown<Types["record"], Field>> {
+    options: ShowOptions<Field, Expand> = {},
+  ): Promise<Shown<Types["record"], Field, Expanded<All, Types, Expand>>> {
     const query = { fields: commaList(options.fields), expand: commaList(options.expand) };
     return this.#http.send({ method: "GET", path: this.#record(id), query, signal: options.signal });
   }

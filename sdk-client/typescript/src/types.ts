@@ -24,6 +24,8 @@ export interface CollectionTypes {
   record: BaseRecord;
   create: object;
   update: object;
+  /** By name: `{ one: "users" }` for a reference, `{ perhaps: … }` and `{ many: … }` for the way back. */
+  relations?: object;
 }
 
 /** Stands in for the generated `Collections` of an app. */
@@ -41,15 +43,82 @@ export type AnyCollections<Types> = { [Name in keyof Types]: CollectionTypes };
 /** Names of the fields of a record. */
 export type FieldName<Rec> = keyof Rec & string;
 
-/** A record as answered: the fields that were asked for, and the references of `expand`. */
-export type Shown<Rec, Field extends string = FieldName<Rec>> = (FieldName<Rec> extends Field
+/** A record as answered: the fields that were asked for, and the relations of `expand`. */
+export type Shown<Rec, Field extends string = FieldName<Rec>, Also = Unexpanded> = (FieldName<Rec> extends Field
   ? Rec
-  : Pick<Rec, Field & keyof Rec>) & {
-  /** A record for a reference, an array for the way back. */
+  : Pick<Rec, Field & keyof Rec>) &
+  Also;
+
+/** Where the types do not know what was expanded. */
+export interface Unexpanded {
+  /** A record for a reference; for the way back a record or null, or an array. */
   expand?: Record<string, any>;
   /** Relations that have more records than `expand` shows. */
   expand_more?: string[];
+}
+
+type RelationsOf<Own> = Own extends { relations: infer Relations extends object } ? Relations : never;
+type RelationName<Own> = [RelationsOf<Own>] extends [never] ? string : keyof RelationsOf<Own> & string;
+
+/** A path of `expand`, of which the first step is known: `"author"`, `"room.owner"`, `"members(limit:10).user"`. */
+export type ExpandPath<Own> = RelationName<Own> | `${RelationName<Own>}${"." | "("}${string}`;
+
+/** `["author", "room.owner"]`, or the same as text. */
+export type ExpandInput<Own> = string | readonly ExpandPath<Own>[];
+
+// "members(limit:10,sort:-id).user, owner" is "members.user" | "owner".
+type Bare<Text extends string> = Text extends `${infer Before}(${string})${infer After}`
+  ? Bare<`${Before}${After}`>
+  : Text;
+type Trimmed<Text extends string> = Text extends ` ${infer Rest}` | `${infer Rest} ` ? Trimmed<Rest> : Text;
+type Split<Text extends string> = Text extends `${infer Path},${infer More}`
+  ? Trimmed<Path> | Split<More>
+  : Trimmed<Text>;
+type PathsIn<Asked> = Asked extends string
+  ? Split<Bare<Asked>>
+  : Asked extends readonly (infer Path extends string)[]
+    ? Split<Bare<Path>>
+    : never;
+type Head<Path extends string> = Path extends `${infer First}.${string}` ? First : Path;
+type Tail<Path extends string, First extends string> = Path extends `${First}.${infer Rest}` ? Rest : never;
+
+type OneName<Relations> = {
+  [Name in keyof Relations]: Relations[Name] extends { one: string } ? Name : never;
+}[keyof Relations];
+type BackName<Relations> = Exclude<keyof Relations, OneName<Relations>>;
+
+type Goal<All, Relation, Paths extends string> = Relation extends { one: infer Name extends keyof All }
+  ? Whole<All, All[Name], Paths>
+  : Relation extends { perhaps: infer Name extends keyof All }
+    ? Whole<All, All[Name], Paths> | null
+    : Relation extends { many: infer Name extends keyof All }
+      ? Whole<All, All[Name], Paths>[]
+      : never;
+
+type Whole<All, Own, Paths extends string> = (Own extends { record: infer Rec } ? Rec : never) &
+  ([Paths] extends [never] ? unknown : WithExpand<All, Own, Paths>);
+
+interface WithExpand<All, Own, Paths extends string> {
+  expand: Expand<All, RelationsOf<Own>, Paths>;
+  /** Relations that have more records than `expand` shows. */
+  expand_more?: string[];
+}
+
+// A reference is absent when you may not see its record; what leads back is always there.
+type Expand<All, Relations, Paths extends string> = {
+  [Name in Head<Paths> & OneName<Relations>]?: Goal<All, Relations[Name], Tail<Paths, Name>>;
+} & {
+  [Name in Head<Paths> & BackName<Relations>]: Goal<All, Relations[Name], Tail<Paths, Name>>;
 };
+
+/** What `expand` brings along: typed when the paths are spelt out and the relations known. */
+export type Expanded<All, Own, Asked> = [Asked] extends [never]
+  ? Unexpanded
+  : [RelationsOf<Own>] extends [never]
+    ? Unexpanded
+    : string extends PathsIn<Asked>
+      ? Unexpanded
+      : WithExpand<All, Own, PathsIn<Asked>>;
 
 /**
  * What a change may do to what a field holds: `{ $inc: 1 }` to a number, `{ $add: ["x"], $remove: ["y"] }` to a list.
@@ -94,14 +163,16 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface ShowOptions<Field extends string = string> extends CallOptions {
+export interface ShowOptions<Field extends string = string, Expand = string | readonly string[]> extends CallOptions {
   /** Fields to answer: `["id", "title"]`, or `"id,title,author.name"`. */
   fields?: readonly Field[] | string | undefined;
   /** Relations to answer in full: `"author,room.owner,members(limit:10,sort:-created_at)"`. */
-  expand?: string | readonly string[] | undefined;
+  expand?: Expand | undefined;
 }
 
-export interface ListQuery<Rec, Field extends string = FieldName<Rec>> extends Selection<Rec>, ShowOptions<Field> {
+export interface ListQuery<Rec, Field extends string = FieldName<Rec>, Expand = string | readonly string[]>
+  extends Selection<Rec>,
+    ShowOptions<Field, Expand> {
   /**
    * Words that a record must hold, as people type them: `red lamp`, `"red lamp"`, `lam*`, `-oak`. Only for collections
    * with a `search` index. The best matches come first unless `sort` says otherwise.

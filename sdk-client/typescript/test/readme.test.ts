@@ -65,6 +65,11 @@ await stead.collection("messages").update(message.id, { tags: ["x"] });
 await stead.collection("rooms").list({ filter: (f) => f.kind.eq("public") });
 // @ts-expect-error not one of the kinds
 await stead.collection("rooms").list({ filter: (f) => f.kind.eq("secret") });
+const [room] = (await stead.collection("rooms").list({ expand: ["owner", "members.user"] })).items;
+room?.expand.owner?.display.toUpperCase();
+room?.expand.members[0]?.expand.user?.display.toUpperCase();
+// @ts-expect-error perhaps it is not for you to see
+room?.expand.owner.display;
 const session = await stead.auth.signUp({ email: "e", password: "p", data: { display: "Ann" } });
 session.user.display.toUpperCase();
 // @ts-expect-error no such field

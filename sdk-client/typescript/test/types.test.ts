@@ -36,9 +36,29 @@ interface User {
   version: number;
   name: string;
 }
+interface Badge {
+  id: string;
+  created_at: string;
+  updated_at: string;
+  version: number;
+  text: string;
+}
 interface Collections {
-  messages: { record: Message; create: MessageCreate; update: MessageUpdate };
-  users: { record: User; create: { name: string }; update: { name?: string } };
+  messages: {
+    record: Message;
+    create: MessageCreate;
+    update: MessageUpdate;
+    relations: { author: { one: "users" }; answer_to: { one: "messages" }; answers: { many: "messages" } };
+  };
+  users: {
+    record: User;
+    create: { name: string };
+    update: { name?: string };
+    relations: { messages: { many: "messages" }; badge: { perhaps: "badges" } };
+  };
+  badges: { record: Badge; create: { text: string }; update: object; relations: { user: { one: "users" } } };
+  /** Types written by an older version. */
+  logs: { record: User; create: object; update: object };
 }
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -137,6 +157,47 @@ export async function typed(stead: Client<Collections>): Promise<void> {
   await stead.auth.updateMe({ nome: "Ann" });
 }
 
+/** Never called either: what `expand` brings along. */
+export async function expanded(stead: Client<Collections>): Promise<void> {
+  const messages = stead.collection("messages");
+  const page = await messages.list({ expand: ["author", "answers"] });
+  for (const message of page.items) {
+    proven<Same<typeof message.expand.author, User | undefined>>();
+    proven<Same<typeof message.expand.answers, Message[]>>();
+    // @ts-expect-error whoever may not see the author gets none
+    message.expand.author.name;
+    // @ts-expect-error not asked for
+    message.expand.answer_to;
+    message.expand_more?.includes("answers");
+    message.body.toUpperCase();
+  }
+  // Steps, options, and all of it as one text.
+  const deep = await messages.get("m", { expand: "author.badge, answers(limit:2,sort:-id).author.messages" });
+  proven<Same<NonNullable<typeof deep.expand.author>["name"], string>>();
+  const badge = deep.expand.author?.expand.badge;
+  proven<Same<typeof badge, Badge | null | undefined>>();
+  // @ts-expect-error perhaps there is none
+  deep.expand.author?.expand.badge.text;
+  deep.expand.answers[0]?.expand.author?.expand.messages[0]?.body.toUpperCase();
+  // @ts-expect-error the answers' authors were not asked for their badges
+  deep.expand.answers[0]?.expand.author?.expand.badge;
+  // With some fields only, in the other ways to read too.
+  const first = await messages.first({ fields: ["id"], expand: ["author"] });
+  first?.expand.author?.name.toUpperCase();
+  // @ts-expect-error not among the fields asked for
+  first?.body;
+  for await (const message of messages.iterate({ expand: ["answer_to"] })) message.expand.answer_to?.body.toUpperCase();
+  (await messages.search("x", { expand: "author" })).items[0]?.expand.author?.name.toUpperCase();
+  // @ts-expect-error no such relation
+  await messages.list({ expand: ["autor"] });
+  // @ts-expect-error nor at the beginning of a path
+  await messages.list({ expand: ["autor.badge"] });
+  // What is not known when this is compiled, or of old types, stays open.
+  const paths: string = "author";
+  (await messages.list({ expand: paths })).items[0]?.expand?.["author"]?.id.toUpperCase();
+  (await stead.collection("logs").list({ expand: ["anything"] })).items[0]?.expand?.["anything"];
+}
+
 /** Never called either: without generated types. */
 export async function untyped(stead: Client): Promise<void> {
   const page: Page<{ id: string; version: number }> = await stead.collection("anything").list();
@@ -144,6 +205,8 @@ export async function untyped(stead: Client): Promise<void> {
   first?.id.toUpperCase();
   const record = await stead.collection("anything").get("x");
   proven<Same<(typeof record)["body"], unknown>>();
+  const shown = await stead.collection("anything").list({ expand: ["author.badge"] });
+  shown.items[0]?.expand?.["author"]?.expand.badge;
   await stead.collection("anything").create({ body: "b", nested: { n: 1 } });
   const results = await stead.batch([{ op: "create", collection: "anything", data: {} }]);
   results[0].record.id.toUpperCase();

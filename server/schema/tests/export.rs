@@ -23,6 +23,26 @@ fn the_types_of_the_chat_are_the_golden_ones() {
 }
 
 #[test]
+fn what_leads_on_from_a_record_is_typed_by_how_many_there_may_be() {
+    let schema = read(
+        "collections:\n  users: {kind: auth}\n  user_relations: {}\n  profiles:\n    fields:\n      \
+         user: {type: ref, to: users, unique: true, inverse_one: profile}\n      \
+         friend: {type: ref, to: users, optional: true, inverse: friends_of}\n",
+    );
+    let typescript = export::typescript(&schema);
+    for part in [
+        "export interface UserRelations {\n  profile: { perhaps: \"profiles\" };\n  friends_of: { many: \"profiles\" };\n}",
+        "export interface ProfileRelations {\n  user: { one: \"users\" };\n  friend: { one: \"users\" };\n}",
+        "  user_relations: { record: UserRelation;",
+    ] {
+        assert!(typescript.contains(part), "{part}\n{typescript}");
+    }
+    let clash = read("collections: {users: {}, user_relation: {}, user_relations: {}}");
+    let typescript = export::typescript(&clash);
+    assert_eq!(typescript.matches("export interface UserRelations {").count(), 1, "{typescript}");
+}
+
+#[test]
 fn type_names_never_clash() {
     let schema = read(
         "collections: {status: {}, room: {}, rooms: {}, categories: {}, maps: {}, collections: {}, room_create: {}}",

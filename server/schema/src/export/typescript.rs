@@ -10,7 +10,8 @@ use std::fmt::Write;
 /// Deepest nesting of a JSON Schema that is spelled out.
 const DEPTH_MAX: usize = 6;
 
-/// A TypeScript module: one interface per record, create and update body, and `Collections` that names them all.
+/// A TypeScript module: one interface per record, create and update body and what leads on from a record, and
+/// `Collections` that names them all.
 pub fn typescript(schema: &Schema) -> String {
     let names = type_names(schema);
     let mut out = String::from("// Written by `stead types --lang ts` from the app's schema. Do not edit.\n");
@@ -18,11 +19,12 @@ pub fn typescript(schema: &Schema) -> String {
         record(schema, collection, name, &mut out);
         create(schema, collection, name, &mut out);
         update(schema, collection, name, &mut out);
+        relations(schema, collection, name, &mut out);
     }
     out.push_str("\nexport interface Collections {\n");
     for (collection, name) in schema.collections.iter().zip(&names) {
         let line = format!(
-            "  {}: {{ record: {name}; create: {name}Create; update: {name}Update }};",
+            "  {}: {{ record: {name}; create: {name}Create; update: {name}Update; relations: {name}Relations }};",
             collection.name
         );
         put(&mut out, &line);
@@ -48,7 +50,7 @@ fn put(out: &mut String, line: &str) {
 /// `rooms` → `Room`. A collection whose short name another one has is called `<Name>Record`.
 fn type_names(schema: &Schema) -> Vec<String> {
     let mut taken: HashSet<String> = HashSet::from(["Collections".to_owned(), "UsersCollection".to_owned()]);
-    let with_bodies = |name: &str| [name.to_owned(), format!("{name}Create"), format!("{name}Update")];
+    let with_bodies = |name: &str| ["", "Create", "Update", "Relations"].map(|end| format!("{name}{end}"));
     let mut names = Vec::new();
     for collection in &schema.collections {
         let whole = pascal(&collection.name);
@@ -135,6 +137,38 @@ fn update(schema: &Schema, collection: &Collection, name: &str, out: &mut String
         // The client knows which operators a number or a list has, but a decimal is text to it like any other.
         let counts = matches!(field.kind, FieldType::Decimal { .. });
         member_or(schema, field, "?", if counts { " | { $inc: string }" } else { "" }, out);
+    }
+    out.push_str("}\n");
+}
+
+/// What `expand` can follow: a reference to one record, the way back to at most one, the way back to many.
+fn relations(schema: &Schema, collection: &Collection, name: &str, out: &mut String) {
+    put(
+        out,
+        &format!(
+            "\n/** Where a record of `{}` leads. */\nexport interface {name}Relations {{",
+            collection.name
+        ),
+    );
+    for field in &collection.fields {
+        if let FieldType::Ref { to, .. } = &field.kind
+            && let Some(target) = schema.get(*to)
+        {
+            put(out, &format!("  {}: {{ one: \"{}\" }};", field.name, target.name));
+        }
+    }
+    for from in &schema.collections {
+        for field in &from.fields {
+            let FieldType::Ref { to, inverse, inverse_one, .. } = &field.kind else { continue };
+            if *to != collection.id {
+                continue;
+            }
+            for (relation, kind) in [(inverse_one, "perhaps"), (inverse, "many")] {
+                if let Some(relation) = relation {
+                    put(out, &format!("  {relation}: {{ {kind}: \"{}\" }};", from.name));
+                }
+            }
+        }
     }
     out.push_str("}\n");
 }
