@@ -51,10 +51,9 @@ collections:
       list: resource.ownr == auth.id
       read: resource.stars == "many"
       create: public
-      update: next.owner == auth.id
       delete: |
         auth != null && !db.bans.exists(b, b.user == auth.id && b.until > now)
-    # A lookup by a field that nothing finds records by.
+  # A lookup by a field that nothing finds records by.
   notes:
     fields: {code: {type: text}}
     rules:

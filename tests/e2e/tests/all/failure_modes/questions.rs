@@ -82,6 +82,8 @@ async fn f7_a_hidden_field_answers_no_question() {
     // Nor does a number over all of them.
     let sums = &ann.get("/collections/staff/aggregate?sum=salary&max=salary").await.ok()["items"][0];
     assert_eq!((&sums["sum"]["salary"], &sums["max"]["salary"]), (&json!(5000), &json!(5000)), "{sums}");
+    let sums = &ben.get("/collections/staff/aggregate?sum=salary").await.ok()["items"][0];
+    assert_eq!(sums["sum"]["salary"], 7000, "control: to Ben it is his own");
 
     // For a guest the field is not hidden in some records but in all: it does not exist.
     let guest = server.client();
@@ -108,6 +110,7 @@ async fn f8_a_reference_is_no_way_round_the_rules_of_what_it_refers_to() {
     assert!(ben.ids("messages", &[("filter", r#"!(room.secret == "rose")"#)]).await.is_empty());
     // Control.
     assert_eq!(ann.ids("messages", &secret).await, ["m"]);
+    assert_eq!(ann.ids("messages", &[("filter", r#"!(room.secret == "rose")"#)]).await, ["m"]);
     // The same for people's numbers, through the room's owner.
     ann.update("users", &ann.user, json!({ "phone": "+4911" })).await.ok();
     let phone = [("filter", r#"owner.phone == "+4911""#)];
@@ -148,10 +151,15 @@ async fn f10_what_is_expanded_obeys_the_rules_of_where_it_lives() {
     let seen = ann.list("rooms", &[("expand", "owner,members")]).await.ok();
     assert_eq!(seen["items"][0]["expand"]["owner"]["phone"], "+4911");
     assert!(seen.to_string().contains("bens") && seen.to_string().contains("anns"), "{seen}");
-    // A guest sees no staff's user, because it sees no users.
+    // A guest sees the item, and no owner of it, because it sees no users.
     made(&ann, "items", json!({ "id": "open" })).await;
-    let seen = server.client().list("items", &[("expand", "owner")]).await.ok();
+    let of_items = [("expand", "owner")];
+    let seen = server.client().list("items", &of_items).await.ok();
+    assert_eq!(seen["items"][0]["id"], "open", "{seen}");
     assert!(seen["items"][0]["expand"].get("owner").is_none(), "{seen}");
+    assert!(!seen.to_string().contains("Ann"), "{seen}");
+    let seen = ben.list("items", &of_items).await.ok();
+    assert_eq!(seen["items"][0]["expand"]["owner"]["name"], "Ann", "control: Ben sees users");
 }
 
 #[tokio::test]
