@@ -206,7 +206,8 @@ mod tests {
     #[actix_web::test]
     async fn a_created_record_says_where_it_lives_and_which_version_it_has() {
         let body = b"{}".to_vec();
-        let answer = RecordAnswer { id: "r1".into(), version: 1, body, created: true, replayed: true };
+        let answer =
+            RecordAnswer { id: "r1".into(), version: 1, body, created: true, replayed: true, lasting: false };
         let response = created("rooms", answer);
         assert_eq!(response.status(), 201);
         assert_eq!(response.headers().get(LOCATION).unwrap(), "/api/v1/collections/rooms/records/r1");

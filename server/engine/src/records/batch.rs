@@ -37,7 +37,14 @@ pub(super) async fn batch(
             result(verb, &answer, &mut body);
         }
         body.extend_from_slice(b"]}");
-        Ok(RecordAnswer { id: String::new(), version: 0, body, created: false, replayed: false })
+        Ok(RecordAnswer {
+            id: String::new(),
+            version: 0,
+            body,
+            created: false,
+            replayed: false,
+            lasting: false,
+        })
     };
     let answer = idempotency::once(cx, key, job).await?;
     Ok((answer.body, answer.replayed))
@@ -83,7 +90,14 @@ async fn run(
             let (stored, _) = found(tx, Gate::new(cx, catalogue, &collection)?, &named(id)?).await?;
             same_version(&stored, if_version)?;
             let (id, version) = (access::id(&stored).to_owned(), access::version(&stored));
-            Ok(RecordAnswer { id, version, body: Vec::new(), created: false, replayed: false })
+            Ok(RecordAnswer {
+                id,
+                version,
+                body: Vec::new(),
+                created: false,
+                replayed: false,
+                lasting: false,
+            })
         }
     }
 }

@@ -22,6 +22,8 @@ struct Plan {
     conditions: Vec<Expr>,
     masks: Vec<(Slot, Expr)>,
     shape: Shape,
+    /// See [`RecordAnswer::lasting`].
+    lasting: bool,
 }
 
 /// See [`super::get`].
@@ -50,7 +52,9 @@ fn plan(cx: &Ctx, name: &str, id: &str, params: &ShowParams) -> Result<Plan, Err
         Lowered::Ask(predicate) => vec![by_id, predicate.expr],
     };
     let (collection, masks) = (collection.id, visibility.fields.masks);
-    Ok(Plan { collection, id: id.to_owned(), conditions, masks, shape, catalogue: Arc::clone(&catalogue) })
+    let lasting = shape.branches.is_empty() && rules.field_read.iter().all(Option::is_none);
+    let (id, catalogue) = (id.to_owned(), Arc::clone(&catalogue));
+    Ok(Plan { collection, id, conditions, masks, shape, lasting, catalogue })
 }
 
 impl Plan {
@@ -72,6 +76,7 @@ impl Plan {
         let mut body = Vec::with_capacity(512);
         show::record(&mut body, &self.catalogue, collection, shown, &self.shape, &grown);
         let version = access::version(&shown.row);
-        Ok(RecordAnswer { id: self.id.clone(), version, body, created: false, replayed: false })
+        let (id, lasting) = (self.id.clone(), self.lasting);
+        Ok(RecordAnswer { id, version, body, created: false, replayed: false, lasting })
     }
 }

@@ -74,6 +74,7 @@ impl Entry {
             body: row.text(3)?.as_bytes().to_vec(),
             created: row.int(4)? != 0,
             replayed: true,
+            lasting: false,
         }))
     }
 

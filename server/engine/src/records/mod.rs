@@ -58,6 +58,9 @@ pub struct RecordAnswer {
     pub created: bool,
     /// The answer of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
+    /// Whether everybody who may see the record is answered these bytes for as long as it has this version, so that a
+    /// client may go on using them. Fields that some callers do not see and other records in the answer speak against it.
+    pub lasting: bool,
 }
 
 /// An `Idempotency-Key` and a digest of the request it stands for (method, path, body).

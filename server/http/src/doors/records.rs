@@ -42,8 +42,8 @@ pub(crate) async fn get(cx: Cx, at: Record, query: ShowQuery, held: IfNoneMatch)
     let (collection, id) = at.into_inner();
     let found = records::get(&cx, &collection, &id, &query.0).await?;
     let tag = answer::etag(found.version);
-    // The version says nothing about records that were expanded into this one.
-    if query.0.expand.is_none() && held.holds(&tag) {
+    // A browser keeps answers by their address, whoever asked: what one caller saw must not be told another to be his.
+    if found.lasting && held.holds(&tag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
     Ok(answer::record(found))

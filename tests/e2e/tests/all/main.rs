@@ -6,6 +6,7 @@ mod broken_input;
 mod chat;
 mod crash;
 mod failure_modes;
+mod oracles;
 mod realtime;
 mod records;
 mod rule_tools;
