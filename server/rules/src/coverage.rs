@@ -127,8 +127,8 @@ impl Coverage {
         self.clause(rule, root, None, &ids);
     }
 
-    /// Adds a clause and what is below; `within` is the kind of the clause it is a member of.
-    fn clause(&mut self, rule: usize, clause: &Clause, within: Option<&ClauseKind>, ids: &Ids) {
+    /// Adds a clause and what is below; `within` is the clause it is a member of.
+    fn clause(&mut self, rule: usize, clause: &Clause, within: Option<&Clause>, ids: &Ids) {
         let key = key(clause.span);
         let needs = needs(clause, within).into_iter().map(|need| (need, 0)).collect();
         if let Some(of) = self.rules.get_mut(rule) {
@@ -139,7 +139,7 @@ impl Coverage {
         }
         match &clause.kind {
             ClauseKind::Call(function) => clause.parts.iter().for_each(|body| self.function(function, body)),
-            kind => clause.parts.iter().for_each(|part| self.clause(rule, part, Some(kind), ids)),
+            _ => clause.parts.iter().for_each(|part| self.clause(rule, part, Some(clause), ids)),
         }
     }
 
@@ -184,41 +184,24 @@ impl Coverage {
                 _ => Need::Unknown,
             },
         );
-        let parts = &finding.parts;
         match &finding.clause.kind {
-            ClauseKind::All => {
-                for (at, part) in parts.iter().enumerate() {
-                    let others = || {
-                        parts
-                            .iter()
-                            .enumerate()
-                            .filter(|(other, _)| *other != at)
-                            .map(|(_, other)| other.truth)
-                    };
-                    let decides = decides && others().all(|truth| truth != Truth::False);
-                    if decides && part.truth != Truth::True {
-                        self.happened(part, Need::AloneNotTrue);
-                    }
-                    self.seen(part, decides);
-                }
+            ClauseKind::All => self.members(finding, decides, Need::AloneNotTrue),
+            ClauseKind::Any => self.members(finding, decides, Need::AloneTrue),
+            _ => finding.parts.iter().for_each(|part| self.seen(part, decides)),
+        }
+    }
+
+    /// The members of `&&` or `||`. One matters where none of the others decides the whole by itself.
+    fn members(&mut self, finding: &Finding<'_>, decides: bool, alone: Need) {
+        let any = alone == Need::AloneTrue;
+        let decisive = if any { Truth::True } else { Truth::False };
+        for (at, part) in finding.parts.iter().enumerate() {
+            let mut others = finding.parts.iter().enumerate().filter(|(other, _)| *other != at);
+            let decides = decides && others.all(|(_, other)| other.truth != decisive);
+            if decides && (part.truth == Truth::True) == any {
+                self.happened(part, alone);
             }
-            ClauseKind::Any => {
-                for (at, part) in parts.iter().enumerate() {
-                    let others = || {
-                        parts
-                            .iter()
-                            .enumerate()
-                            .filter(|(other, _)| *other != at)
-                            .map(|(_, other)| other.truth)
-                    };
-                    let decides = decides && others().all(|truth| truth != Truth::True);
-                    if decides && part.truth == Truth::True {
-                        self.happened(part, Need::AloneTrue);
-                    }
-                    self.seen(part, decides);
-                }
-            }
-            _ => parts.iter().for_each(|part| self.seen(part, decides)),
+            self.seen(part, decides);
         }
     }
 
@@ -244,7 +227,7 @@ impl Coverage {
     }
 }
 
-fn needs(clause: &Clause, within: Option<&ClauseKind>) -> Vec<Need> {
+fn needs(clause: &Clause, within: Option<&Clause>) -> Vec<Need> {
     if clause.expr.literal().is_some() {
         return Vec::new();
     }
@@ -255,18 +238,21 @@ fn needs(clause: &Clause, within: Option<&ClauseKind>) -> Vec<Need> {
         _ => Vec::new(),
     };
     needs.extend(clause.nullable.then_some(Need::Unknown));
-    match within {
-        Some(ClauseKind::All) => needs.push(Need::AloneNotTrue),
-        Some(ClauseKind::Any) if !is_guard(&clause.expr) => needs.push(Need::AloneTrue),
+    match within.map(|within| (&within.kind, &within.parts)) {
+        Some((ClauseKind::All, _)) => needs.push(Need::AloneNotTrue),
+        Some((ClauseKind::Any, members)) if !is_guard(clause, members) => needs.push(Need::AloneTrue),
         _ => {}
     }
     needs
 }
 
-/// `auth == null || …` lets what follows take a value for granted. The compiler asks for it before negated lookups, and
-/// those are true of nobody as well: it can then never be the only reason.
-fn is_guard(expr: &Expr) -> bool {
-    matches!(expr, Expr::IsNull(_) | Expr::Auth(AuthFact::IsAnonymous))
+/// `auth == null || !blocked(…)` lets the lookup take the caller for granted, as the compiler asks before negated lookups.
+/// Those are true of nobody as well, so that the guard can never be the only reason. Before anything else it can.
+fn is_guard(clause: &Clause, members: &[Clause]) -> bool {
+    let asks = |expr: &Expr| expr.any(&mut |part| matches!(part, Expr::Lookup(_)));
+    let refuses = |part: &Expr| matches!(part, Expr::Not(inner) if asks(inner));
+    matches!(clause.expr, Expr::IsNull(_) | Expr::Auth(AuthFact::IsAnonymous))
+        && members.iter().any(|member| member.expr.any(&mut |part| refuses(part)))
 }
 
 fn key(span: Span) -> Key {

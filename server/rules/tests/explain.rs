@@ -246,3 +246,26 @@ fn coverage_asks_every_condition_for_every_candidate() {
     let (met, left) = missing(&coverage, "rooms.read");
     assert_eq!((met, left.len()), ((5, 7), 2), "only `kind == open` was never true: {left:?}");
 }
+
+#[test]
+fn a_test_for_null_must_be_the_only_reason_once_unless_it_guards_a_negated_lookup() {
+    let needs = |yaml: &str, name: &str, shown: &str| -> Vec<&'static str> {
+        let schema = app::schema(yaml);
+        let coverage = Coverage::of(&schema, &app::rules(&schema));
+        let rule = coverage.rules().iter().find(|rule| &*rule.name == name).unwrap();
+        let clause = rule.clauses.iter().find(|clause| &*clause.shown == shown).unwrap();
+        clause.needs.keys().map(|need| need.missing()).collect()
+    };
+    let (always, alone) = (["never true", "never false"], "never the only reason to allow");
+    // Members whose time has no end are let in by the test for null, and by nothing else.
+    assert_eq!(needs(APP, "is_member()", "m.until == null"), [always[0], always[1], alone]);
+    let read = |rule: &str| APP.replace("resource.kind == \"open\" || is_member(resource)", rule);
+    let plain = read("auth == null || resource.kind == \"open\"");
+    assert_eq!(needs(&plain, "rooms.read", "auth == null"), [always[0], always[1], alone]);
+    // Without a caller the lookup finds nothing either: both are true of guests.
+    let guard = read("auth == null || !db.members.exists(m, m.user == auth.id)");
+    assert_eq!(needs(&guard, "rooms.read", "auth == null"), always);
+    let called = read("auth == null || !is_member(resource)")
+        .replace("(m.until == null || m.until > now)", "m.id != \"\"");
+    assert_eq!(needs(&called, "rooms.read", "auth == null"), always);
+}
