@@ -11,7 +11,8 @@ use crate::types::{Bounds, Ty};
 use std::collections::HashMap;
 use std::sync::Arc;
 use stead_schema::{
-    Collection, CollectionId, Diagnostic, Field, Invariant, Operation, RuleSlot, RuleText, Schema,
+    Collection, CollectionId, Diagnostic, Field, Invariant, Operation, RuleSlot, RuleText, Schema, Slot,
+    SlotSet,
 };
 
 /// Every rule of an app, checked against its schema.
@@ -67,6 +68,20 @@ pub struct CollectionRules {
     pub field_read: Vec<Option<Rule>>,
     /// By slot: who may write a field, beyond the record.
     pub field_write: Vec<Option<Rule>>,
+}
+
+impl CollectionRules {
+    /// Fields that no caller whom rules bind reads in any record.
+    pub(crate) fn read_by_nobody(&self) -> SlotSet {
+        let nobody = |rule: &Rule| rule.expr == FALSE || rule.expr == Expr::Auth(AuthFact::IsOperator);
+        let hidden = |rule: &Option<Rule>| rule.as_ref().is_some_and(nobody);
+        (0u16..)
+            .map(Slot)
+            .zip(&self.field_read)
+            .filter(|(_, rule)| hidden(rule))
+            .map(|(slot, _)| slot)
+            .collect()
+    }
 }
 
 /// A checked rule.

@@ -1,13 +1,14 @@
 //! What names mean: records, the caller, the request, fields, relations, members of JSON documents.
 
 use super::{Checker, Env, Names, Resource};
+use crate::compile::CollectionRules;
 use crate::ir::{AuthFact, CmpOp, Expr, Lookup, LookupKind, NULL, RequestFact, VarId};
 use crate::left_out;
 use crate::nearest::did_you_mean;
 use crate::normalise;
 use crate::syntax::{Ident, Node};
 use crate::types::{Bounds, SetOf, Space, Ty, Typed, collection_name};
-use stead_schema::{Collection, CollectionId, Slot, Span};
+use stead_schema::{Collection, CollectionId, Slot, SlotSet, Span};
 
 const KEYWORDS: [&str; 4] = ["public", "authenticated", "nobody", "staff"];
 
@@ -272,7 +273,7 @@ impl<'s> Checker<'s> {
         let of_root = on.expr == Expr::Row(Slot::ID);
         let hidden = match &self.site.names {
             Names::Filter { hidden, .. } if of_root => *hidden,
-            _ => stead_schema::SlotSet::EMPTY,
+            _ => self.unknown_fields(collection.id),
         };
         if let Some((slot, field)) =
             collection.field(&member.name).filter(|(slot, _)| !hidden.contains(*slot))
@@ -289,10 +290,12 @@ impl<'s> Checker<'s> {
             self.cost = self.cost.saturating_add(u32::from(matches!(expr, Expr::Path { .. })) * 2);
             return Typed::new(expr, ty, nullable || masked, span);
         }
-        if let Some((from, key)) = self.schema.inverse_one(collection.id, &member.name) {
+        let seen = |(from, slot): &(&Collection, Slot)| !self.unknown_fields(from.id).contains(*slot);
+        if let Some((from, key)) = self.schema.inverse_one(collection.id, &member.name).filter(seen) {
             return self.way_back(on, from, key, span);
         }
-        if let Some((from, slot)) = self.schema.inverse(collection.id, &member.name) {
+        let seen = |(from, slot): &(&Collection, Slot)| !self.unknown_fields(from.id).contains(*slot);
+        if let Some((from, slot)) = self.schema.inverse(collection.id, &member.name).filter(seen) {
             let set = SetOf { collection: from.id, key: Some((slot, Box::new(on))) };
             return Typed::new(NULL, Ty::Set(set), false, span);
         }
@@ -306,6 +309,12 @@ impl<'s> Checker<'s> {
         );
         let place = Node { range: member.range, ..node.clone() };
         self.unknown("E0301", env, &place, &message, help)
+    }
+
+    /// Fields of other collections that do not exist for a filter, because no caller with rules reads them in any record.
+    fn unknown_fields(&self, collection: CollectionId) -> SlotSet {
+        let Names::Filter { rules, .. } = &self.site.names else { return SlotSet::EMPTY };
+        rules.of(collection).map_or(SlotSet::EMPTY, CollectionRules::read_by_nobody)
     }
 
     /// The one record of `from` whose unique reference `key` is `on`; null when there is none.
