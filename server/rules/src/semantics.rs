@@ -141,7 +141,10 @@ fn instant(us: Option<i64>) -> Value {
 fn member(func: Func, json: Option<&serde_json::Value>) -> Value {
     match (func, json) {
         (Func::JsonText, Some(serde_json::Value::String(text))) => Value::text(text),
-        (Func::JsonInt, Some(serde_json::Value::Number(number))) => int(number.as_i64()),
+        // The smallest of 64 bits counts as beyond them: its sign cannot be flipped.
+        (Func::JsonInt, Some(serde_json::Value::Number(number))) => {
+            int(number.as_i64().filter(|number| *number != i64::MIN))
+        }
         (Func::JsonBool, Some(serde_json::Value::Bool(flag))) => Value::Bool(*flag),
         _ => Value::Null,
     }

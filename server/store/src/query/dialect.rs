@@ -98,15 +98,16 @@ impl Dialect {
             (Func::JsonText, Self::Postgres) => {
                 "CASE WHEN json_typeof({a} #> {b}) = 'string' THEN ({a} #>> {b}) COLLATE \"C\" END"
             }
-            // A number beyond 64 bits is told as an integer but extracted as a float.
+            // A number beyond 64 bits is told as an integer but extracted as a float. The smallest of 64 bits counts as beyond:
+            // its sign cannot be flipped.
             (Func::JsonInt, Self::Sqlite) => {
                 "CASE WHEN json_type({a}, {b}) = 'integer' AND typeof(json_extract({a}, {b})) = 'integer' \
-                 THEN json_extract({a}, {b}) END"
+                 AND json_extract({a}, {b}) >= -9223372036854775807 THEN json_extract({a}, {b}) END"
             }
             // Written as an integer, and one that fits.
             (Func::JsonInt, Self::Postgres) => {
                 "CASE WHEN json_typeof({a} #> {b}) = 'number' AND ({a} #>> {b}) ~ '^-?[0-9]{1,19}$' \
-                 THEN CASE WHEN ({a} #>> {b})::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 \
+                 THEN CASE WHEN ({a} #>> {b})::numeric BETWEEN -9223372036854775807 AND 9223372036854775807 \
                  THEN ({a} #>> {b})::bigint END END"
             }
             (Func::JsonBool, Self::Sqlite) => {

@@ -16,6 +16,7 @@ mod aggregates;
 mod checks;
 #[path = "../../../rules/tests/dice/mod.rs"]
 mod dice;
+mod functions;
 mod mutants;
 mod plans;
 mod policies;
