@@ -83,6 +83,14 @@ fn strict(expr: &Expr) -> Vec<Expr> {
         Expr::Call(func, args) if *func != Func::Default => args.iter().flat_map(strict).collect(),
         _ => Vec::new(),
     };
-    found.push(expr.clone());
+    if !holds_written_list(expr) {
+        found.push(expr.clone());
+    }
     found
+}
+
+/// Whether a list that is written out is part of it. Such a list is never null, whatever is in it, so that nothing follows
+/// for its members from its not being null.
+pub(crate) fn holds_written_list(expr: &Expr) -> bool {
+    expr.any(&mut |part| matches!(part, Expr::ListOf(_)))
 }

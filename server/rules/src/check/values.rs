@@ -2,6 +2,7 @@
 
 use super::{Checker, Env};
 use crate::ir::{CmpOp, Expr, Func};
+use crate::narrow::holds_written_list;
 use crate::syntax::{Kind, Node};
 use crate::types::{Ty, Typed};
 use stead_schema::{Value, moments};
@@ -47,7 +48,8 @@ impl Checker<'_> {
 
     pub(super) fn default(&mut self, on: &Node, other: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
         let (x, y) = (self.operand(on, env), self.operand(other, env));
-        let nullable = y.nullable;
+        // What takes the place of null does not take the place of null in a list.
+        let nullable = y.nullable || (x.nullable && holds_written_list(&x.expr));
         let Some((x, y, ty)) = self.unified(x, y, node, env) else { return self.nothing(node, env) };
         if matches!(ty, Ty::Set(_) | Ty::Space(_)) {
             return self.report("E0302", env, node.range, "`default` needs a value");
