@@ -1,5 +1,9 @@
 //! What can be said on the command line: flags, and `STEAD_*` in the environment for what a server is started with.
 
+mod rules;
+
+pub(crate) use rules::{Check, Explain, Rules, RulesAction, Test, TestFormat, Who, WhoOp};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -79,8 +83,8 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Data {
-    /// The data folder; made when it is not there
-    #[arg(long, default_value = "./stead-data", env = "STEAD_DATA")]
+    /// The data folder; the first start makes it
+    #[arg(long, visible_alias = "data-dir", default_value = "./stead-data", env = "STEAD_DATA")]
     pub(crate) data: PathBuf,
     /// The file of the key that protects secrets at rest [default: beside the data folder, <data>.master.key]
     #[arg(long, env = "STEAD_MASTER_KEY_FILE")]
@@ -96,54 +100,9 @@ pub(crate) enum Synchronous {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Check {
-    /// The app folder
-    #[arg(default_value = ".")]
-    pub(crate) app: PathBuf,
-    /// Print {"ok", "diagnostics"} as JSON; the same as --format json
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// How to print what was found
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: ReportFormat,
-    /// Fail on warnings too
-    #[arg(long)]
-    pub(crate) deny_warnings: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Test {
-    /// The app folder
-    #[arg(default_value = ".")]
-    pub(crate) app: PathBuf,
-    /// Print the results as JSON; the same as --format json
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// How to print the results
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: TestFormat,
-    /// Write the results to this file, and a summary to standard output
-    #[arg(short, long)]
-    pub(crate) output: Option<PathBuf>,
-    /// Say of each rule which of its conditions no case tried
-    #[arg(long)]
-    pub(crate) coverage: bool,
-    /// Fail when fewer per cent of the rules' conditions are covered
-    #[arg(long, value_name = "PER_CENT", value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub(crate) fail_under: Option<u8>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TestFormat {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-    /// A tracefile with the lines of the schema files
-    Lcov,
-}
-
-#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stead fmt             lay out schema/*.yaml and tests/*.test.yaml\n  stead fmt --check     for CI: list what would change, and fail if there is anything"
+)]
 pub(crate) struct Fmt {
     /// The app folder
     #[arg(default_value = ".")]
@@ -151,85 +110,6 @@ pub(crate) struct Fmt {
     /// Change nothing; list the files that would change, and fail if there is one
     #[arg(long)]
     pub(crate) check: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Explain {
-    /// The app folder
-    #[arg(default_value = ".")]
-    pub(crate) app: PathBuf,
-    /// Who asks: an identity of the test file, the id of a user of the data folder, or guest
-    #[arg(long = "as", value_name = "WHO", default_value = "guest")]
-    pub(crate) who: String,
-    /// What is asked
-    #[arg(long, value_enum)]
-    pub(crate) op: ExplainOp,
-    /// Where
-    #[arg(long)]
-    pub(crate) collection: String,
-    /// The record; a list without one is explained as a query
-    #[arg(long)]
-    pub(crate) id: Option<String>,
-    /// Fields to create or change: a JSON object, or @FILE
-    #[arg(long, value_name = "JSON")]
-    pub(crate) data: Option<String>,
-    /// One field of the record that is read
-    #[arg(long)]
-    pub(crate) field: Option<String>,
-    /// The filter of a list
-    #[arg(long)]
-    pub(crate) filter: Option<String>,
-    /// The filter's parameters: a JSON object, or @FILE
-    #[arg(long, value_name = "JSON")]
-    pub(crate) p: Option<String>,
-    /// The order of a list
-    #[arg(long, allow_hyphen_values = true)]
-    pub(crate) sort: Option<String>,
-    /// Records per page of a list
-    #[arg(long)]
-    pub(crate) limit: Option<u32>,
-    /// Ask the records and identities of this test file, or of such a text in braces
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    pub(crate) given: Option<String>,
-    /// Ask the records of this data folder; it is only read, also while a server runs on it
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// The key of the data folder [default: beside it, <data>.master.key]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) master_key: Option<PathBuf>,
-    /// How to print it
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: ExplainFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExplainOp {
-    List,
-    Read,
-    Create,
-    Update,
-    Delete,
-}
-
-impl ExplainOp {
-    /// As the engine calls it.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::Read => "read",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExplainFormat {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 #[derive(Debug, Args)]
@@ -331,89 +211,4 @@ pub(crate) enum ContractKind {
     },
     /// The grammar of the rules language
     Grammar,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Rules {
-    #[command(subcommand)]
-    pub(crate) action: RulesAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RulesAction {
-    /// Evaluate an expression and print its value as JSON
-    Eval {
-        /// The expression
-        expression: String,
-        /// A JSON file whose members are the free variables
-        #[arg(long)]
-        vars: Option<PathBuf>,
-        /// Print {"value"} or {"errors"} as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Compare what two versions of an app allow
-    Diff {
-        /// The folder of the older version
-        old: PathBuf,
-        /// The folder of the newer one
-        new: PathBuf,
-        /// How to print the report
-        #[arg(long, value_enum, default_value = "text")]
-        format: ReportFormat,
-        /// Fail when a rule allows more than before
-        #[arg(long)]
-        deny_widening: bool,
-        /// A rule that may, such as messages.read; may be repeated
-        #[arg(long, value_name = "RULE")]
-        allow_widening: Vec<String>,
-    },
-    /// List who may read a record, or do something else with it
-    Who(Who),
-    /// Run conformance cases of CEL (google/cel-spec, as JSON) and print how the language answers them
-    Conformance {
-        /// The cases
-        file: PathBuf,
-        /// How to print the report
-        #[arg(long, value_enum, default_value = "text")]
-        format: ReportFormat,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Who {
-    /// The app folder
-    pub(crate) app: PathBuf,
-    /// The record's collection
-    pub(crate) collection: String,
-    /// The record's id
-    pub(crate) id: String,
-    /// What they may do
-    #[arg(long, value_enum, default_value = "read")]
-    pub(crate) op: WhoOp,
-    /// Ask the records and identities of this test file, or of such a text in braces, instead of a data folder
-    #[arg(long, value_name = "FILE")]
-    pub(crate) given: Option<String>,
-    #[command(flatten)]
-    pub(crate) data: Data,
-    /// How to print the answer
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: ReportFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WhoOp {
-    List,
-    Read,
-    Update,
-    Delete,
-}
-
-/// How a report is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }

@@ -36,7 +36,7 @@ pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
     let count = |severity| found.files.iter().map(|file| file.count(severity)).sum::<usize>();
     let (mistakes, warnings) = (count(Severity::Error), count(Severity::Warning));
     let passed = mistakes == 0 && !(args.deny_warnings && warnings > 0);
-    if args.json || args.format == args::ReportFormat::Json {
+    if args.report.is_json() {
         terminal::say(&report(&found, passed).to_string());
     } else {
         found.files.iter().for_each(|file| terminal::complain(&file.listed()));

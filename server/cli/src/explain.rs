@@ -1,18 +1,18 @@
 //! `stead explain`: why the rules allow or deny something, on the records of a test file or of a data folder.
 
 use crate::app_folder::AppFolder;
-use crate::args::{self, ExplainFormat};
+use crate::args;
 use crate::data_folder::DataFolder;
 use crate::given::{self, Identities};
 use crate::rule_tests::catalogue;
 use crate::{terminal, wiring};
 use actix_web::rt::System;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 use std::fs;
 use std::process::ExitCode;
+use stead_engine::Project;
 use stead_engine::explain::{self, Explanation, Question};
-use stead_engine::{Catalogue, Error, Project};
 use stead_rules::{AuthFacts, did_you_mean};
 use stead_wire::admin::MadeUp;
 
@@ -32,7 +32,12 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
     let question = question(args)?;
     let explanation = System::new().block_on(async {
         match (&args.given, &args.data_dir) {
-            (Some(given), _) => on_given(&catalogue(app), given, args, question).await,
+            (Some(given), _) => {
+                let (project, identities) = given::open(&catalogue(app), given).await?;
+                let explained = explain_as(&project, &identities, args, question).await;
+                project.close().await;
+                explained
+            }
             (None, Some(data)) => {
                 let data = args::Data { data: data.clone(), master_key: args.master_key.clone() };
                 if !data.data.join("stead.db").is_file() {
@@ -43,30 +48,18 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
                 let question = Question { who: (who != GUEST).then(|| who.to_owned()), ..question };
                 let explained = explain::explain(&project, &question).await;
                 project.close().await;
-                explained.map_err(|error| told(&error))
+                explained.map_err(|error| given::in_words(&error))
             }
             (None, None) => {
                 bail!("name the records to explain with: `--given tests/file.test.yaml` or `--data-dir DIR`")
             }
         }
     })?;
-    match args.format {
-        ExplainFormat::Text => terminal::say(explanation.text().trim_end()),
-        ExplainFormat::Json => terminal::say(&serde_json::to_string(&explanation)?),
+    match args.report.is_json() {
+        true => terminal::say(&serde_json::to_string(&explanation)?),
+        false => terminal::say(explanation.text().trim_end()),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn on_given(
-    app: &Catalogue,
-    given: &str,
-    args: &args::Explain,
-    question: Question,
-) -> anyhow::Result<Explanation> {
-    let (project, identities) = given::open(app, given).await?;
-    let explained = explain_as(&project, &identities, args, question).await;
-    project.close().await;
-    explained
 }
 
 async fn explain_as(
@@ -87,7 +80,9 @@ async fn explain_as(
             );
         }
     };
-    explain::explain(project, &Question { identity, ..question }).await.map_err(|error| told(&error))
+    explain::explain(project, &Question { identity, ..question })
+        .await
+        .map_err(|error| given::in_words(&error))
 }
 
 fn made_up(facts: &AuthFacts) -> MadeUp {
@@ -126,16 +121,4 @@ fn object(flag: &str, text: &str) -> anyhow::Result<Map<String, Value>> {
         Ok(_) => bail!("{flag} must be a JSON object"),
         Err(error) => Err(error).with_context(|| format!("{flag} is not JSON")),
     }
-}
-
-/// An error of the engine, in one line.
-fn told(error: &Error) -> anyhow::Error {
-    let fields =
-        error.fields.iter().map(|field| format!("{}: {}", field.path.trim_start_matches('/'), field.message));
-    let mut parts: Vec<String> = error.detail.iter().cloned().chain(fields).collect();
-    parts.extend(error.hint.clone());
-    if parts.is_empty() {
-        parts.push(error.to_string());
-    }
-    anyhow!(parts.join(" "))
 }

@@ -1,6 +1,6 @@
 //! `stead rules eval` and `conformance`: tries an expression, or the cases of CEL.
 
-use crate::args::{self, ReportFormat, RulesAction};
+use crate::args::{self, RulesAction};
 use crate::{rules_diff, rules_who, terminal};
 use anyhow::{Context, anyhow, bail};
 use serde_json::{Map, Value, json};
@@ -11,10 +11,12 @@ use std::process::ExitCode;
 /// Does what was asked of the language.
 pub(crate) fn run(args: &args::Rules) -> anyhow::Result<ExitCode> {
     match &args.action {
-        RulesAction::Eval { expression, vars, json } => evaluate(expression, vars.as_deref(), *json),
-        RulesAction::Conformance { file, format } => conformance(file, *format),
-        RulesAction::Diff { old, new, format, deny_widening, allow_widening } => {
-            rules_diff::run(old, new, *format, deny_widening.then_some(allow_widening))
+        RulesAction::Eval { expression, vars, report } => {
+            evaluate(expression, vars.as_deref(), report.is_json())
+        }
+        RulesAction::Conformance { file, report } => conformance(file, report.is_json()),
+        RulesAction::Diff { old, new, report, deny_widening, allow_widening } => {
+            rules_diff::run(old, new, report.is_json(), deny_widening.then_some(allow_widening))
         }
         RulesAction::Who(args) => rules_who::run(args),
     }
@@ -45,12 +47,12 @@ fn evaluate(expression: &str, vars: Option<&Path>, json: bool) -> anyhow::Result
 }
 
 /// Prints the report. Deviations are its content and no failure.
-fn conformance(file: &Path, format: ReportFormat) -> anyhow::Result<ExitCode> {
+fn conformance(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let report = stead_rules::conformance::run(&read(file)?)
         .map_err(|wrong| anyhow!("{}: {wrong}", file.display()))?;
-    match format {
-        ReportFormat::Text => terminal::say_raw(&report.text()),
-        ReportFormat::Json => terminal::say(&report.json().to_string()),
+    match json {
+        true => terminal::say(&report.json().to_string()),
+        false => terminal::say_raw(&report.text()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,6 @@
 //! `stead rules diff`: what two versions of an app's rules allow differently, each difference with a small world.
 
 use crate::app_folder::{App, AppFolder};
-use crate::args::ReportFormat;
 use crate::terminal;
 use anyhow::bail;
 use serde_json::{Map, Value, json};
@@ -17,7 +16,7 @@ const NONE_FOUND: &str = "no counter-example up to size 2";
 pub(crate) fn run(
     old: &Path,
     new: &Path,
-    format: ReportFormat,
+    json: bool,
     allowed: Option<&Vec<String>>,
 ) -> anyhow::Result<ExitCode> {
     let (old, new) = (sound(old)?, sound(new)?);
@@ -37,16 +36,19 @@ pub(crate) fn run(
         }
     };
     let told = compared.rules.iter().filter(|change| !matches!(change.verdict, Verdict::Same));
-    match format {
-        ReportFormat::Json => {
+    match json {
+        true => {
             let rules: Vec<Value> = told.map(|change| as_json(change, &new.schema)).collect();
             terminal::say(&json!({"rules": rules, "refused": refused}).to_string());
         }
-        ReportFormat::Text => {
+        false => {
             let lines: Vec<String> = told.map(|change| as_text(change, &new.schema)).collect();
             let unchanged = compared.rules.len() - lines.len();
             lines.iter().for_each(|line| terminal::say(line));
-            terminal::say(&format!("{unchanged} rules mean the same as before"));
+            terminal::say(&match unchanged {
+                1 => "1 rule means the same as before".to_owned(),
+                many => format!("{many} rules mean the same as before"),
+            });
             if !refused.is_empty() {
                 let names = refused.join(", ");
                 terminal::complain(&format!(

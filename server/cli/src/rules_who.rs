@@ -1,7 +1,7 @@
 //! `stead rules who`: who may do something with a record, and by which alternative of the rules.
 
 use crate::app_folder::{App, AppFolder};
-use crate::args::{self, ReportFormat, WhoOp};
+use crate::args::{self, WhoOp};
 use crate::data_folder::DataFolder;
 use crate::rule_tests::catalogue;
 use crate::{given, terminal, wiring};
@@ -27,9 +27,9 @@ pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
             None => ask(stored(app, &args.data).await?, args, People::Stored).await,
         }
     })?;
-    match args.format {
-        ReportFormat::Json => terminal::say(&as_json(&seen, deed(args.op)).to_string()),
-        ReportFormat::Text => terminal::say(&as_text(&seen, deed(args.op), &record(args))),
+    match args.report.is_json() {
+        true => terminal::say(&as_json(&seen, deed(args.op)).to_string()),
+        false => terminal::say(&as_text(&seen, deed(args.op), &record(args))),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -46,8 +46,7 @@ async fn ask(project: Project, args: &args::Who, people: People<'_>) -> anyhow::
     project.close().await;
     seen.map_err(|error| match error.code {
         stead_wire::Code::RecordNotFound => anyhow!("there is no record {}", record(args)),
-        stead_wire::Code::CollectionNotFound => anyhow!("there is no collection `{}`", args.collection),
-        _ => anyhow!("{error}"),
+        _ => given::in_words(&error),
     })
 }
 

@@ -105,8 +105,7 @@ pub async fn who(
     let catalogue = project.catalogue();
     let now = project.now().us();
     let schema = &*catalogue.schema;
-    let asked = schema.collection(collection).ok_or_else(|| Error::new(Code::CollectionNotFound))?;
-    let rules = catalogue.rules.of(asked.id).ok_or_else(|| Error::new(Code::CollectionNotFound))?;
+    let (asked, rules) = catalogue.collection(collection)?;
     let rules = deed.rules(rules);
     let job = async |reader: &mut Reader<'_>| {
         let record = reader.find(asked, id).await?.ok_or_else(|| Error::new(Code::RecordNotFound))?;

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use std::sync::Arc;
-use stead_rules::{CollectionRules, RuleBook};
+use stead_rules::{CollectionRules, RuleBook, did_you_mean};
 use stead_schema::{Collection, Schema};
 use stead_wire::Code;
 
@@ -24,6 +24,11 @@ impl Catalogue {
         self.schema
             .collection(name)
             .and_then(|collection| Some((collection, self.rules.of(collection.id)?)))
-            .ok_or_else(|| Error::with(Code::CollectionNotFound, format!("There is no collection `{name}`.")))
+            .ok_or_else(|| {
+                let names = self.schema.collections.iter().map(|collection| collection.name.as_str());
+                let error =
+                    Error::with(Code::CollectionNotFound, format!("There is no collection `{name}`."));
+                Error { hint: did_you_mean(name, names), ..error }
+            })
     }
 }

@@ -52,7 +52,10 @@ pub async fn explain(project: &Project, question: &Question) -> Result<Explanati
         .await?;
     seen.map_err(|why| match why {
         Unheard::Lookup(error) => Error::internal(error),
-        Unheard::NoRecord => Error::with(Code::RecordNotFound, "There is no record with this id."),
+        Unheard::NoRecord => {
+            let id = question.id.as_deref().unwrap_or_default();
+            Error::with(Code::RecordNotFound, format!("There is no record `{id}` in `{}`.", collection.name))
+        }
         Unheard::Unfit(problems) => Error::fields(problems),
     })
 }
@@ -88,7 +91,13 @@ fn hear(
     let hearing =
         Hearing::new(catalogue, collection, asker, known, None).ok_or_else(|| bad("There are no rules."))?;
     let id = question.id.as_deref();
-    let needed = || bad("Name the record with `id`.");
+    let needed = || {
+        Unheard::Unfit(vec![FieldProblem::of_field(
+            "id",
+            "required",
+            "This question needs the `id` of a record.",
+        )])
+    };
     let heard = match (question.op.as_str(), draft, field) {
         ("create", Some(draft), _) => hearing.create(&draft)?,
         ("read", _, Some((slot, _))) => hearing.field(id.ok_or_else(needed)?, slot)?,

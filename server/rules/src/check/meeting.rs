@@ -5,7 +5,7 @@
 use super::{Checker, Env, decimals, params};
 use crate::ir::{CmpOp, Expr, Func};
 use crate::nearest::did_you_mean;
-use crate::syntax::Node;
+use crate::syntax::{Kind, Node};
 use crate::types::{Bounds, Space, Ty, Typed};
 use stead_schema::Value;
 
@@ -179,12 +179,25 @@ impl Checker<'_> {
             (Ty::List(_), _) | (_, Ty::List(_)) => "ask `x in list` or `.size()`",
             (Ty::Int(_), Ty::Float) | (Ty::Float, Ty::Int(_)) => "int and float fields do not compare",
             _ => {
-                self.report("E0302", env, node.range, &message);
+                self.sides(&message, [&left, &right], node, env);
                 return false;
             }
         };
         self.report_help("E0302", env, node.range, &message, help);
         false
+    }
+
+    /// Of a comparison that is written with an operator, which side is of which type.
+    fn sides(&mut self, message: &str, [left, right]: [&str; 2], node: &Node, env: &Env<'_>) {
+        match &node.kind {
+            Kind::Binary(mark, a, b) if *mark != "in" => {
+                let help = format!("`{}` is {left}, `{}` is {right}", env.shown(a), env.shown(b));
+                self.report_help("E0302", env, node.range, message, help);
+            }
+            _ => {
+                self.report("E0302", env, node.range, message);
+            }
+        }
     }
 
     /// Two alternatives of one type, for `?:`, `default`, `min` and `max`.

@@ -135,7 +135,7 @@ fn explain_says_which_lookup_found_no_row() {
     let (code, _, err) = ask(&["--as", "bop", "--op", "read", "--id", "secret"]);
     assert!(code == Some(1) && err.contains("did you mean `bob`?"), "{err}");
     let (code, _, err) = ask(&["--as", "bob", "--op", "read", "--id", "nothing"]);
-    assert!(code == Some(1) && err.contains("no record with this id"), "{err}");
+    assert!(code == Some(1) && err.contains("no record `nothing` in `messages`"), "{err}");
     let (code, _, err) =
         stead(&["explain", text(&chat), "--op", "read", "--collection", "rooms", "--id", "team"]);
     assert!(code == Some(1) && err.contains("--given") && err.contains("--data-dir"), "{err}");
