@@ -10,7 +10,7 @@ use crate::compile::Rule;
 use crate::eval::{LookupFailed, Lookups, value_of};
 use crate::facts::Facts;
 use crate::ir::{COUNT_MAX, CmpOp, Expr, Lookup, LookupKind, TRUE, VarId};
-use crate::lower::{Lowered, lower_expr, lower_value};
+use crate::lower::{Lowered, Side, lower_expr, lower_value};
 use crate::normalise;
 use crate::outline::{Clause, ClauseKind, LookupClause};
 use std::sync::Arc;
@@ -108,23 +108,7 @@ pub fn explain<'r>(
     Ok(Some(finding))
 }
 
-/// Which outcome of a position is as good as decided: what `crate::lower()` rounds unknown to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    For,
-    Against,
-    Exact,
-}
-
 impl Side {
-    fn flipped(self) -> Self {
-        match self {
-            Self::For => Self::Against,
-            Self::Against => Self::For,
-            Self::Exact => Self::Exact,
-        }
-    }
-
     /// Whether a member that came out so leaves nothing to ask of the others; `decisive` is what decides the whole.
     fn settles(self, truth: Truth, decisive: bool) -> bool {
         match truth {

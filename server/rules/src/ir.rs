@@ -114,6 +114,20 @@ pub enum CmpOp {
     Same,
 }
 
+impl CmpOp {
+    /// As rules write it.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Eq | Self::Same => "==",
+            Self::Ne => "!=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+        }
+    }
+}
+
 /// A fact about the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthFact {

@@ -66,7 +66,7 @@ fn decided(expr: Expr) -> Lowered {
 
 /// What a position's unknown means for the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     /// Unknown counts as false.
     For,
     /// Under an odd number of `!`: unknown counts as true.
@@ -76,7 +76,7 @@ enum Side {
 }
 
 impl Side {
-    fn flipped(self) -> Self {
+    pub(crate) fn flipped(self) -> Self {
         match self {
             Self::For => Self::Against,
             Self::Against => Self::For,

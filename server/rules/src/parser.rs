@@ -2,9 +2,12 @@
 //!
 //! It must never recurse deeper than its limit and knows no schema.
 
-use crate::left_out::{self, Syntax};
+mod reading;
+
+use crate::left_out;
 use crate::syntax::{Fault, Ident, Kind, Node, Range, SourceLimits, each_child};
 use crate::token::{Token, tokens};
+use reading::{Parser, foreign};
 use std::sync::Arc;
 
 /// How strongly operators bind; `!` and `-` before a value bind more strongly than all.
@@ -73,126 +76,7 @@ pub(crate) fn parse(source: &str, limits: &SourceLimits) -> Result<Node, Vec<Fau
     Err(faults)
 }
 
-struct Parser<'l> {
-    tokens: Vec<(Token, Range)>,
-    at: usize,
-    limits: &'l SourceLimits,
-    level: u16,
-    nodes: usize,
-    faults: Vec<Fault>,
-    /// A limit was passed: read no further.
-    stopped: bool,
-}
-
 impl Parser<'_> {
-    fn peek(&self) -> &Token {
-        if self.stopped {
-            return &Token::End;
-        }
-        self.tokens.get(self.at).map_or(&Token::End, |(token, _)| token)
-    }
-
-    fn range(&self) -> Range {
-        self.tokens.get(self.at).or(self.tokens.last()).map_or_else(Range::default, |(_, range)| *range)
-    }
-
-    fn take(&mut self) -> Range {
-        let range = self.range();
-        self.at += 1;
-        range
-    }
-
-    fn mark(&self) -> Option<&'static str> {
-        match self.peek() {
-            Token::Mark(mark) => Some(mark),
-            _ => None,
-        }
-    }
-
-    fn word(&self) -> Option<&str> {
-        match self.peek() {
-            Token::Ident(word) => Some(word),
-            _ => None,
-        }
-    }
-
-    fn accept(&mut self, mark: &str) -> bool {
-        let found = self.mark() == Some(mark);
-        if found {
-            self.at += 1;
-        }
-        found
-    }
-
-    fn fault(&mut self, code: &'static str, range: Range, message: impl Into<String>, help: Option<String>) {
-        self.faults.push(Fault { code, range, message: message.into(), help });
-    }
-
-    fn left_out(&mut self, (message, help): Syntax) {
-        self.fault("E0208", self.range(), message, Some(help.to_owned()));
-    }
-
-    fn limit(&mut self, code: &'static str, range: Range, message: String) {
-        if !self.stopped {
-            self.fault(code, range, message, None);
-        }
-        self.stopped = true;
-    }
-
-    /// Reports what stands here instead of `wanted`, then skips to where an expression may go on.
-    fn unexpected(&mut self, wanted: &str) {
-        let range = self.range();
-        match self.peek().clone() {
-            Token::Bad => {}
-            Token::End => self.fault("E0203", range, format!("expected {wanted}, found the end"), None),
-            Token::Mark(word) => self.unexpected_word(word, wanted, range),
-            Token::Ident(word) => self.unexpected_word(&word, wanted, range),
-            Token::Int(_) | Token::Float(_) | Token::Text(_) => {
-                self.fault("E0203", range, format!("expected {wanted}, found a value"), None);
-            }
-        }
-        self.recover();
-    }
-
-    fn unexpected_word(&mut self, word: &str, wanted: &str, range: Range) {
-        let (code, help) = foreign(word);
-        let message = match code {
-            "E0205" => format!("`{word}` is not an operator of this language"),
-            _ => format!("expected {wanted}, found `{word}`"),
-        };
-        self.fault(code, range, message, help);
-    }
-
-    fn recover(&mut self) {
-        let mut open = 0u32;
-        loop {
-            match self.peek() {
-                Token::End => return,
-                Token::Mark("(" | "[" | "{") => open += 1,
-                Token::Mark(")" | "]" | "}") if open > 0 => open -= 1,
-                Token::Mark("&&" | "||" | "," | ")" | "]") if open == 0 => return,
-                _ => {}
-            }
-            self.at += 1;
-        }
-    }
-
-    /// Skips what an opening bracket encloses, and both brackets.
-    fn skip_brackets(&mut self) {
-        let mut open = 0u32;
-        while *self.peek() != Token::End {
-            match self.mark() {
-                Some("(" | "[" | "{") => open += 1,
-                Some(")" | "]" | "}") => open -= 1,
-                _ => {}
-            }
-            self.at += 1;
-            if open == 0 {
-                return;
-            }
-        }
-    }
-
     fn node(&mut self, kind: Kind, range: Range) -> Node {
         let mut below = 0;
         each_child(&kind, &mut |child| below = below.max(child.depth));
@@ -479,19 +363,6 @@ impl Parser<'_> {
         node.range = Range::new(open.start, self.end_before());
         node
     }
-}
-
-/// Code and advice for a word or mark that other languages have.
-fn foreign(word: &str) -> (&'static str, Option<String>) {
-    let help = match word {
-        "=" | "===" | "is" => "write `==` to compare",
-        "!==" | "<>" => "write `!=` for unequal",
-        "and" | "AND" | "&" => "write `&&`",
-        "or" | "OR" | "|" => "write `||`",
-        "not" | "NOT" => "write `!` before the expression",
-        _ => return ("E0203", None),
-    };
-    ("E0205", Some(help.to_owned()))
 }
 
 /// Words that are values or operators wherever they stand.

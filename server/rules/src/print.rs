@@ -38,7 +38,7 @@ impl Printer<'_> {
             Expr::Compare(CmpOp::Same, a, b) => {
                 (format!("same({}, {})", self.expr(a, 0), self.expr(b, 0)), 9)
             }
-            Expr::Compare(op, a, b) => (format!("{} {} {}", self.expr(a, 4), sign(*op), self.expr(b, 4)), 3),
+            Expr::Compare(op, a, b) => (format!("{} {} {}", self.expr(a, 4), op.sign(), self.expr(b, 4)), 3),
             Expr::In(a, list) => (format!("{} in {}", self.expr(a, 4), self.expr(list, 4)), 3),
             Expr::IsNull(inner) => (format!("{} == null", self.expr(inner, 4)), 3),
             Expr::Not(inner) => match &**inner {
@@ -175,17 +175,6 @@ fn fact_of_caller(fact: &AuthFact) -> String {
         AuthFact::IsOperator => "staff",
     }
     .to_owned()
-}
-
-fn sign(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq | CmpOp::Same => "==",
-        CmpOp::Ne => "!=",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
-    }
 }
 
 fn literal(value: &Value) -> String {

@@ -33,7 +33,7 @@ impl Inquiry<'_> {
     pub(super) fn values(&mut self, expr: &Expr) -> Result<String, LookupFailed> {
         Ok(match expr {
             Expr::Compare(CmpOp::Same, a, b) => format!("same({}, {})", self.shown(a)?, self.shown(b)?),
-            Expr::Compare(op, a, b) => format!("{} {} {}", self.shown(a)?, sign(*op), self.shown(b)?),
+            Expr::Compare(op, a, b) => format!("{} {} {}", self.shown(a)?, op.sign(), self.shown(b)?),
             Expr::In(a, list) => format!("{} in {}", self.shown(a)?, self.shown(list)?),
             Expr::IsNull(inner) => format!("{} == null", self.shown(inner)?),
             Expr::Auth(AuthFact::IsAnonymous) => {
@@ -63,16 +63,5 @@ impl Inquiry<'_> {
 
     fn shown(&mut self, expr: &Expr) -> Result<String, LookupFailed> {
         Ok(value(&self.value(expr)?))
-    }
-}
-
-pub(super) fn sign(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq | CmpOp::Same => "==",
-        CmpOp::Ne => "!=",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
     }
 }

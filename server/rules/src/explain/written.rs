@@ -23,7 +23,7 @@ impl Writer<'_> {
             Expr::Or(members) => self.joined(members, " || "),
             Expr::Compare(CmpOp::Same, a, b) => return self.call("same", &[(**a).clone(), (**b).clone()]),
             Expr::Compare(op, a, b) => {
-                format!("{} {} {}", self.text(a, true), super::shown::sign(*op), self.text(b, true))
+                format!("{} {} {}", self.text(a, true), op.sign(), self.text(b, true))
             }
             Expr::In(a, list) => format!("{} in {}", self.text(a, true), self.text(list, true)),
             Expr::IsNull(inner) => format!("{} == null", self.text(inner, true)),

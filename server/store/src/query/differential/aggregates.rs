@@ -1,6 +1,7 @@
 //! Random groups over random records with random masks: SQLite computes what a loop over the permitted rows computes.
 
 use super::super::aggregate::aggregate as write;
+use super::checks::order;
 use super::*;
 use crate::{Aggregate, GroupKey, Measure};
 use std::cmp::Ordering;
@@ -64,22 +65,6 @@ fn number(value: &Value) -> f64 {
         Value::Float(n) => *n,
         Value::Decimal(n) => n.units() as f64 / 10f64.powi(i32::from(n.scale())),
         other => panic!("{other:?} is no number"),
-    }
-}
-
-/// Null first, then as the language orders.
-fn order(a: &Value, b: &Value) -> Ordering {
-    match (a, b) {
-        (Value::Null, Value::Null) => Ordering::Equal,
-        (Value::Null, _) => Ordering::Less,
-        (_, Value::Null) => Ordering::Greater,
-        (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
-        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-        (Value::Int(a) | Value::Datetime(a), Value::Int(b) | Value::Datetime(b)) => a.cmp(b),
-        (Value::Date(a), Value::Date(b)) | (Value::Duration(a), Value::Duration(b)) => a.cmp(b),
-        (Value::Decimal(a), Value::Decimal(b)) => a.order(*b),
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b).unwrap(),
-        other => panic!("{other:?} have no order"),
     }
 }
 
