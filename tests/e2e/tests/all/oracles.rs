@@ -126,3 +126,38 @@ async fn what_one_caller_was_shown_is_not_told_another_to_be_his() {
         assert_eq!(held(&ben, &path).await.ok()["expand"]["owner"]["name"], "Ann", "{with}");
     }
 }
+
+#[tokio::test]
+async fn writing_finds_out_nothing_about_records_that_the_rules_do_not_let_one_use() {
+    let (_server, ann, ben) = world().await;
+    ann.create("rooms", json!({ "id": "anns", "name": "r" })).await.created();
+    let write = async |who: &Client, room: &str| {
+        let single = who.create("messages", json!({ "room": room, "body": "x" })).await;
+        let operation =
+            json!({ "op": "create", "collection": "messages", "data": { "room": room, "body": "x" } });
+        let batched = who.json("POST", "/batch", json!({ "operations": [operation] })).await;
+        [told(&single, room), told(&batched, room)]
+    };
+    assert_eq!(write(&ben, "anns").await, write(&ben, "absent").await);
+    // Control: whom the rules let write there can tell the two apart.
+    assert_ne!(write(&ann, "anns").await, write(&ann, "absent").await);
+    assert_eq!(ann.ids("messages", &[]).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_of_one_caller_gives_another_nothing_that_was_answered() {
+    let (server, ann, ben) = world().await;
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "same")];
+    let make = async |who: &Client| {
+        let body = json!({ "open": false, "parts": 7 }).to_string();
+        who.send("POST", "/api/v1/collections/items/records", &headers, Some(body)).await
+    };
+    let (anns, bens, again) = (make(&ann).await, make(&ben).await, make(&ann).await);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"), "control: it is hers");
+    assert_eq!(again.created()["id"], anns.clone().created()["id"]);
+    assert_eq!(bens.header("idempotent-replayed"), None);
+    let bens = bens.created();
+    assert_eq!((&bens["owner"], bens["id"] == anns.created()["id"]), (&json!(ben.user), false));
+    // A guest has keys of its own as well; without an owner it is told what it lacks, and nothing that was stored.
+    make(&server.client()).await.problem("field_invalid");
+}
