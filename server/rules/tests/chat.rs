@@ -144,6 +144,27 @@ fn a_refusal_has_the_message_of_its_rule() {
 }
 
 #[test]
+fn a_list_shows_no_more_than_may_be_read_whatever_its_rule_says() {
+    let read = "read: resource.room.kind == \"public\" || is_member(resource.room)";
+    for (list, expected) in [
+        ("public", "ann bob mute"),
+        ("is_admin(resource.room)", "ann"),
+        ("nobody", ""),
+        ("resource.author != auth.id", "ann mute"),
+    ] {
+        let yaml = CHAT.replace(read, &format!("read: is_member(resource.room)\n      list: {list}"));
+        assert_ne!(yaml, CHAT);
+        let schema = schema(&yaml);
+        let rules = rules(&schema);
+        let tables = world(&schema);
+        let messages = rules.of(schema.by_name["messages"]).unwrap();
+        let hi = tables.find(schema.by_name["messages"], "hi").unwrap();
+        assert_eq!(who(&messages.list, &tables, Some(hi), None), expected, "{list}");
+        assert_eq!(who(&messages.read, &tables, Some(hi), None), "ann bob mute", "{list}");
+    }
+}
+
+#[test]
 fn what_list_and_read_both_ask_is_asked_once() {
     let both = CHAT.replace(
         "read: resource.room.kind == \"public\" || is_member(resource.room)",

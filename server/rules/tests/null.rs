@@ -26,7 +26,10 @@ fn negated_lookups_accept_only_what_cannot_be_null() {
         let found = compile(&schema).err().unwrap_or_default();
         let codes: Vec<&str> =
             if found.is_empty() { vec!["ok"] } else { found.iter().map(|d| d.code).collect() };
-        assert!(codes.contains(&expected), "{expected}: {rule}\n{}", told(&schema, &found));
+        // Some of them also look for records by no index.
+        let only =
+            codes.contains(&expected) && codes.iter().all(|code| *code == expected || *code == "E0409");
+        assert!(only, "{expected}: {rule}\n{}", told(&schema, &found));
         seen[usize::from(expected == "ok")] += 1;
     }
     assert!(seen[0] >= 20 && seen[1] >= 20, "{seen:?}");
