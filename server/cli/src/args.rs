@@ -12,6 +12,9 @@ use stead_http::Network;
 /// A backend from a folder of declarative files.
 #[derive(Debug, Parser)]
 #[command(name = "stead", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Begin with:\n  stead new my-app      a running starting point\n  stead dev my-app      run it and apply changes as you save\n  stead test my-app     who may do what, as its rule tests say\n\n`stead COMMAND --help` has examples of each."
+)]
 pub(crate) struct Stead {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -46,6 +49,9 @@ pub(crate) enum Command {
 /// A flag that is given twice counts as given last, so that a script can add to a command.
 #[derive(Debug, Args)]
 #[command(args_override_self = true)]
+#[command(
+    after_help = "Examples:\n  stead dev my-app\n  stead serve my-app --listen 0.0.0.0:8090 --data /var/lib/my-app --trust-proxy 10.0.0.0/8"
+)]
 pub(crate) struct Serve {
     /// The app folder
     #[arg(default_value = ".", env = "STEAD_APP")]
@@ -113,6 +119,7 @@ pub(crate) struct Fmt {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  stead new my-app\n  stead new my-chat --template chat")]
 pub(crate) struct New {
     /// The folder to make
     pub(crate) folder: PathBuf,
@@ -130,6 +137,9 @@ pub(crate) enum Template {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stead operator add root@example.org\n  stead operator list --json\n  stead operator reset root@example.org --password-stdin < password"
+)]
 pub(crate) struct Operator {
     #[command(subcommand)]
     pub(crate) action: OperatorAction,
@@ -168,6 +178,7 @@ pub(crate) enum OperatorAction {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  stead types my-app -o src/types.ts")]
 pub(crate) struct Types {
     /// The app folder
     #[arg(default_value = ".")]
@@ -187,6 +198,9 @@ pub(crate) enum Language {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stead contract openapi my-app\n  stead contract schemas --out schemas\n  stead contract grammar"
+)]
 pub(crate) struct Contract {
     #[command(subcommand)]
     pub(crate) what: ContractKind,
