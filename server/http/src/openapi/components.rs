@@ -217,7 +217,7 @@ fn parameters() -> Value {
         "count": query("count", json!({"const": "exact"}), "Also tell how many records match."),
         "on_conflict": query("on_conflict", text(), "`sku` or `room,user` or `id`: change the record that has the same values of this unique set (200), or make one (201)."),
         "if_match": sent("If-Match", r#"^(\*|"[0-9]{1,18}")$"#, "Refuse with `version_conflict` unless the record has this version: `\"3\"`."),
-        "if_none_match": sent("If-None-Match", r#"^(\*|.*"[0-9]+".*)$"#, "Answer 304 when the record still has this version."),
+        "if_none_match": sent("If-None-Match", r#"^(\*|.*"[0-9]+".*)$"#, "Answer 304 when the record still has this version, if its version says all of the answer."),
         "idempotency_key": sent("Idempotency-Key", "^[!-~]{1,255}$", "1 to 255 visible ASCII characters; the same request with the same key is done once."),
     })
 }
