@@ -16,6 +16,10 @@ use stead_schema::{CollectionId, Schema, Slot, Value};
 /// Most clauses of a plan.
 pub const CLAUSES_MAX: usize = 16;
 
+/// Most parts of a rule that are looked at. Each choice is looked at as what is true and as what is false, and choices in
+/// the condition of choices would double the work each time.
+const PARTS_MAX: usize = 8192;
+
 /// Who may see a record, among the users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audience {
@@ -102,7 +106,7 @@ pub fn solved(schema: &Schema, rules: &[(&Rule, &'static str)]) -> Result<Audien
     let users = schema.users().ok_or(NoAnchor::NoUsers)?.id;
     let expr = normalise::all(rules.iter().map(|(rule, op)| over_users(&rule.expr, users, op)));
     let mut clauses = Vec::new();
-    for atoms in alternatives(&expr)? {
+    for atoms in alternatives(&expr, &mut 0)? {
         let atoms: Vec<Atom> = atoms.into_iter().map(atom).collect();
         let is = |kind: AtomKind| atoms.iter().any(|atom| atom.kind == kind);
         if is(AtomKind::Each) && !is(AtomKind::Key) && !is(AtomKind::Lookup) {
@@ -229,12 +233,16 @@ fn over_users(expr: &Expr, users: CollectionId, op: &'static str) -> Expr {
 
 /// Alternatives of conjunctions: true iff all members of one are. Three-valued logic allows it, because only what is
 /// true counts.
-fn alternatives(expr: &Expr) -> Result<Vec<Vec<Expr>>, NoAnchor> {
+fn alternatives(expr: &Expr, seen: &mut usize) -> Result<Vec<Vec<Expr>>, NoAnchor> {
+    *seen += 1;
+    if *seen > PARTS_MAX {
+        return Err(NoAnchor::TooManyClauses);
+    }
     let found = match expr {
         Expr::Or(members) => {
             let mut found = Vec::new();
             for member in members {
-                found.extend(alternatives(member)?);
+                found.extend(alternatives(member, seen)?);
                 within(found.len())?;
             }
             found
@@ -242,7 +250,7 @@ fn alternatives(expr: &Expr) -> Result<Vec<Vec<Expr>>, NoAnchor> {
         Expr::And(members) => {
             let mut found = vec![Vec::new()];
             for member in members {
-                let more = alternatives(member)?;
+                let more = alternatives(member, seen)?;
                 within(found.len() * more.len())?;
                 let joined = |one: &Vec<Expr>| {
                     let one = one.clone();
@@ -254,9 +262,9 @@ fn alternatives(expr: &Expr) -> Result<Vec<Vec<Expr>>, NoAnchor> {
             }
             found
         }
-        Expr::If(condition, yes, no) => alternatives(&chosen(condition, yes, no, false))?,
+        Expr::If(condition, yes, no) => alternatives(&chosen(condition, yes, no, false), seen)?,
         Expr::Not(inner) => match &**inner {
-            Expr::If(condition, yes, no) => alternatives(&chosen(condition, yes, no, true))?,
+            Expr::If(condition, yes, no) => alternatives(&chosen(condition, yes, no, true), seen)?,
             _ => vec![vec![expr.clone()]],
         },
         Expr::Literal(Value::Bool(true)) => vec![Vec::new()],

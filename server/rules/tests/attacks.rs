@@ -218,3 +218,46 @@ fn making_a_value_null_never_turns_a_no_into_a_yes() {
     }
     assert!(denied > 500 && allowed > 200, "{denied} denied, {allowed} allowed");
 }
+
+#[test]
+fn a_filter_along_many_references_grows_by_each_step_and_does_not_double() {
+    let schema = schema(&with("public"));
+    let mut schema = schema;
+    let allow = |text: &str| stead_schema::RuleText {
+        text: text.to_owned(),
+        message: None,
+        span: stead_schema::Span::default(),
+        offsets: Vec::new(),
+        rebind_to_next: false,
+    };
+    let users = usize::from(schema.by_name["users"].0);
+    schema.collections[users].rules.insert(stead_schema::RuleSlot::Read, allow("resource.boss != auth.id"));
+    let things = usize::from(schema.by_name["things"].0);
+    schema.collections[things].rules.insert(stead_schema::RuleSlot::Read, allow("resource.n > 0"));
+    let book = rules(&schema);
+    let size = |steps: usize| {
+        let scope = stead_rules::filter::FilterScope {
+            schema: &schema,
+            rules: &book,
+            collection: schema.collection("things").unwrap(),
+            hidden: stead_schema::SlotSet::EMPTY,
+        };
+        let source = format!("owner{} == me", ".boss".repeat(steps));
+        let filter = stead_rules::filter::parse(&source, &serde_json::Map::new(), &scope).unwrap();
+        format!("{:?}", filter.expr).len()
+    };
+    assert!(size(11) < 4 * size(5), "{} and {}", size(5), size(11));
+}
+
+#[test]
+fn a_rule_of_choices_inside_conditions_is_given_up_before_the_work_doubles_too_often() {
+    let choices = (0..27).fold("resource.n > 1".to_owned(), |inner, _| format!("({inner} ? null : null)"));
+    let schema = schema(&with(&format!("{choices} ? resource.owner == auth.id : resource.n > 2")));
+    let book = rules(&schema);
+    let read = &book.of(schema.by_name["things"]).unwrap().read;
+    let given_up = stead_rules::audience::audience(&schema, read);
+    assert_eq!(given_up, Err(stead_rules::audience::NoAnchor::TooManyClauses));
+    let brief = stead_rules::analysis::Effort::BRIEF;
+    let found = stead_rules::lint::lint(&schema, &book, None, false, brief);
+    assert!(found.iter().any(|finding| finding.code == "L11"), "{found:?}");
+}

@@ -14,7 +14,7 @@ const RESERVED: [&str; 11] =
     ["resource", "next", "auth", "request", "db", "now", "me", "p", "null", "true", "false"];
 
 /// What a lookup over indexed fields costs.
-const INDEXED_COST: u32 = 10;
+pub(super) const INDEXED_COST: u32 = 10;
 /// What a scan costs.
 const SCAN_COST: u32 = 1000;
 

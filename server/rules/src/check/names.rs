@@ -1,5 +1,6 @@
 //! What names mean: records, the caller, the request, fields, relations, members of JSON documents.
 
+use super::lookups::INDEXED_COST;
 use super::{Checker, Env, Names, Resource};
 use crate::compile::CollectionRules;
 use crate::ir::{AuthFact, CmpOp, Expr, Lookup, LookupKind, NULL, RequestFact, VarId};
@@ -9,6 +10,10 @@ use crate::normalise;
 use crate::syntax::{Ident, Node};
 use crate::types::{Bounds, SetOf, Space, Ty, Typed, collection_name};
 use stead_schema::{Collection, CollectionId, Slot, SlotSet, Span};
+
+/// What a step along a reference costs in a rule. In a filter it asks whether the caller may list the record as well, which
+/// is a lookup.
+const STEP_COST: u32 = 2;
 
 const KEYWORDS: [&str; 4] = ["public", "authenticated", "nobody", "staff"];
 
@@ -287,7 +292,8 @@ impl<'s> Checker<'s> {
                 };
             let ty = Ty::of(collection.id, &field.kind);
             let (expr, masked) = self.field_of(on.expr, collection.id, slot);
-            self.cost = self.cost.saturating_add(u32::from(matches!(expr, Expr::Path { .. })) * 2);
+            let step = matches!(self.unmasked(&expr), Expr::Path { .. });
+            self.cost = self.cost.saturating_add(if step { self.step_cost() } else { 0 });
             return Typed::new(expr, ty, nullable || masked, span);
         }
         let seen = |(from, slot): &(&Collection, Slot)| !self.unknown_fields(from.id).contains(*slot);
@@ -319,8 +325,8 @@ impl<'s> Checker<'s> {
 
     /// The one record of `from` whose unique reference `key` is `on`; null when there is none.
     fn way_back(&mut self, on: Typed, from: &Collection, key: Slot, span: Span) -> Typed {
-        self.cost = self.cost.saturating_add(2);
-        let id = Box::new(on.expr.clone());
+        self.cost = self.cost.saturating_add(self.step_cost());
+        let id = Box::new(self.unmasked(&on.expr).clone());
         let path = Expr::Path { collection: from.id, key, id, slot: Slot::ID };
         let Names::Filter { rules, .. } = &self.site.names else {
             return Typed::new(path, Ty::Id(from.id), true, span);
@@ -356,7 +362,7 @@ impl<'s> Checker<'s> {
             {
                 Expr::Path { collection, key: *key, id: id.clone(), slot }
             }
-            _ => Expr::Path { collection, key: Slot::ID, id: Box::new(on.clone()), slot },
+            _ => Expr::Path { collection, key: Slot::ID, id: Box::new(self.unmasked(&on).clone()), slot },
         };
         let Names::Filter { rules, .. } = &self.site.names else { return (field, false) };
         let Some(rules) = rules.of(collection) else { return (NULL, true) };
@@ -380,6 +386,19 @@ impl<'s> Checker<'s> {
             return (field, false);
         }
         (Expr::If(Box::new(visible), Box::new(field), Box::new(NULL)), true)
+    }
+
+    /// What a filter's masked part is where its caller may see it. A step along a reference asks for the masked part anyway
+    /// and may go on from there, so that a chain of references grows by each step and does not double with it.
+    fn unmasked<'e>(&self, expr: &'e Expr) -> &'e Expr {
+        match (expr, &self.site.names) {
+            (Expr::If(_, seen, hidden), Names::Filter { .. }) if **hidden == NULL => seen,
+            _ => expr,
+        }
+    }
+
+    fn step_cost(&self) -> u32 {
+        if matches!(self.site.names, Names::Filter { .. }) { INDEXED_COST } else { STEP_COST }
     }
 
     pub(super) fn fresh_var(&mut self) -> VarId {

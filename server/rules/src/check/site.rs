@@ -24,7 +24,7 @@ pub(crate) struct Limits {
     pub(crate) cost: u32,
 }
 
-/// Limits of a rule.
+/// Limits of a rule. `depth` bounds what functions add to the levels as written, so that no recursion outgrows a stack.
 pub(crate) const RULE_LIMITS: Limits = Limits {
     source: SourceLimits { bytes: 8192, nodes: 512, depth: 32, list: 200, text: 1024 },
     nodes: 512,
@@ -35,7 +35,8 @@ pub(crate) const RULE_LIMITS: Limits = Limits {
     cost: 500,
 };
 
-/// Limits of a user's filter.
+/// Limits of a user's filter. Its bytes and levels are those that the HTTP API promises, as filters are texts of requests
+/// first. Nobody asks who may see what a filter finds, so there is no limit to its alternatives.
 pub(crate) const FILTER_LIMITS: Limits = Limits {
     source: SourceLimits { bytes: 4096, nodes: 96, depth: 16, list: 200, text: 512 },
     nodes: 96,
