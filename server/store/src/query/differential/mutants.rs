@@ -53,7 +53,7 @@ const SQLITE: [Flip; 19] = [
     ("NULLIF(", "max("),
     (" = 'text'", " <> 'text'"),
     (" = 'integer' AND", " <> 'integer' AND"),
-    (") = 'integer' THEN", ") <> 'integer' THEN"),
+    (") = 'integer' AND json_e", ") <> 'integer' AND json_e"),
     ("'true'", "'null'"),
     ("'false'", "'null'"),
     ("json_extract(", "json_type("),
