@@ -125,8 +125,11 @@ impl Ty {
             | FieldType::Url
             | FieldType::Uuid
             | FieldType::Slug => Self::Text,
-            FieldType::Decimal { precision, scale } => {
-                Self::Decimal { bounds: Bounds::of_digits(*precision), scale: *scale }
+            FieldType::Decimal { precision, scale, min, max } => {
+                let digits = Bounds::of_digits(*precision);
+                let low = min.map_or(digits.low, |min| min.units().into());
+                let high = max.map_or(digits.high, |max| max.units().into());
+                Self::Decimal { bounds: Bounds { low, high }, scale: *scale }
             }
             FieldType::Date => Self::Date,
             FieldType::Duration => Self::Duration,

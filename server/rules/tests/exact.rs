@@ -22,6 +22,7 @@ const APP: &str = "collections:
       price: {type: decimal, precision: 6, scale: 2}
       rate: {type: decimal, precision: 6, scale: 4, optional: true}
       huge: {type: decimal, precision: 18, scale: 2}
+      part: {type: decimal, precision: 18, scale: 2, min: 0, max: 1000}
       steps: {type: list, of: {type: decimal, precision: 6, scale: 2}, default: []}
       count: {type: int, min: 0, max: 1000}
       day: {type: date}
@@ -45,6 +46,7 @@ fn asked(filter: &str) -> Result<bool, String> {
         cell(1250, 2),
         cell(12_500, 4),
         cell(1, 2),
+        cell(5, 2),
         Value::List([cell(1250, 2), cell(-5, 2)].into()),
         Value::Int(3),
         Value::Date(20_000),
@@ -73,6 +75,8 @@ fn asked(filter: &str) -> Result<bool, String> {
 fn exact_values_compare_by_what_they_are_worth() {
     for (filter, expected) in [
         ("price == 12.5", true),
+        // 1000.00 at most: the bound makes room for the product.
+        ("part * 1000000000000 > 0", true),
         ("price == 12.50000", true),
         ("price == 12.501", false),
         ("price < 12.501", true),
@@ -116,6 +120,7 @@ fn what_would_not_be_exact_is_refused() {
         ("price / 2 == 1", "does not work on"),
         ("price * price == 1", "does not work on"),
         ("huge * 1000000 > 0", "range of decimals"),
+        ("part * 100000000000000 > 0", "range of decimals"),
         ("huge == rate", "range of decimals"),
         ("rate in steps", "smaller scale"),
         ("day == now", "cannot be compared"),

@@ -96,8 +96,9 @@ fn kind(schema: &Schema, kind: &FieldType) -> Map<String, Value> {
         }
         FieldType::Email => json!({"type": "email"}),
         FieldType::Url => json!({"type": "url"}),
-        FieldType::Decimal { precision, scale } => {
-            json!({"type": "decimal", "precision": precision, "scale": scale})
+        FieldType::Decimal { precision, scale, min, max } => {
+            let text = |bound: &Option<crate::Decimal>| bound.map(|bound| bound.to_string());
+            json!({"type": "decimal", "precision": precision, "scale": scale, "min": text(min), "max": text(max)})
         }
         FieldType::Date => json!({"type": "date"}),
         FieldType::Duration => json!({"type": "duration"}),

@@ -2,7 +2,7 @@
 //!
 //! Names are resolved: a reference holds the id of its target. Order is the order of the files.
 
-use crate::{Allow, Invariant, Sources, Span, Value};
+use crate::{Allow, Decimal, Invariant, Sources, Span, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -289,6 +289,10 @@ pub enum FieldType {
         precision: u8,
         /// Digits behind the point, at most `precision`.
         scale: u8,
+        /// Smallest, with that scale.
+        min: Option<Decimal>,
+        /// Largest, with that scale.
+        max: Option<Decimal>,
     },
     /// True or false.
     Bool,

@@ -17,6 +17,7 @@ collections:
       note: {type: text, optional: true}
       tags: {type: list, of: {type: text, max: 5}, max: 3}
       meta: {type: json, schema: {type: object}, max_bytes: 100}
+      price: {type: decimal, precision: 18, scale: 2, min: '0', max: '900719925474099.25'}
     unique: [[author, title]]
     indexes: [[author, -created_at]]
     rules: {read: public}
@@ -52,6 +53,8 @@ fn changes_that_need_no_step_need_none() {
         ("posts:", "posts:"),
         ("{read: public}", "{read: nobody, create: authenticated}"),
         ("max: 80", "max: 100"),
+        ("min: '0', max: '900719925474099.25'", "min: -0.01, max: '900719925474099.26'"),
+        (", min: '0', max: '900719925474099.25'", ""),
         (", max: 80", ""),
         ("min: 2, ", ""),
         ("min: 2", "min: 1"),
@@ -132,6 +135,16 @@ fn anything_else_is_refused_by_name() {
             "max: 10}",
             "max: 10, optional: true}",
             "field `posts.score` became optional, which its column does not allow",
+        ),
+        (
+            "max: '900719925474099.25'",
+            "max: '900719925474099.24'",
+            "field `posts.price` lowered its `max`, and older values may be beyond it",
+        ),
+        (
+            "min: '0', max: '900719925474099.25'",
+            "min: 0.01, max: '900719925474099.25'",
+            "field `posts.price` raised its `min`, and older values may be lower",
         ),
         ("max: 80", "max: 79", "field `posts.title` lowered its `max`, and older values may be beyond it"),
         (

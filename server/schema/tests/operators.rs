@@ -16,6 +16,7 @@ collections:
       ratio: {type: float, max: 1, optional: true}
       wide: {type: float, optional: true}
       price: {type: decimal, precision: 6, scale: 2, optional: true}
+      share: {type: decimal, precision: 6, scale: 2, min: 1, max: 10, optional: true}
       fixed: {type: int, write_once: true, default: 1}
       note: {type: text, optional: true}
       tags: {type: list, of: {type: text, max: 3}, max: 3, optional: true}
@@ -111,6 +112,8 @@ fn an_operator_that_cannot_work_is_refused_by_its_place() {
         ("ratio", json!(0.5), json!({"$inc": 0.75}), "/ratio too_large"),
         ("price", json!("9999.99"), json!({"$inc": "0.01"}), "/price too_large"),
         ("price", json!("-9999.99"), json!({"$inc": "-0.01"}), "/price too_small"),
+        ("share", json!("9.99"), json!({"$inc": "0.02"}), "/share too_large"),
+        ("share", json!("1"), json!({"$inc": "-0.01"}), "/share too_small"),
         ("price", json!("1"), json!({"$inc": "0.001"}), "/price/$inc too_precise"),
         ("price", json!("1"), json!({"$inc": "x"}), "/price/$inc not_a_decimal"),
         ("wide", json!(1.7e308), json!({"$inc": 1.7e308}), "/wide too_large"),
@@ -230,5 +233,5 @@ fn the_exported_schemas_of_changes_agree_with_what_is_taken() {
 fn the_types_of_a_change_let_a_decimal_count() {
     let types = stead_schema::export::typescript(&schema());
     assert!(types.contains("  price?: string | null | { $inc: string };\n"), "{types}");
-    assert_eq!(types.matches("$inc").count(), 1, "in updates only; the client adds the others");
+    assert_eq!(types.matches("$inc").count(), 2, "in updates only; the client adds the others");
 }

@@ -296,6 +296,8 @@ fn exact_types_have_one_form_and_lose_nothing() {
       key:   {type: uuid, optional: true}
       path:  {type: slug, optional: true}
       paid:  {type: list, of: {type: decimal, precision: 4, scale: 1}, optional: true}
+      share: {type: decimal, precision: 4, scale: 2, min: 0, max: '1.5', optional: true}
+      loss:  {type: list, of: {type: decimal, precision: 4, scale: 2, max: -0.5}, optional: true}
       seen:  {type: date, default: now}
 ";
     let file = stead_schema::SourceFile { path: "schema/app.yaml".into(), text: text.into() };
@@ -313,6 +315,13 @@ fn exact_types_have_one_form_and_lose_nothing() {
         ("price", json!("1e2"), Err("not_a_decimal")),
         ("price", json!("NaN"), Err("not_a_decimal")),
         ("price", json!(true), Err("type")),
+        ("share", json!("0"), Ok(json!("0.00"))),
+        ("share", json!("1.50"), Ok(json!("1.50"))),
+        ("share", json!("1.51"), Err("too_large")),
+        ("share", json!("-0.01"), Err("too_small")),
+        ("share", json!("100"), Err("too_large")),
+        ("loss", json!(["-0.5"]), Ok(json!(["-0.50"]))),
+        ("loss", json!(["-0.49"]), Err("too_large")),
         ("day", json!("2024-02-29"), Ok(json!("2024-02-29"))),
         ("day", json!("2026-02-29"), Err("not_a_date")),
         ("day", json!("2026-01-01T00:00:00Z"), Err("not_a_date")),

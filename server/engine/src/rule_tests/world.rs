@@ -169,7 +169,10 @@ fn harmless(slot: Slot, field: &Field, id: &str, defaults: Defaults<'_>) -> Valu
         FieldType::Datetime => Value::Datetime(defaults.now),
         FieldType::Date => Value::Date(moments::day_of(defaults.now)),
         FieldType::Duration => Value::Duration(0),
-        FieldType::Decimal { scale, .. } => Value::Decimal(Decimal::new(0, *scale)),
+        FieldType::Decimal { scale, min, max, .. } => {
+            let (min, max) = (min.map_or(0, Decimal::units), max.map_or(0, Decimal::units));
+            Value::Decimal(Decimal::new(min.max(max.min(0)), *scale))
+        }
         FieldType::Uuid => Value::text("00000000-0000-0000-0000-000000000000"),
         FieldType::Slug => Value::text(id.to_ascii_lowercase().replace('_', "-").trim_matches('-')),
         FieldType::Enum { values } => values.first().map_or(Value::Null, Value::text),

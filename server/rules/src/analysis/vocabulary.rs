@@ -221,14 +221,15 @@ impl<'s> Vocabulary<'s> {
                 all.into_iter().map(Value::Float).collect()
             }
             FieldType::Datetime => self.times(direct),
-            FieldType::Decimal { scale, .. } => {
+            FieldType::Decimal { scale, min, max, .. } => {
                 let numbers = constants().filter_map(|value| match value {
                     Value::Decimal(number) => number.shortest().rescaled(*scale),
                     _ => None,
                 });
                 let units =
                     numbers.map(Decimal::units).flat_map(|n| [n, n.saturating_add(1), n.saturating_sub(1)]);
-                let units = units.chain([0, 1]);
+                let ends = min.iter().chain(max).map(|end| end.units());
+                let units = units.chain([0, 1]).chain(ends);
                 units.map(|units| Value::Decimal(Decimal::new(units, *scale))).collect()
             }
             FieldType::Date => {
@@ -350,7 +351,11 @@ fn fits(kind: &FieldType, value: &Value) -> bool {
         (FieldType::Float { min, max }, Value::Float(number)) => {
             min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max)
         }
-        (FieldType::Decimal { precision, .. }, Value::Decimal(number)) => number.fits(*precision),
+        (FieldType::Decimal { precision, min, max, .. }, Value::Decimal(number)) => {
+            number.fits(*precision)
+                && min.is_none_or(|min| number.order(min).is_ge())
+                && max.is_none_or(|max| number.order(max).is_le())
+        }
         (FieldType::Enum { values }, Value::Text(word)) => values.iter().any(|value| **value == **word),
         (FieldType::Json(field), Value::Json(document)) => field.validator.is_valid(document),
         _ => true,

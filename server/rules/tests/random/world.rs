@@ -69,7 +69,7 @@ const KINDS: [&str; 24] = [
     "type: email",
     "type: url",
     "type: decimal, precision: 6, scale: 2",
-    "type: decimal, precision: 12, scale: 4",
+    "type: decimal, precision: 12, scale: 4, min: -100, max: \"100.0\"",
     "type: date",
     "type: duration",
     "type: slug",

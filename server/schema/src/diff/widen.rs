@@ -2,6 +2,7 @@
 //!
 //! Tables check only booleans and null, so a wider field needs no step and a narrower one would lie about older records.
 
+use crate::Decimal;
 use serde_json::Value;
 
 /// A way in which a field allows less than before.
@@ -74,29 +75,50 @@ fn is_optional(shape: &Value) -> bool {
     shape.get("optional") == Some(&Value::Bool(true))
 }
 
-/// Bounds are compared as floats: exact up to 2^53, which is as far as they go.
-fn number(value: Option<&Value>) -> Option<f64> {
-    value.and_then(Value::as_f64)
+/// A bound of a field or of its size.
+#[derive(Clone, Copy)]
+enum Bound {
+    /// Exact up to 2^53, which is as far as they go.
+    Float(f64),
+    Decimal(Decimal),
+}
+
+impl Bound {
+    fn at_most(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Float(one), Self::Float(other)) => one <= other,
+            (Self::Decimal(one), Self::Decimal(other)) => one.order(other).is_le(),
+            _ => false,
+        }
+    }
+}
+
+/// Bounds of decimals are texts.
+fn bound(value: Option<&Value>) -> Option<Bound> {
+    match value? {
+        Value::String(text) => Decimal::parse(text).map(Bound::Decimal),
+        other => other.as_f64().map(Bound::Float),
+    }
 }
 
 fn allows_as_low(before: Option<&Value>, now: Option<&Value>, kind: &str) -> bool {
-    let default = (kind == "text").then_some(0.0);
-    match (number(before).or(default), number(now).or(default)) {
+    let default = (kind == "text").then_some(Bound::Float(0.0));
+    match (bound(before).or(default), bound(now).or(default)) {
         (_, None) => true,
         (None, Some(_)) => false,
-        (Some(before), Some(now)) => now <= before,
+        (Some(before), Some(now)) => now.at_most(before),
     }
 }
 
 fn allows_as_high(before: Option<&Value>, now: Option<&Value>, kind: &str, key: &str) -> bool {
     let default = match (kind, key) {
-        ("text", "max") => Some(65_536.0),
-        ("list", "max") => Some(100.0),
+        ("text", "max") => Some(Bound::Float(65_536.0)),
+        ("list", "max") => Some(Bound::Float(100.0)),
         _ => None,
     };
-    match (number(before).or(default), number(now).or(default)) {
+    match (bound(before).or(default), bound(now).or(default)) {
         (_, None) => true,
         (None, Some(_)) => false,
-        (Some(before), Some(now)) => now >= before,
+        (Some(before), Some(now)) => before.at_most(now),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! They say at most what the validator checks, never more.
 
-use crate::{Collection, Default_, Field, FieldType, Schema, Value, encode};
+use crate::{Collection, Decimal, Default_, Field, FieldType, Schema, Value, encode};
 use serde_json::{Map, Value as Json, json};
 
 /// JSON Schema of a record as the API answers it. A field with a rule of its own may be absent.
@@ -149,9 +149,9 @@ fn kind(schema: &Schema, kind: &FieldType) -> Json {
         }
         FieldType::Json(field) => return embedded(&field.schema),
         FieldType::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
-        FieldType::Decimal { precision, scale } => json!({
+        FieldType::Decimal { precision, scale, min, max } => json!({
             "type": "string", "format": "decimal", "pattern": decimal_pattern(*precision, *scale),
-            "description": "an exact number",
+            "description": decimal_described(*min, *max),
         }),
         FieldType::Date => json!({"type": "string", "format": "date"}),
         FieldType::Duration => json!({
@@ -166,6 +166,17 @@ fn kind(schema: &Schema, kind: &FieldType) -> Json {
         Json::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         other => other,
     }
+}
+
+/// Bounds of a number that travels as text are for people only.
+fn decimal_described(min: Option<Decimal>, max: Option<Decimal>) -> String {
+    let mut described = "an exact number".to_owned();
+    for (word, bound) in [("least", min), ("most", max)] {
+        if let Some(bound) = bound {
+            described.push_str(&format!(", at {word} {bound}"));
+        }
+    }
+    described
 }
 
 /// As text: at most so many digits before and behind the point, and none lost behind it but zeros.

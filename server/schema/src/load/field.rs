@@ -7,7 +7,9 @@ use super::node::{Entry, Node, plain};
 use super::rules;
 use super::structure::nearest;
 use crate::validate::value;
-use crate::{CollectionId, Default_, Diagnostic, Field, FieldType, OnDelete, Span, model::JsonField};
+use crate::{
+    CollectionId, Decimal, Default_, Diagnostic, Field, FieldType, OnDelete, Span, model::JsonField,
+};
 use jsonschema::PatternOptions;
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -143,6 +145,7 @@ impl Options<'_> {
             FieldType::Text { min: Some(min), max: Some(max), .. } => min > max,
             FieldType::Int { min: Some(min), max: Some(max) } => min > max,
             FieldType::Float { min: Some(min), max: Some(max) } => min > max,
+            FieldType::Decimal { min: Some(min), max: Some(max), .. } => min.units() > max.units(),
             _ => false,
         };
         if crossed {
@@ -254,7 +257,30 @@ impl Options<'_> {
             mistakes.push(Diagnostic::new("E0357", span, text).help(help));
             return None;
         }
-        Some(FieldType::Decimal { precision, scale })
+        let min = self.decimal_bound("min", precision, scale, mistakes)?;
+        let max = self.decimal_bound("max", precision, scale, mistakes)?;
+        Some(FieldType::Decimal { precision, scale, min, max })
+    }
+
+    /// `min` or `max` with the scale of the field; `None` when it was reported.
+    fn decimal_bound(
+        &self,
+        key: &str,
+        precision: u8,
+        scale: u8,
+        mistakes: &mut Vec<Diagnostic>,
+    ) -> Option<Option<Decimal>> {
+        let Some(node) = self.node.get(key) else { return Some(None) };
+        let read = node.scalar().and_then(Decimal::parse).map(Decimal::shortest);
+        let text = match read.map(|bound| bound.rescaled(scale)) {
+            Some(Some(bound)) if bound.fits(precision) => return Some(Some(bound)),
+            Some(Some(_)) => format!("`{key}` has more than {} digits before the point", precision - scale),
+            Some(None) => format!("`{key}` has more than {scale} digits behind the point"),
+            None => format!("`{key}` is not an exact decimal number like 12.50"),
+        };
+        let help = "write a number that the field could hold";
+        mistakes.push(Diagnostic::new("E0357", node.span, text).help(help));
+        None
     }
 
     fn element(&self, mistakes: &mut Vec<Diagnostic>) -> Option<FieldType> {

@@ -43,8 +43,8 @@ pub(super) fn apply(
             let sum = float(base) + float(&by);
             within(reader, sum, min.unwrap_or(f64::MIN), max.unwrap_or(f64::MAX)).map(Value::Float)
         }
-        FieldType::Decimal { precision, scale } => {
-            let by = operand(reader, "$inc", kind, operators)?;
+        FieldType::Decimal { precision, scale, min, max } => {
+            let by = operand(reader, "$inc", &unbounded(kind), operators)?;
             // Both have at most 18 digits, so the sum is far from the ends of an i64.
             let sum = units(base, *scale).saturating_add(units(&by, *scale));
             let sum = Decimal::new(sum, *scale);
@@ -54,7 +54,7 @@ pub(super) fn apply(
                 return reader
                     .wrong(code, format_args!("would have more than {digits} digits before the point"));
             }
-            Some(Value::Decimal(sum))
+            reader.within_decimal(sum, *min, *max, "would be")
         }
         FieldType::List { of, .. } => {
             // What a list may no longer hold can still be taken out of it.
@@ -81,6 +81,9 @@ fn unbounded(kind: &FieldType) -> FieldType {
     match kind {
         FieldType::Int { .. } => FieldType::Int { min: None, max: None },
         FieldType::Float { .. } => FieldType::Float { min: None, max: None },
+        FieldType::Decimal { precision, scale, .. } => {
+            FieldType::Decimal { precision: *precision, scale: *scale, min: None, max: None }
+        }
         FieldType::Text { .. }
         | FieldType::Enum { .. }
         | FieldType::Email

@@ -85,7 +85,10 @@ impl<'a> Reader<'a> {
             FieldType::Url => {
                 self.checked(json, "not_a_url", "is not an absolute http or https URL", syntax::is_url)
             }
-            FieldType::Decimal { precision, scale } => self.decimal(json, *precision, *scale),
+            FieldType::Decimal { precision, scale, min, max } => {
+                let number = self.decimal(json, *precision, *scale)?;
+                self.within_decimal(number, *min, *max, "is")
+            }
             FieldType::Date => match json {
                 Json::String(text) => match moments::parse_date(text) {
                     Some(days) => Some(Value::Date(days)),
@@ -170,24 +173,47 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn decimal(&mut self, json: &Json, precision: u8, scale: u8) -> Option<Value> {
+    fn decimal(&mut self, json: &Json, precision: u8, scale: u8) -> Option<Decimal> {
         let read = match json {
             Json::String(text) => Decimal::parse(text),
             Json::Number(number) => Decimal::from_number(number),
-            _ => return self.not_a("a decimal number as text"),
+            _ => {
+                self.not_a("a decimal number as text");
+                return None;
+            }
         };
         let Some(number) = read.map(Decimal::shortest) else {
-            return self.wrong("not_a_decimal", "is not an exact decimal number like \"12.50\"");
+            self.wrong("not_a_decimal", "is not an exact decimal number like \"12.50\"");
+            return None;
         };
         if number.scale() > scale {
-            return self.wrong("too_precise", format_args!("has more than {scale} digits behind the point"));
+            self.wrong("too_precise", format_args!("has more than {scale} digits behind the point"));
+            return None;
         }
-        match number.rescaled(scale).filter(|number| number.fits(precision)) {
-            Some(number) => Some(Value::Decimal(number)),
-            None => {
-                let before = precision - scale;
-                self.wrong("too_large", format_args!("has more than {before} digits before the point"))
+        let fitting = number.rescaled(scale).filter(|number| number.fits(precision));
+        if fitting.is_none() {
+            let before = precision - scale;
+            self.wrong("too_large", format_args!("has more than {before} digits before the point"));
+        }
+        fitting
+    }
+
+    /// A decimal of the field's scale, unless it is beyond the field's bounds.
+    pub(super) fn within_decimal(
+        &mut self,
+        number: Decimal,
+        min: Option<Decimal>,
+        max: Option<Decimal>,
+        is: &str,
+    ) -> Option<Value> {
+        match (min, max) {
+            (Some(min), _) if number.units() < min.units() => {
+                self.wrong("too_small", format_args!("{is} less than {min}"))
             }
+            (_, Some(max)) if number.units() > max.units() => {
+                self.wrong("too_large", format_args!("{is} greater than {max}"))
+            }
+            _ => Some(Value::Decimal(number)),
         }
     }
 

@@ -13,6 +13,7 @@ mod search;
 use super::Dialect;
 use super::writer::is_nullable;
 use crate::sqlite::texts::quoted;
+use stead_schema::decimal::PRECISION_MAX;
 use stead_schema::diff::{Step, index_name};
 use stead_schema::model::Default_;
 use stead_schema::{Collection, CollectionId, Field, FieldType, Index, Schema, Slot, Value};
@@ -97,9 +98,10 @@ fn column(dialect: Dialect, schema: &Schema, field: &Field, added: bool) -> Stri
     if matches!(field.kind, FieldType::Bool) && dialect == Dialect::Sqlite {
         out.push_str(&format!(" CHECK ({} IN (0,1))", quoted(&field.name)));
     }
-    if let FieldType::Decimal { precision, .. } = field.kind {
-        // Who writes with other tools must not store more digits than are declared.
-        let most = 10i64.pow(u32::from(precision)) - 1;
+    if matches!(field.kind, FieldType::Decimal { .. }) {
+        // Who writes with other tools must not store more digits than any decimal has. What is declared may get wider
+        // without another table, so it is not checked here, as with `min` and `max` of other numbers.
+        let most = 10i64.pow(u32::from(PRECISION_MAX)) - 1;
         out.push_str(&format!(" CHECK ({} BETWEEN -{most} AND {most})", quoted(&field.name)));
     }
     if let (true, Some(Default_::Value(value))) = (added, &field.default) {
