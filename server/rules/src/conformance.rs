@@ -73,7 +73,7 @@ pub fn run(file: &Json) -> Result<Report, String> {
 
 fn answer(case: Case) -> Answer {
     let outcome = match &case.foreign {
-        Some(kind) => refused("variable", &format!("the language has no variables of the kind {kind}")),
+        Some(what) => refused("variable", &format!("the language has no variables {what}")),
         None => match evaluate(&case.source, &case.variables) {
             Ok(value) if agrees(&value, &case.expected) => Outcome::Agreed,
             Ok(value) => Outcome::Deviating {
@@ -81,6 +81,9 @@ fn answer(case: Case) -> Answer {
                 expected: case.expected.to_string(),
             },
             Err(mistakes) => match mistakes.first() {
+                Some((code, ..)) if code == "E0304" && !case.dotted.is_empty() => {
+                    refused("variable", "the language has no variables with a dot in their names")
+                }
                 Some((code, _, message)) => refused(code, message),
                 None => refused("E0203", "the expression is refused"),
             },

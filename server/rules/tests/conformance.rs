@@ -107,6 +107,15 @@ fn the_report_tells_right_from_wrong() {
             "variable the language has no variables of the kind uint64",
         ),
         (r#""expr": [{"$s": "1"}], "value": [{"new_value": ["1"]}]"#, "deviating"),
+        // In a name space `y` is `a.y`; here it would be the other `y`.
+        (
+            r#""expr": [{"$s": "y"}], "bindings": [{"key": [{"$s": "a.y"}], "value": [{"value": [{"bool_value": ["true"]}]}]}, {"key": [{"$s": "y"}], "value": [{"value": [{"bool_value": ["false"]}]}]}]"#,
+            "variable the language has no variables with a dot in their names",
+        ),
+        (
+            r#""expr": [{"$s": "[0].exists(y, y == 0)"}], "bindings": [{"key": [{"$s": "a.y"}], "value": [{"value": [{"bool_value": ["true"]}]}]}]"#,
+            "agreed",
+        ),
         (
             r#""expr": [{"$s": "x"}], "bindings": [{"key": [{"$s": "x"}], "value": [{"error": [{}]}]}]"#,
             "variable the language has no variables of the kind unknown",

@@ -37,3 +37,13 @@ fn mistakes_have_a_column_in_characters() {
     assert_eq!(eval(&"x".repeat(9000), &none).unwrap_err()[0].0, "E0401");
     assert_eq!(eval("", &none).unwrap_err()[0].0, "E0203");
 }
+
+#[test]
+fn a_variable_without_a_type_is_refused_and_never_null_or_rounded() {
+    let vars =
+        json!({"mixed": [1, "a"], "holes": [1, null], "least": i64::MIN, "most": u64::MAX, "nul": "a\u{0}"});
+    let vars = vars.as_object().unwrap();
+    for source in ["mixed", "holes", "least", "most", "nul", "1 in mixed", "least < 0"] {
+        assert_eq!(eval(source, vars).unwrap_err()[0].0, "E0302", "{source}");
+    }
+}

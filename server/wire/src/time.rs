@@ -36,6 +36,11 @@ impl Instant {
         Self(self.0 - self.0.rem_euclid(1000))
     }
 
+    /// An instant of the years 0001 to 9999, from microseconds since the epoch.
+    pub fn within(us: i64) -> Option<Self> {
+        (MIN_US..=MAX_US).contains(&us).then_some(Self(us))
+    }
+
     /// Reads RFC 3339 §5.6 `date-time`; any offset is turned into UTC, digits past microseconds are cut.
     /// `None` for anything else, including leap seconds and years outside 0001..=9999.
     pub fn parse(text: &str) -> Option<Self> {
@@ -60,7 +65,7 @@ impl Instant {
         let offset_minutes = offset(bytes, zone_at)?;
         let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
         let us = (seconds - offset_minutes * 60) * 1_000_000 + fraction_us;
-        (MIN_US..=MAX_US).contains(&us).then_some(Self(us))
+        Self::within(us)
     }
 
     /// Appends `2026-11-21T10:43:00.000Z` to `out`.

@@ -5,6 +5,7 @@ use crate::ir::{Expr, Func, NULL};
 use crate::syntax::Node;
 use crate::types::{Bounds, Ty, Typed};
 use stead_schema::{Decimal, Value};
+use stead_wire::Instant;
 
 impl Checker<'_> {
     pub(super) fn negate(&mut self, inner: &Node, node: &Node, env: &mut Env<'_>) -> Typed {
@@ -79,10 +80,7 @@ impl Checker<'_> {
         let (func, ty) = match (mark, &a.ty, &b.ty) {
             (_, Ty::Null, _) | (_, _, Ty::Null) => return Typed::new(NULL, Ty::Null, true, span),
             ("+", Ty::Datetime, Ty::Duration) => (Func::AddTime, Ty::Datetime),
-            ("+", Ty::Duration, Ty::Datetime) => {
-                let expr = Expr::Call(Func::AddTime, vec![b.expr, a.expr]);
-                return Typed::new(expr, Ty::Datetime, nullable, span);
-            }
+            ("+", Ty::Duration, Ty::Datetime) => return self.calculation(mark, b, a, node, env),
             ("-", Ty::Datetime, Ty::Duration) => (Func::SubTime, Ty::Datetime),
             (_, Ty::Int(x), Ty::Int(y)) => {
                 let largest = |bounds: &Bounds| bounds.low.abs().max(bounds.high.abs());
@@ -123,7 +121,28 @@ impl Checker<'_> {
                 return self.report("E0302", env, node.range, &message);
             }
         };
-        Typed::new(Expr::Call(func, vec![a.expr, b.expr]), ty, nullable, span)
+        let expr = Expr::Call(func, vec![a.expr, b.expr]);
+        if constant_time(&expr).is_some_and(|us| Instant::within(us).is_none()) {
+            let message = format!("`{}` leaves the range of times", env.shown(node));
+            let help = "points in time lie within the years 0001 to 9999";
+            return self.report_help("E0411", env, node.range, &message, help);
+        }
+        Typed::new(expr, ty, nullable, span)
+    }
+}
+
+/// The point in time, in microseconds, that only constants make.
+fn constant_time(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Literal(Value::Datetime(us)) => Some(*us),
+        Expr::Call(func @ (Func::AddTime | Func::SubTime), parts) => match parts.as_slice() {
+            [at, Expr::Literal(Value::Duration(span))] => {
+                let span = if *func == Func::AddTime { *span } else { -span };
+                Some(constant_time(at)?.saturating_add(span))
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 

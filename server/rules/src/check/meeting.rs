@@ -51,13 +51,12 @@ impl Checker<'_> {
                 }
             }
             (Ty::Int(_), Ty::Float) => match &typed.expr {
-                #[allow(clippy::cast_precision_loss)]
-                Expr::Literal(Value::Int(number)) => Some((Value::Float(*number as f64), Ty::Float)),
+                Expr::Literal(Value::Int(number)) => exact_float(*number).map(|float| (float, Ty::Float)),
                 _ => return typed,
             },
             (Ty::List(of), Ty::List(to)) if matches!((&**of, &**to), (Ty::Int(_), Ty::Float)) => {
                 match &typed.expr {
-                    Expr::Literal(Value::List(items)) => Some((floats(items), wanted.clone())),
+                    Expr::Literal(Value::List(items)) => floats(items).map(|list| (list, wanted.clone())),
                     _ => return typed,
                 }
             }
@@ -254,9 +253,13 @@ fn typed_as(value: Value, wanted: &Ty) -> Option<(Value, Ty)> {
     }
 }
 
+/// A whole number as a float; `None` beyond 2^53, where two of them would become one.
 #[allow(clippy::cast_precision_loss)]
-fn floats(items: &[Value]) -> Value {
-    let float =
-        |value: &Value| value.as_int().map_or_else(|| value.clone(), |number| Value::Float(number as f64));
-    Value::List(items.iter().map(float).collect())
+fn exact_float(number: i64) -> Option<Value> {
+    (number.unsigned_abs() <= 1 << 53).then_some(Value::Float(number as f64))
+}
+
+fn floats(items: &[Value]) -> Option<Value> {
+    let float = |value: &Value| value.as_int().map_or_else(|| Some(value.clone()), exact_float);
+    items.iter().map(float).collect::<Option<_>>().map(Value::List)
 }

@@ -146,6 +146,8 @@ impl<'s> Checker<'s> {
         if matches!(typed.ty, Ty::Space(_) | Ty::Set(_)) {
             self.report("E0302", env, node.range, "this name has no value of its own");
         }
+        // A variable that has no type of its own.
+        let typed = self.coerced(typed, &Ty::Null, node, env);
         self.finish(typed.expr, node, text)
     }
 

@@ -42,7 +42,9 @@ pub(super) fn natural(json: &Json) -> Option<Ty> {
             let exact = i128::from(number.as_i64()?);
             Ty::Int(Bounds { low: exact, high: exact })
         }
-        Json::Number(_) => Ty::Float,
+        // What is whole and does not fit 64 bits is none: as a float it would be another number.
+        Json::Number(number) if number.is_f64() => Ty::Float,
+        Json::Number(_) => return None,
         Json::String(_) => Ty::Text,
         Json::Array(items) => {
             let mut types = items.iter().map(natural);

@@ -86,8 +86,11 @@ impl Checker<'_> {
                 "this is not a date",
                 "write \"2026-01-31\"",
             ),
+            _ if is_too_fine(written) => {
+                (None, "points in time are no finer than a microsecond", "leave the digits out")
+            }
             _ => (
-                stead_wire::Instant::parse(written).map(|at| (Value::Datetime(at.us()), Ty::Datetime)),
+                point_in_time(written).map(|us| (Value::Datetime(us), Ty::Datetime)),
                 "this is not a point in time",
                 "write \"2026-01-31T12:00:00Z\"",
             ),
@@ -117,4 +120,17 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// As CEL reads it: RFC 3339 §5.6 with `T` and `Z` in capitals.
+fn point_in_time(written: &str) -> Option<i64> {
+    let at = stead_wire::Instant::parse(written)?;
+    let capitals = written.as_bytes().get(10) == Some(&b'T') && !written.ends_with('z');
+    capitals.then_some(at.us())
+}
+
+/// Whether digits behind the sixth say more.
+fn is_too_fine(written: &str) -> bool {
+    let digits = written.split_once('.').map_or("", |(_, fraction)| fraction);
+    digits.bytes().take_while(u8::is_ascii_digit).skip(6).any(|digit| digit != b'0')
 }

@@ -13,8 +13,11 @@ pub(super) struct Case {
     pub(super) name: String,
     pub(super) source: String,
     pub(super) variables: Map<String, Json>,
-    /// The kind of a variable's value that the language does not have.
+    /// Which of its variables the language does not have, as `of the kind map`.
     pub(super) foreign: Option<String>,
+    /// Parts of variables' names that are in a name space, such as `com.example.y`. The language has no such variables,
+    /// so what a part means is not known.
+    pub(super) dotted: Vec<String>,
     pub(super) expected: Expected,
 }
 
@@ -49,16 +52,21 @@ impl Case {
             source: one(json, "expr").and_then(quoted)?.to_owned(),
             variables: Map::new(),
             foreign: None,
+            dotted: Vec::new(),
             expected: expected(json).unwrap_or_else(|| Expected::Foreign(UNREAD.to_owned())),
         };
         for binding in json.get("bindings").and_then(Json::as_array).into_iter().flatten() {
             let held = one(binding, "value").and_then(|held| value(one(held, "value")?));
             match (one(binding, "key").and_then(quoted), held.as_ref().map(plain)) {
+                (Some(name), _) if name.contains('.') => {
+                    case.dotted.extend(name.split('.').map(str::to_owned))
+                }
                 (Some(name), Some(Ok(value))) => drop(case.variables.insert(name.to_owned(), value)),
-                (_, Some(Err(kind))) => case.foreign = Some(kind),
-                _ => case.foreign = Some(UNREAD.to_owned()),
+                (_, Some(Err(kind))) => case.foreign = Some(format!("of the kind {kind}")),
+                _ => case.foreign = Some(format!("of the kind {UNREAD}")),
             }
         }
+        case.variables.retain(|name, _| !case.dotted.contains(name));
         Some(case)
     }
 }
