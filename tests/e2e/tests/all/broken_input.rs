@@ -155,6 +155,37 @@ async fn query_parameters_are_checked_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_filter_at_a_limit_is_answered_and_one_past_it_says_which() {
+    let server = Server::probe().await;
+    let ana = server.fresh_user("ana").await;
+    let id = ana.create("things", json!({ "title": "t", "count": 1 })).await.created()["id"].clone();
+    let padded = |bytes: usize| format!("!done //{}", "x".repeat(bytes - 8));
+    let deep = |nots: usize| format!("{}done", "!".repeat(nots));
+    let parts = |count: usize| vec!["!done"; count].join("||");
+    let asked = |count: usize| vec!["!children.exists(c, c.done)"; count].join(" && ");
+    let listed = |count: usize| format!("count in [{}]", vec!["1"; count].join(","));
+    let word = |bytes: usize| format!("title != \"{}\"", "x".repeat(bytes));
+    for (fits, beyond, told) in [
+        (padded(4096), padded(4097), "4096"),
+        (deep(15), deep(16), "16"),
+        (parts(47), parts(48), "96"),
+        (asked(2), asked(3), "more than 2 lookups"),
+        (listed(93), listed(94), "96"),
+        (word(512), word(513), "512"),
+    ] {
+        let found = ana.ids("things", &[("filter", &fits)]).await;
+        assert!(deep(15) == fits && found.is_empty() || found == [id.as_str().unwrap()], "{fits}: {found:?}");
+        let refused = ana.list("things", &[("filter", &beyond)]).await.problem("filter_invalid");
+        assert!(refused.to_string().contains(told), "{told}: {refused}");
+    }
+    let many = json!({ "many": vec![1; 1000] }).to_string();
+    assert_eq!(
+        ana.ids("things", &[("filter", "count in p.many"), ("p", &many)]).await,
+        [id.as_str().unwrap()]
+    );
+}
+
+#[tokio::test]
 async fn injection_attempts_are_only_text() {
     let server = Server::probe().await;
     let ana = server.fresh_user("ana").await;
