@@ -237,3 +237,57 @@ fn the_first_text_after_a_prefix_is_found_at_every_edge() {
     assert_eq!(successor("x\u{10ffff}").as_deref(), Some("y"));
     assert_eq!(successor("\u{d7ff}").as_deref(), Some("\u{e000}"), "there are no characters in between");
 }
+
+/// A collection with these rules for its list and for reading; how its list looks for u1.
+fn list_of_both(list: &str, read: &str) -> String {
+    let rules = match list {
+        "" => format!("{{read: '{read}'}}"),
+        list => format!("{{list: '{list}', read: '{read}'}}"),
+    };
+    let app = format!(
+        "version: 1
+functions:
+  is_member: {{params: {{g: groups}}, is: 'g.members.exists(m, m.user == auth.id)'}}
+collections:
+  users: {{kind: auth}}
+  groups: {{fields: {{open: {{type: bool}}}}}}
+  members:
+    fields: {{group: {{type: ref, to: groups, inverse: members}}, user: {{type: ref, to: users}}}}
+    indexes: [[user], [group]]
+  posts:
+    fields: {{group: {{type: ref, to: groups}}, draft: {{type: bool}}, author: {{type: ref, to: users}}}}
+    rules: {rules}
+"
+    );
+    let file = SourceFile { path: "schema/app.yaml".to_owned(), text: app };
+    let schema = load(vec![file]).unwrap_or_else(|r| panic!("{}", r.diagnostics[0].render(&r.sources)));
+    let book = compile(&schema).unwrap_or_else(|found| panic!("{found:?}"));
+    let list = &book.of(schema.collection("posts").unwrap().id).unwrap().list;
+    list_where(&schema, "posts", list, Some(&signed_in()), &[])
+}
+
+#[test]
+fn what_both_the_list_and_the_reading_ask_is_asked_once() {
+    let member = "db.members.exists(m, m.group == resource.group && m.user == auth.id)";
+    let alone = list_of_both("", member);
+    assert_eq!(alone, "(t.group IN (SELECT t1.group FROM members t1 WHERE (t1.user = ?1))) [u1]");
+    // The same text, with another variable, through a function, in parentheses.
+    let renamed = member.replace("m.", "k.").replace("(m,", "(k,");
+    for list in [member, &renamed, "is_member(resource.group)", &format!("({member})")] {
+        assert_eq!(list_of_both(list, member), alone, "{list}");
+    }
+    // As a part of the list's rule, also behind another lookup, and the other way round.
+    let part = format!("!resource.draft && {member}");
+    let behind = format!("db.groups.exists(g, g.id == resource.group && g.open) && {member}");
+    for (list, read) in [(&*part, member), (&*behind, member), (member, &*part), (member, &*behind)] {
+        let both = list_of_both(list, read);
+        assert_eq!(both.matches("members").count(), 1, "{list} and {read}: {both}");
+    }
+    let either = format!("resource.author == auth.id || {member}");
+    let both = list_of_both(&either, &either);
+    assert_eq!((both.matches("members").count(), both.matches("author").count()), (1, 1), "{both}");
+    // Control: what is not the same is asked twice.
+    let other = "db.members.exists(m, m.group == resource.group && m.user == resource.author)";
+    let both = list_of_both(other, member);
+    assert_eq!(both.matches("members").count(), 2, "{both}");
+}
