@@ -21,6 +21,22 @@ export type SignUp<Types> = Credentials &
 export type UserPatch<Types> =
   UserTypes<Types> extends { update: infer Update } ? Patch<Update> : Record<string, unknown>;
 
+/** What the app's rules know of the caller. */
+export interface SessionFacts {
+  session_id: string;
+  user_id: string;
+  roles: string[];
+  verified: boolean;
+  /** Claims that the app declares; one that the user does not have shows its default, if it has one. */
+  claims: Record<string, unknown>;
+  /** How the session was signed in to: `"password"`, … */
+  method: string;
+  /** Authenticator assurance level, 1 or 2. */
+  aal: number;
+  /** RFC 3339, UTC. */
+  started_at: string;
+}
+
 /** What a sign-in screen may offer. */
 export interface AuthSettings {
   /** Whether e-mail and password work. */
@@ -102,6 +118,11 @@ export class Auth<Types extends AnyCollections<Types>> {
   /** Changes the signed-in user's record. */
   updateMe(patch: UserPatch<Types>, options: CallOptions = {}): Promise<User<Types>> {
     return this.#user({ method: "PATCH", path: "/auth/me", body: patch, ...options });
+  }
+
+  /** What the app's rules know of the caller: roles, claims, how and when it signed in. Throws `token_required`. */
+  facts(options: CallOptions = {}): Promise<SessionFacts> {
+    return this.#http.send({ method: "GET", path: "/auth/session", ...options });
   }
 
   /** Trades the refresh token now. Rarely needed: calls and live queries do it when it is time. */

@@ -88,7 +88,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
   /** Runs at most 200 operations in order, all or nothing. */
   async batch<Ops extends Operation<Types>[]>(
     operations: [...Ops],
-    { idempotencyKey = randomKey(), signal }: BatchOptions = {},
+    { idempotencyKey = randomKey(), ...options }: BatchOptions = {},
   ): Promise<BatchResults<Types, Ops>> {
     const body = { operations: operations.map(wireOperation) };
     const answer = await this.#http.send<{ results: BatchResults<Types, Ops> }>({
@@ -96,7 +96,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
       path: "/batch",
       body,
       idempotencyKey,
-      signal,
+      ...options,
     });
     return answer.results;
   }

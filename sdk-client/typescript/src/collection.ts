@@ -51,7 +51,8 @@ export class Collection<Types extends CollectionTypes, All = UntypedCollections>
   >(
     query: ListQuery<Types["record"], Field, Expand> = {},
   ): Promise<Page<Shown<Types["record"], Field, Expanded<All, Types, Expand>>>> {
-    return this.#http.send({ method: "GET", path: this.#path, query: listParams(query), signal: query.signal });
+    const { signal, requestParams } = query;
+    return this.#http.send({ method: "GET", path: this.#path, query: listParams(query), signal, requestParams });
   }
 
   /** Every record that matches, page after page as you go: `for await (const message of messages.iterate())`. */
@@ -100,7 +101,8 @@ export class Collection<Types extends CollectionTypes, All = UntypedCollections>
     query: Query,
   ): Promise<Groups<Group<Types["record"], Query>>> {
     const path = `/collections/${encodeURIComponent(this.name)}/aggregate`;
-    return this.#http.send({ method: "GET", path, query: aggregateParams(query), signal: query.signal });
+    const { signal, requestParams } = query;
+    return this.#http.send({ method: "GET", path, query: aggregateParams(query), signal, requestParams });
   }
 
   /** Throws `record_not_found`, also when the record exists but is not for you to see. */
@@ -112,7 +114,8 @@ export class Collection<Types extends CollectionTypes, All = UntypedCollections>
     options: ShowOptions<Field, Expand> = {},
   ): Promise<Shown<Types["record"], Field, Expanded<All, Types, Expand>>> {
     const query = { fields: commaList(options.fields), expand: commaList(options.expand) };
-    return this.#http.send({ method: "GET", path: this.#record(id), query, signal: options.signal });
+    const { signal, requestParams } = options;
+    return this.#http.send({ method: "GET", path: this.#record(id), query, signal, requestParams });
   }
 
   /** Throws `rule_denied`, `field_invalid`, `unique_violation`. */
@@ -171,9 +174,9 @@ export class Collection<Types extends CollectionTypes, All = UntypedCollections>
     return `${this.#path}/${encodeURIComponent(id)}`;
   }
 
-  #write<T>(call: Call, { idempotencyKey, ifVersion, signal }: ChangeOptions): Promise<T> {
+  #write<T>(call: Call, { idempotencyKey, ifVersion, ...options }: ChangeOptions): Promise<T> {
     const headers = ifVersion === undefined ? undefined : { "If-Match": `"${ifVersion}"` };
-    return this.#http.send({ ...call, headers, signal, idempotencyKey: idempotencyKey ?? randomKey() });
+    return this.#http.send({ ...call, ...options, headers, idempotencyKey: idempotencyKey ?? randomKey() });
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { errorFromAnswer, isObject, SteadError } from "./errors.js";
 import { fullJitter, type Surroundings } from "./surroundings.js";
+import type { RequestParams } from "./types.js";
 
 /** Path below which the whole contract lives. */
 const API = "/api/v1";
@@ -29,6 +30,8 @@ export interface Call {
   /** Below the base path: `/auth/me`. */
   path: string;
   query?: Query | undefined;
+  /** Sent as `param.NAME`; an empty text is a value here. */
+  requestParams?: RequestParams | undefined;
   body?: unknown;
   headers?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
@@ -111,6 +114,9 @@ export class Http {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined && value !== null && value !== "") query.set(name, String(value));
+    }
+    for (const [name, value] of Object.entries(call.requestParams ?? {})) {
+      if (value !== undefined && value !== null) query.set(`param.${name}`, String(value));
     }
     const text = query.toString();
     return `${this.#settings.base}${API}${call.path}${text ? `?${text}` : ""}`;

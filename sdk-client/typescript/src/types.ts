@@ -158,7 +158,15 @@ export interface Selection<Rec> {
   limit?: number | undefined;
 }
 
+/**
+ * Parameters that the app declares under `auth: request_params:`, for its rules: `{ share: "k-3f9a77c1" }`. Null and
+ * undefined are not sent.
+ */
+export type RequestParams = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
 export interface CallOptions {
+  /** What rules read as `request.params`. Throws `bad_request` for a name that the app does not declare. */
+  requestParams?: RequestParams | undefined;
   /** Ends the call early; it then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }

@@ -333,3 +333,29 @@ test("a path of the server below its address is kept", async () => {
 test("outside of a page the address must be given", () => {
   assert.throws(() => createClient(), /tell createClient where the server is/);
 });
+
+test("parameters for rules go with every kind of call, and nothing is made of what is missing", async () => {
+  const requestParams = { share: "k 1&2", page: 2, exact: false, empty: "", none: null, never: undefined };
+  const expected = { "param.share": "k 1&2", "param.page": "2", "param.exact": "false", "param.empty": "" };
+  answers({ status: 200, body: { ...record, items: [], results: [], next_cursor: null } });
+  const messages = client().collection("messages");
+  await messages.list({ requestParams });
+  await messages.first({ requestParams });
+  await messages.search("hi", { requestParams });
+  await messages.aggregate({ count: true, requestParams });
+  await messages.get("m1", { requestParams });
+  await messages.create({}, { requestParams });
+  await messages.upsert({ id: "m1" }, { on: "id", requestParams });
+  await messages.update("m1", {}, { requestParams });
+  await messages.replace("m1", {}, { requestParams });
+  await messages.delete("m1", { requestParams });
+  await client().batch([], { requestParams });
+  await client().auth.facts({ requestParams });
+  const sent = server.asked.map(({ query }) =>
+    Object.fromEntries(Object.entries(query).filter(([name]) => name.startsWith("param."))),
+  );
+  assert.equal(sent.length, 12);
+  for (const query of sent) assert.deepEqual(query, expected);
+  await messages.list();
+  assert.deepEqual(server.asked.at(-1)?.query, {}, "control");
+});

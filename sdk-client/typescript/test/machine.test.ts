@@ -421,3 +421,24 @@ test("a watch without a snapshot starts empty and shows what comes", () => {
   rig.open();
   assert.equal((rig.sent()[0] as { cursor: string }[])[0]?.cursor, "7");
 });
+
+test("a live query sends its parameters each time it subscribes", () => {
+  const rig = new Rig();
+  rig.feed({ type: "subscribe", s: "a", query: { ...query, requestParams: { share: "k" } } });
+  rig.feed({ type: "subscribe", s: "b", query });
+  const asked = () =>
+    rig.outputs
+      .flatMap((output) => (output.type === "send" ? [JSON.parse(output.text)].flat() : []))
+      .filter((frame) => frame.t === "sub")
+      .map(({ s, params }) => ({ s, params }));
+  rig.open();
+  const expected = [
+    { s: "a", params: { share: "k" } },
+    { s: "b", params: undefined },
+  ];
+  assert.deepEqual(asked(), expected);
+  rig.feed({ type: "closed", code: 1006 });
+  rig.wake();
+  rig.open();
+  assert.deepEqual(asked(), expected, "and after a broken connection");
+});

@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Lay out the YAML files of an app
     Fmt(Fmt),
     /// Say why the rules allow or deny something
-    Explain(Explain),
+    Explain(Box<Explain>),
     /// Make a new app
     New(New),
     /// Manage the operators of a server

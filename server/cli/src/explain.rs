@@ -13,8 +13,9 @@ use std::fs;
 use std::process::ExitCode;
 use stead_engine::Project;
 use stead_engine::explain::{self, Explanation, Question};
-use stead_rules::{AuthFacts, did_you_mean};
-use stead_wire::admin::MadeUp;
+use stead_rules::did_you_mean;
+use stead_schema::AppSettings;
+use stead_schema::validate::facts;
 
 /// Who nobody is, unless a test file calls somebody so.
 const GUEST: &str = "guest";
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let question = question(args)?;
+    let question = question(&app.schema.app, args)?;
     let explanation = System::new().block_on(async {
         match (&args.given, &args.data_dir) {
             (Some(given), _) => {
@@ -70,7 +71,7 @@ async fn explain_as(
 ) -> anyhow::Result<Explanation> {
     let name = args.who.as_str();
     let identity = match identities.get(name) {
-        Some(facts) => facts.as_ref().map(made_up),
+        Some(facts) => facts.as_ref().map(explain::made_up),
         None if name == GUEST => None,
         None => {
             let near = did_you_mean(name, identities.keys().map(String::as_str));
@@ -85,15 +86,7 @@ async fn explain_as(
         .map_err(|error| given::in_words(&error))
 }
 
-fn made_up(facts: &AuthFacts) -> MadeUp {
-    MadeUp {
-        id: facts.id.to_string(),
-        roles: facts.roles.iter().map(|role| role.to_string()).collect(),
-        verified: facts.verified,
-    }
-}
-
-fn question(args: &args::Explain) -> anyhow::Result<Question> {
+fn question(app: &AppSettings, args: &args::Explain) -> anyhow::Result<Question> {
     let data = args.data.as_deref().map(|text| object("--data", text)).transpose()?;
     let p = args.p.as_deref().map(|text| object("--p", text)).transpose()?;
     Ok(Question {
@@ -106,8 +99,23 @@ fn question(args: &args::Explain) -> anyhow::Result<Question> {
         p,
         sort: args.sort.clone(),
         limit: args.limit,
+        params: params(app, &args.param)?,
+        ip: args.ip.clone(),
+        origin: args.origin.clone(),
         ..Question::default()
     })
+}
+
+/// `share=abc` and so on, read as in a query.
+fn params(app: &AppSettings, given: &[String]) -> anyhow::Result<Map<String, Value>> {
+    let mut params = Map::new();
+    for pair in given {
+        let (name, text) =
+            pair.split_once('=').with_context(|| format!("--param takes NAME=VALUE, not `{pair}`"))?;
+        let json = app.request_param(name).map(|fact| facts::from_text(&fact.kind, text));
+        params.insert(name.to_owned(), json.unwrap_or_else(|| text.into()));
+    }
+    Ok(params)
 }
 
 /// JSON as given, or from the file that `@` names.

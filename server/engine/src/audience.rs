@@ -167,7 +167,7 @@ impl Asking<'_, '_> {
             };
             seen.cut |= u32::try_from(candidates.len()).is_ok_and(|count| count >= USERS_MAX);
             for user in candidates {
-                for (name, facts) in self.sessions(users, &user).await? {
+                for (name, facts) in self.sessions(&user).await? {
                     let known = |seer: &Seer| *seer.id == *facts.id && seer.name == name;
                     if seen.users.iter().any(known) || !self.meets(clause, &facts, &user).await? {
                         continue;
@@ -192,7 +192,7 @@ impl Asking<'_, '_> {
         let everybody = self.users(users, &[]).await?;
         seen.cut = u32::try_from(everybody.len()).is_ok_and(|count| count >= USERS_MAX);
         for user in everybody {
-            for (name, facts) in self.sessions(users, &user).await? {
+            for (name, facts) in self.sessions(&user).await? {
                 if self.allow(rules, Some(&facts)).await? {
                     seen.users.push(Seer { id: facts.id.to_string(), name, clause: None });
                 }
@@ -226,8 +226,8 @@ impl Asking<'_, '_> {
     }
 
     /// The sessions that a user may have.
-    async fn sessions(&mut self, users: &Collection, user: &[Value]) -> Result<Vec<Session>, Error> {
-        let stored = auth::facts_of(self.reader, users, user).await?;
+    async fn sessions(&mut self, user: &[Value]) -> Result<Vec<Session>, Error> {
+        let stored = auth::facts_of(self.reader, self.schema, user, self.now).await?;
         let People::Given(identities) = self.people else { return Ok(vec![(None, stored)]) };
         let own = |(name, facts): (&String, &Option<AuthFacts>)| {
             let facts = facts.clone().filter(|facts| facts.id == stored.id)?;

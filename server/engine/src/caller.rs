@@ -16,7 +16,7 @@ pub enum Caller {
 }
 
 /// A signed-in user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UserCaller {
     /// What rules see.
     pub facts: AuthFacts,

@@ -159,6 +159,8 @@ impl Project {
         let next = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
         self.0.store.apply(Arc::clone(&next.schema)).await?;
         self.0.catalogue.store(Arc::new(next));
+        // What users are known to claim was read by the declarations of before.
+        self.0.auth.forget_sessions();
         self.0.hub.schema_changed(self);
         Ok(())
     }
@@ -253,6 +255,8 @@ pub struct RequestMeta {
     pub ip: Option<Arc<str>>,
     /// The `Origin` header.
     pub origin: Option<Arc<str>>,
+    /// Declared parameters that were sent.
+    pub params: stead_rules::Named,
 }
 
 /// One operation's surroundings.
@@ -281,6 +285,7 @@ impl Ctx {
             op,
             ip: self.meta.ip.clone(),
             origin: self.meta.origin.clone(),
+            params: self.meta.params.clone(),
             ..Default::default()
         }
     }

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod limits;
 pub mod realtime;
 pub mod records;
+pub mod request_params;
 pub mod rule_tests;
 pub mod seed;
 

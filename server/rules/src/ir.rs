@@ -128,8 +128,8 @@ impl CmpOp {
     }
 }
 
-/// A fact about the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A fact about the caller. All but the first and the last are null for an anonymous caller.
+#[derive(Debug, Clone, PartialEq)]
 pub enum AuthFact {
     /// `auth == null`, as a bool.
     IsAnonymous,
@@ -139,8 +139,25 @@ pub enum AuthFact {
     Roles,
     /// `auth.verified`.
     Verified,
+    /// `auth.method`: a name of [`crate::Method`].
+    Method,
+    /// `auth.aal`, 1 or 2.
+    Aal,
+    /// `auth.session_started`, a datetime.
+    SessionStarted,
+    /// `auth.claims.NAME`.
+    Claim(Arc<Claim>),
     /// The caller is an operator (`staff`).
     IsOperator,
+}
+
+/// A declared claim.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What a user without it has; null without a default.
+    pub default: Value,
 }
 
 /// A fact about the request.
@@ -152,6 +169,8 @@ pub enum RequestFact {
     Ip,
     /// `request.origin`.
     Origin,
+    /// `request.params.NAME`; null when it was not sent.
+    Param(Arc<str>),
     /// `request.sets("f")`: the client sent a changed value for the field.
     Sets(Slot),
     /// `changed(…)`: any of these fields differs between the stored and the proposed record.

@@ -199,7 +199,7 @@ impl<'f> Folder<'f> {
             return match fact {
                 AuthFact::IsAnonymous => Value::Bool(true),
                 AuthFact::IsOperator => Value::Bool(false),
-                AuthFact::Id | AuthFact::Roles | AuthFact::Verified => Value::Null,
+                _ => Value::Null,
             };
         };
         match fact {
@@ -208,6 +208,10 @@ impl<'f> Folder<'f> {
             AuthFact::Id => Value::Text(auth.id.clone()),
             AuthFact::Roles => Value::List(auth.roles.iter().map(|role| Value::Text(role.clone())).collect()),
             AuthFact::Verified => Value::Bool(auth.verified),
+            AuthFact::Method => Value::text(auth.method.name()),
+            AuthFact::Aal => Value::Int(auth.aal.into()),
+            AuthFact::SessionStarted => Value::Datetime(auth.session_started),
+            AuthFact::Claim(claim) => auth.claims.get(&claim.name).unwrap_or(&claim.default).clone(),
         }
     }
 
@@ -218,6 +222,7 @@ impl<'f> Folder<'f> {
             RequestFact::Op => Value::text(request.op),
             RequestFact::Ip => text(&request.ip),
             RequestFact::Origin => text(&request.origin),
+            RequestFact::Param(name) => request.params.get(name).cloned().unwrap_or_default(),
             RequestFact::Sets(slot) => Value::Bool(request.sets.contains(*slot)),
             RequestFact::Changed(slots) => Value::Bool(!request.changed.intersect(*slots).is_empty()),
             RequestFact::ChangedOnly(slots) => {

@@ -25,6 +25,13 @@ impl Outcome {
     }
 }
 
+/// Whether an expression is not null where those in `known` are not.
+pub(crate) fn follows(expr: &Expr, known: &[Expr]) -> bool {
+    // A claim with a default is there for everybody who is signed in.
+    let given = matches!(expr, Expr::Auth(AuthFact::Claim(claim)) if !claim.default.is_null());
+    known.contains(expr) || given && known.contains(&Expr::Auth(AuthFact::Id))
+}
+
 /// The expressions whose being null forces `condition` to come out as `outcome`.
 pub(crate) fn forcing(condition: &Expr, outcome: Outcome) -> Vec<Expr> {
     use Outcome::{False, NotFalse, NotTrue, True};
@@ -55,6 +62,7 @@ pub(crate) fn forcing(condition: &Expr, outcome: Outcome) -> Vec<Expr> {
             | Expr::Next(_)
             | Expr::Var(..)
             | Expr::Auth(_)
+            | Expr::Request(_)
             | Expr::Path { .. }
             | Expr::Call(..)
             | Expr::Matches(..),
@@ -70,14 +78,26 @@ fn both(a: &Expr, b: &Expr) -> Vec<Expr> {
     forced
 }
 
+/// What every caller who is signed in has.
+const CALLERS: [AuthFact; 6] = [
+    AuthFact::Id,
+    AuthFact::Roles,
+    AuthFact::Verified,
+    AuthFact::Method,
+    AuthFact::Aal,
+    AuthFact::SessionStarted,
+];
+
 fn caller() -> Vec<Expr> {
-    [AuthFact::Id, AuthFact::Roles, AuthFact::Verified].map(Expr::Auth).to_vec()
+    CALLERS.map(Expr::Auth).to_vec()
 }
 
 /// The expressions whose being null makes `expr` null, itself included.
 fn strict(expr: &Expr) -> Vec<Expr> {
     let mut found = match expr {
-        Expr::Auth(AuthFact::Id | AuthFact::Roles | AuthFact::Verified) => return caller(),
+        Expr::Auth(fact) if CALLERS.contains(fact) => return caller(),
+        // Nobody's claim is null too.
+        Expr::Auth(AuthFact::Claim(_)) => caller(),
         Expr::Path { id, .. } => strict(id),
         Expr::Matches(on, _) => strict(on),
         Expr::Call(func, args) if *func != Func::Default => args.iter().flat_map(strict).collect(),

@@ -159,6 +159,7 @@ impl Printer<'_> {
             RequestFact::Op => "request.op".to_owned(),
             RequestFact::Ip => "request.ip".to_owned(),
             RequestFact::Origin => "request.origin".to_owned(),
+            RequestFact::Param(name) => format!("request.params.{name}"),
             RequestFact::Sets(slot) => format!("request.sets({})", slots([*slot].into_iter().collect())),
             RequestFact::Changed(of) => format!("changed({})", slots(*of)),
             RequestFact::ChangedOnly(of) => format!("changedOnly({})", slots(*of)),
@@ -166,12 +167,17 @@ impl Printer<'_> {
     }
 }
 
-fn fact_of_caller(fact: &AuthFact) -> String {
+/// A fact of the caller as rules write it.
+pub(crate) fn fact_of_caller(fact: &AuthFact) -> String {
     match fact {
         AuthFact::IsAnonymous => "auth == null",
         AuthFact::Id => "auth.id",
         AuthFact::Roles => "auth.roles",
         AuthFact::Verified => "auth.verified",
+        AuthFact::Method => "auth.method",
+        AuthFact::Aal => "auth.aal",
+        AuthFact::SessionStarted => "auth.session_started",
+        AuthFact::Claim(claim) => return format!("auth.claims.{}", claim.name),
         AuthFact::IsOperator => "staff",
     }
     .to_owned()

@@ -75,7 +75,11 @@ pub(crate) enum Ty {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Space {
     Auth,
+    /// `auth.claims`.
+    Claims,
     Request,
+    /// `request.params`.
+    Sent,
     Db,
     Params,
     /// A JSON object among the variables of `rules eval`.

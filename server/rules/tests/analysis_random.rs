@@ -7,7 +7,7 @@ mod dice;
 mod random;
 
 use dice::Dice;
-use random::{COLLECTIONS, Style, caller, checked};
+use random::{COLLECTIONS, Style, caller, checked, request};
 use std::sync::Arc;
 use stead_rules::analysis::{Effort, Goal, NOW, Search, search};
 use stead_rules::{AuthFacts, Expr, Facts, Lowered, RequestFacts, Tables, holds, lower_expr};
@@ -41,9 +41,14 @@ fn whole(schema: &Schema, tables: &Tables) -> Tables {
     whole
 }
 
-fn allows(expr: &Expr, auth: Option<&AuthFacts>, row: &[Value], tables: &Tables) -> bool {
-    let request = RequestFacts { op: "list", ..RequestFacts::default() };
-    let facts = Facts { auth, request: &request, now: NOW, next: None, row: None, pinned: &[] };
+fn allows(
+    expr: &Expr,
+    auth: Option<&AuthFacts>,
+    request: &RequestFacts,
+    row: &[Value],
+    tables: &Tables,
+) -> bool {
+    let facts = Facts { auth, request, now: NOW, next: None, row: None, pinned: &[] };
     match lower_expr(expr, &facts) {
         Lowered::Allow => true,
         Lowered::Deny => false,
@@ -82,8 +87,9 @@ fn what_the_search_calls_impossible_never_happens_in_larger_worlds() {
             }
             for row in tables.of(schema.by_name[name]) {
                 let auth = caller(&mut dice).filter(|auth| users.iter().any(|id| **id == *auth.id));
-                let allowed = allows(&rule, auth.as_ref(), row, &tables);
-                let told = || format!("{source}\n{auth:?}\n{row:?}\n{tables:?}");
+                let request = request(&mut dice);
+                let allowed = allows(&rule, auth.as_ref(), &request, row, &tables);
+                let told = || format!("{source}\n{auth:?}\n{request:?}\n{row:?}\n{tables:?}");
                 assert!(!(allowed && can_be_true.is_exhausted()), "never true, they said: {}", told());
                 assert!(allowed || !can_fail.is_exhausted(), "always true, they said: {}", told());
             }

@@ -7,7 +7,7 @@ mod dice;
 mod random;
 
 use dice::Dice;
-use random::{COLLECTIONS, NOW, Style, checked, put};
+use random::{COLLECTIONS, NOW, Style, caller, checked, put};
 use std::sync::Arc;
 use stead_rules::audience::{AtomKind, Audience, NoAnchor, audience};
 use stead_rules::{AuthFacts, Facts, Lowered, RequestFacts, Rule, RuleBook, Tables, compile, holds, lower};
@@ -24,14 +24,15 @@ fn allows(rule: &Rule, auth: &AuthFacts, row: &[Value], tables: &Tables) -> bool
     }
 }
 
-/// Every user with roles and a verified address by chance.
+/// Every user with roles, claims and a verified address by chance.
 fn users(schema: &Schema, tables: &Tables, dice: &mut Dice) -> Vec<(AuthFacts, Arc<[Value]>)> {
     let of = |row: &Arc<[Value]>| {
-        let roles: Vec<Arc<str>> =
-            ["staff", "boss"].iter().filter(|_| dice.chance(2)).map(|role| Arc::from(*role)).collect();
-        let facts =
-            AuthFacts { id: row[0].as_text().unwrap().into(), roles: roles.into(), verified: dice.chance(2) };
-        (facts, row.clone())
+        let somebody = loop {
+            if let Some(somebody) = caller(dice) {
+                break somebody;
+            }
+        };
+        (AuthFacts { id: row[0].as_text().unwrap().into(), ..somebody }, row.clone())
     };
     tables.of(schema.users().unwrap().id).iter().map(of).collect()
 }

@@ -28,7 +28,7 @@ fn app_with(slot: &str, rule: &str, functions: &str) -> String {
     };
     format!(
         r#"version: 1
-auth: {{roles: [staff]}}
+auth: {{roles: [staff], claims: {{tier: {{type: enum, values: [basic, pro]}}, level: {{type: int}}}}, request_params: {{share: text, page: int}}}}
 functions:
   is_member: {{params: {{r: rooms}}, is: 'r.members.exists(m, m.user == auth.id)'}}
 {functions}collections:

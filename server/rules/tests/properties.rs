@@ -6,15 +6,15 @@ mod dice;
 mod random;
 
 use dice::Dice;
-use random::{COLLECTIONS, NOW, Style, caller, checked, schema, tables};
+use random::{COLLECTIONS, NOW, Style, caller, checked, request, schema, tables};
 use std::collections::HashSet;
 use std::sync::Arc;
 use stead_rules::ir::{AuthFact, RequestFact};
-use stead_rules::{AuthFacts, Expr, Facts, Lowered, RequestFacts, Tables, holds, lower_expr};
+use stead_rules::{AuthFacts, Expr, Facts, Lowered, Named, RequestFacts, Tables, holds, lower_expr};
 use stead_schema::{Schema, Slot, Value};
 
 /// The rule with its facts put in place and nothing folded: what lowering is compared with.
-fn unfolded(expr: &Expr, auth: Option<&AuthFacts>) -> Expr {
+fn unfolded(expr: &Expr, auth: Option<&AuthFacts>, request: &RequestFacts) -> Expr {
     let text = |text: &str| Expr::Literal(Value::text(text));
     expr.replaced(&mut |part| match part {
         Expr::Now => Some(Expr::Literal(Value::Datetime(NOW))),
@@ -29,7 +29,20 @@ fn unfolded(expr: &Expr, auth: Option<&AuthFacts>) -> Expr {
                 Value::List(a.roles.iter().map(|r| Value::Text(r.clone())).collect())
             })))
         }
+        Expr::Auth(fact) => Some(Expr::Literal(auth.map_or(Value::Null, |auth| match fact {
+            AuthFact::Method => Value::text(auth.method.name()),
+            AuthFact::Aal => Value::Int(auth.aal.into()),
+            AuthFact::SessionStarted => Value::Datetime(auth.session_started),
+            AuthFact::Claim(claim) => match auth.claims.get(&claim.name) {
+                Some(value) => value.clone(),
+                None => claim.default.clone(),
+            },
+            known => panic!("{known:?}"),
+        }))),
         Expr::Request(RequestFact::Op) => Some(text("list")),
+        Expr::Request(RequestFact::Param(name)) => {
+            Some(Expr::Literal(request.params.get(name).cloned().unwrap_or_default()))
+        }
         _ => None,
     })
 }
@@ -58,7 +71,6 @@ fn worlds(seed: u64, count: u64) -> impl Iterator<Item = (Schema, Tables, Dice)>
 
 #[test]
 fn lowering_never_changes_an_answer() {
-    let request = RequestFacts { op: "list", ..RequestFacts::default() };
     let (mut judged, mut allowed, mut folded) = (0, 0, 0);
     for (mut schema, tables, mut dice) in worlds(1, 40) {
         for _ in 0..50 {
@@ -66,7 +78,7 @@ fn lowering_never_changes_an_answer() {
             let (source, book) = checked(&mut schema, name, &mut dice, Style::Full);
             let collection = schema.by_name[name];
             let rule = &book.of(collection).unwrap().read.expr;
-            let auth = caller(&mut dice);
+            let (auth, request) = (caller(&mut dice), request(&mut dice));
             let facts = Facts {
                 auth: auth.as_ref(),
                 request: &request,
@@ -76,7 +88,7 @@ fn lowering_never_changes_an_answer() {
                 pinned: &[],
             };
             folded += usize::from(!matches!(lower_expr(rule, &facts), Lowered::Ask(_)));
-            let plain = unfolded(rule, auth.as_ref());
+            let plain = unfolded(rule, auth.as_ref(), &request);
             for row in tables.of(collection) {
                 let expected = holds(&plain, row, &mut tables.clone()).unwrap();
                 assert_eq!(
@@ -116,14 +128,13 @@ fn allowed(
 
 #[test]
 fn null_never_grants() {
-    let request = RequestFacts { op: "list", ..RequestFacts::default() };
     let mut tried = 0;
     for (mut schema, tables, mut dice) in worlds(2, 60) {
         for _ in 0..40 {
             let name = *dice.pick(&COLLECTIONS);
             let (source, book) = checked(&mut schema, name, &mut dice, Style::Plain);
             let rule = &book.of(schema.by_name[name]).unwrap().read.expr;
-            let auth = caller(&mut dice);
+            let (auth, request) = (caller(&mut dice), request(&mut dice));
             let facts = Facts {
                 auth: auth.as_ref(),
                 request: &request,
@@ -136,6 +147,12 @@ fn null_never_grants() {
             let guest = Facts { auth: None, ..facts };
             let after = allowed(rule, &guest, &schema, name, &tables);
             assert!(after.is_subset(&before), "a guest gains by {source}");
+            for (auth, request, left_out) in with_less(auth.as_ref(), &request) {
+                let less = Facts { auth: auth.as_ref(), request: &request, ..facts };
+                let after = allowed(rule, &less, &schema, name, &tables);
+                assert!(after.is_subset(&before), "{left_out} = null grants by {source}");
+                tried += 1;
+            }
             for (poorer, place) in with_a_null(&schema, &tables, &mut dice) {
                 let after = allowed(rule, &facts, &schema, name, &poorer);
                 assert!(after.is_subset(&before), "{place} = null grants by {source}");
@@ -149,7 +166,6 @@ fn null_never_grants() {
 /// Without lookups, which may ask for absence, a record that is gone is only ever a value less.
 #[test]
 fn a_missing_record_never_grants() {
-    let request = RequestFacts { op: "list", ..RequestFacts::default() };
     let mut tried = 0;
     for (mut schema, tables, mut dice) in worlds(3, 60) {
         for _ in 0..40 {
@@ -164,7 +180,7 @@ fn a_missing_record_never_grants() {
             if asks || !follows {
                 continue;
             }
-            let auth = caller(&mut dice);
+            let (auth, request) = (caller(&mut dice), request(&mut dice));
             let facts = Facts {
                 auth: auth.as_ref(),
                 request: &request,
@@ -185,6 +201,27 @@ fn a_missing_record_never_grants() {
         }
     }
     assert!(tried > 1000, "{tried}");
+}
+
+/// The caller without one claim, and the request without one parameter.
+fn with_less(
+    auth: Option<&AuthFacts>,
+    request: &RequestFacts,
+) -> Vec<(Option<AuthFacts>, RequestFacts, String)> {
+    let without = |all: &Named, gone: &str| -> Named {
+        all.iter().filter(|(name, _)| **name != *gone).cloned().collect()
+    };
+    let claims = auth.into_iter().flat_map(|auth| {
+        auth.claims.iter().map(|(gone, _)| {
+            let less = AuthFacts { claims: without(&auth.claims, gone), ..auth.clone() };
+            (Some(less), request.clone(), format!("auth.claims.{gone}"))
+        })
+    });
+    let params = request.params.iter().map(|(gone, _)| {
+        let less = RequestFacts { params: without(&request.params, gone), ..request.clone() };
+        (auth.cloned(), less, format!("request.params.{gone}"))
+    });
+    claims.chain(params).collect()
 }
 
 /// Copies of the tables in which one optional value is null.

@@ -9,7 +9,7 @@ mod random;
 use dice::Dice;
 use random::{COLLECTIONS, NOW, caller, filter, rule_all};
 use stead_rules::filter::{FilterScope, parse};
-use stead_rules::{Expr, Facts, Lowered, RequestFacts, RuleBook, Tables, compile, holds, lower_expr};
+use stead_rules::{Expr, Facts, Lowered, RuleBook, Tables, compile, holds, lower_expr};
 use stead_schema::{RuleSlot, Schema, SlotSet, Value};
 
 fn true_for(expr: &Expr, facts: &Facts<'_>, row: &[Value], tables: &Tables) -> bool {
@@ -53,7 +53,6 @@ fn opened(schema: &Schema) -> (Schema, RuleBook) {
 
 #[test]
 fn a_filter_finds_what_it_would_if_the_unseen_were_not_there() {
-    let request = RequestFacts { op: "list", ..RequestFacts::default() };
     let (mut tried, mut found, mut differs_without_rights) = (0, 0, 0);
     for seed in 0..80 {
         let mut dice = Dice::new(7000 + seed);
@@ -68,7 +67,7 @@ fn a_filter_finds_what_it_would_if_the_unseen_were_not_there() {
             let scope =
                 FilterScope { schema: &open_schema, rules: &open_rules, collection, hidden: SlotSet::EMPTY };
             let open = parse(&source, &serde_json::Map::new(), &scope).unwrap();
-            let auth = caller(&mut dice);
+            let (auth, request) = (caller(&mut dice), random::request(&mut dice));
             let facts = Facts {
                 auth: auth.as_ref(),
                 request: &request,

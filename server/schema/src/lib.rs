@@ -23,7 +23,7 @@ pub use decimal::Decimal;
 pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
 pub use load::{Document, Rejected, load};
 pub use model::{
-    AppSettings, Collection, CollectionId, Default_, Field, FieldType, Function, Index, Kind, Language,
+    AppSettings, Collection, CollectionId, Default_, Fact, Field, FieldType, Function, Index, Kind, Language,
     OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, Slot,
 };
 pub use slots::SlotSet;

@@ -101,6 +101,10 @@ pub struct AppSettings {
     pub password_chars_min: usize,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
+    /// What `auth.claims` may hold.
+    pub claims: Vec<Fact>,
+    /// What `request.params` may hold.
+    pub request_params: Vec<Fact>,
     /// Origins that browsers may call from, besides the server's own. `*` for any.
     pub cors_origins: Vec<String>,
 }
@@ -113,9 +117,36 @@ impl Default for AppSettings {
             sign_up: true,
             password_chars_min: 10,
             roles: Vec::new(),
+            claims: Vec::new(),
+            request_params: Vec::new(),
             cors_origins: Vec::new(),
         }
     }
+}
+
+impl AppSettings {
+    /// A declared claim.
+    pub fn claim(&self, name: &str) -> Option<&Fact> {
+        self.claims.iter().find(|claim| claim.name == name)
+    }
+
+    /// A declared parameter of requests.
+    pub fn request_param(&self, name: &str) -> Option<&Fact> {
+        self.request_params.iter().find(|param| param.name == name)
+    }
+}
+
+/// What rules may know by a declared name: a claim of a user, or a parameter of a request.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// `[a-z][a-z0-9_]{0,62}`.
+    pub name: String,
+    /// A scalar; for claims also a list of text.
+    pub kind: FieldType,
+    /// What rules see where a user has none. Parameters have no default.
+    pub default: Option<Value>,
+    /// Where its name stands.
+    pub span: Span,
 }
 
 /// What a collection holds.

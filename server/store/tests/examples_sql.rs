@@ -6,7 +6,9 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use stead_rules::{AuthFacts, Expr, Facts, Lowered, RequestFacts, Rule, RuleBook, SortKey, compile, lower};
+use stead_rules::{
+    AuthFacts, Expr, Facts, Lowered, Named, RequestFacts, Rule, RuleBook, SortKey, compile, lower,
+};
 use stead_schema::{Collection, Schema, Slot, SourceFile, Value};
 use stead_store::{Dialect, Select, explain_list};
 
@@ -37,9 +39,10 @@ fn list(
     (schema, rules): &(Schema, RuleBook),
     collection: &Collection,
     auth: Option<&AuthFacts>,
+    params: &Named,
     dialect: Dialect,
 ) -> Option<(String, Vec<Value>)> {
-    let request = RequestFacts { op: "list", ..RequestFacts::default() };
+    let request = RequestFacts { op: "list", params: params.clone(), ..RequestFacts::default() };
     let facts = Facts { auth, request: &request, now: NOON, next: None, row: None, pinned: &[] };
     let rules = rules.of(collection.id).unwrap();
     let predicate = match lower(&rules.list, &facts) {
@@ -72,19 +75,24 @@ fn list(
 
 fn shown(example: &(Schema, RuleBook), dialect: Dialect) -> String {
     let someone = |roles: &[&str]| AuthFacts {
-        id: Arc::from("u1"),
         roles: roles.iter().copied().map(Arc::from).collect(),
         verified: true,
+        ..AuthFacts::of("u1", 0)
     };
-    let mut callers = vec![("a guest", None), ("u1", Some(someone(&[])))];
+    let nothing = Named::default();
+    let mut callers = vec![("a guest", None, &nothing), ("u1", Some(someone(&[])), &nothing)];
     if !example.0.app.roles.is_empty() {
-        callers.push(("u1, staff", Some(someone(&["staff"]))));
+        callers.push(("u1, staff", Some(someone(&["staff"])), &nothing));
+    }
+    let link: Named = std::iter::once(("share", Value::text("0b9d7e41c35a86f2"))).collect();
+    if example.0.app.request_param("share").is_some() {
+        callers.push(("a guest with a link", None, &link));
     }
     let mut out = String::new();
     for collection in &example.0.collections {
-        for (name, auth) in &callers {
+        for (name, auth, params) in &callers {
             writeln!(out, "-- {} for {name}", collection.name).unwrap();
-            match list(example, collection, auth.as_ref(), dialect) {
+            match list(example, collection, auth.as_ref(), params, dialect) {
                 None => writeln!(out, "-- nothing: the rule denies without asking\n").unwrap(),
                 Some((text, params)) => {
                     let params: Vec<String> = params.iter().map(|value| format!("{value:?}")).collect();

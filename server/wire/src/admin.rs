@@ -38,6 +38,15 @@ pub struct RulesQuestion {
     /// Records per page of a list.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// As `request.params`.
+    #[serde(default)]
+    pub params: Map<String, Value>,
+    /// As `request.ip`.
+    #[serde(default)]
+    pub ip: Option<String>,
+    /// As `request.origin`.
+    #[serde(default)]
+    pub origin: Option<String>,
 }
 
 /// Somebody who need not be a user.
@@ -52,14 +61,30 @@ pub struct MadeUp {
     /// As `auth.verified`.
     #[serde(default)]
     pub verified: bool,
+    /// As `auth.claims`.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
+    /// As `auth.method`; `password` when left out.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// As `auth.aal`, 1 or 2; 1 when left out.
+    #[serde(default)]
+    pub aal: Option<u8>,
+    /// As `auth.session_started`; the time of the question when left out.
+    #[serde(default)]
+    pub session_started: Option<String>,
 }
 
 /// Body of `PATCH /admin/users/{id}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
-    /// All roles that the user has from now on.
-    pub roles: Vec<String>,
+    /// All roles that the user has from now on; as they are when left out.
+    #[serde(default)]
+    pub roles: Option<Vec<String>>,
+    /// Claims that change; null takes one away.
+    #[serde(default)]
+    pub claims: Option<Map<String, Value>>,
 }
 
 /// Body of `POST /admin/rules/test`.

@@ -20,7 +20,7 @@ pub enum ClientFrame {
         sdk: Option<String>,
     },
     /// Start to watch a collection.
-    Sub(Subscribe),
+    Sub(Box<Subscribe>),
     /// Stop.
     Unsub {
         /// Request number, echoed.
@@ -72,6 +72,9 @@ pub struct Subscribe {
     /// Whether to send what is there already.
     #[serde(default)]
     pub snapshot: Snapshot,
+    /// Declared parameters, for `request.params`.
+    #[serde(default)]
+    pub params: Map<String, Value>,
 }
 
 /// Whether a subscription begins with the records that match already.

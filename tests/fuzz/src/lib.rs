@@ -23,7 +23,11 @@ pub fn collection(name: &str) -> &'static Collection {
 
 /// A caller.
 pub fn ann(roles: &[&str]) -> AuthFacts {
-    AuthFacts { id: "ann".into(), roles: roles.iter().map(|role| Arc::from(*role)).collect(), verified: true }
+    AuthFacts {
+        roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        verified: true,
+        ..AuthFacts::of("ann", 0)
+    }
 }
 
 /// The parts of an input, one a line: what a target needs more than one text for.

@@ -3,6 +3,7 @@
 // Types and reading only. A frame of a kind not listed here is skipped, so that an old client survives a new server.
 
 import { isObject } from "../errors.js";
+import type { RequestParams } from "../types.js";
 
 /** The WebSocket subprotocol (RFC 6455 §1.9) of these frames. */
 export const SUBPROTOCOL = "stead.v1.json";
@@ -22,6 +23,7 @@ export interface SubscribeFrame {
   fields?: string;
   cursor?: string;
   snapshot?: "none";
+  params?: RequestParams;
 }
 
 /** What the client says. */

@@ -4,7 +4,7 @@
 
 import { compileFilter } from "../filter.js";
 import { commaList } from "../http.js";
-import type { FieldName, Selection } from "../types.js";
+import type { FieldName, RequestParams, Selection } from "../types.js";
 import type { Row } from "./frames.js";
 import type { Change } from "./order.js";
 import type { Update, WatchQuery } from "./subscription.js";
@@ -13,6 +13,8 @@ import type { Update, WatchQuery } from "./subscription.js";
 export interface LiveQuery<Rec> extends Selection<Rec> {
   /** Fields to answer; `id`, `version` and the fields of `sort` always come along. */
   fields?: readonly FieldName<Rec>[] | string | undefined;
+  /** What rules read as `request.params`, for as long as the query lives. */
+  requestParams?: RequestParams | undefined;
   /** `"none"` leaves out what is there already. */
   snapshot?: "full" | "none" | undefined;
 }
@@ -35,6 +37,7 @@ export function watchQuery<Rec>(collection: string, query: LiveQuery<Rec>): Watc
     limit: query.limit,
     fields: commaList(query.fields),
     snapshot: query.snapshot,
+    requestParams: query.requestParams,
   };
 }
 

@@ -4,6 +4,7 @@
 
 import type { EventFrame, ForgetScopeFrame, Row, SnapshotFrame, SubscribeFrame, SubscribedFrame } from "./frames.js";
 import { changesBetween, orderBy, sortFields, type Change } from "./order.js";
+import type { RequestParams } from "../types.js";
 import { View } from "./view.js";
 
 /** What to watch, in the server's words. */
@@ -16,6 +17,7 @@ export interface WatchQuery {
   fields?: string | undefined;
   /** `none`: changes only, nothing of what is there already. */
   snapshot?: "full" | "none" | undefined;
+  requestParams?: RequestParams | undefined;
 }
 
 /**
@@ -67,7 +69,7 @@ export class Subscription {
     this.state = "asked";
     this.askAt = undefined;
     this.group = undefined;
-    const { collection, filter, params, sort, limit, snapshot } = this.query;
+    const { collection, filter, params, sort, limit, snapshot, requestParams } = this.query;
     const frame: SubscribeFrame = { t: "sub", i, s: this.s, collection };
     if (filter !== undefined) frame.filter = filter;
     if (params !== undefined && Object.keys(params).length > 0) frame.p = params;
@@ -77,6 +79,7 @@ export class Subscription {
     if (fields !== undefined) frame.fields = fields;
     if (this.cursor !== undefined && !fresh) frame.cursor = this.cursor;
     if (snapshot === "none") frame.snapshot = "none";
+    if (requestParams !== undefined && Object.keys(requestParams).length > 0) frame.params = requestParams;
     return frame;
   }
 

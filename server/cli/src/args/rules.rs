@@ -122,6 +122,15 @@ pub(crate) struct Explain {
     /// Records per page of a list
     #[arg(long)]
     pub(crate) limit: Option<u32>,
+    /// A declared parameter of the request; once for each
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
+    /// The address that the request comes from
+    #[arg(long)]
+    pub(crate) ip: Option<String>,
+    /// The origin of the page that sends the request
+    #[arg(long)]
+    pub(crate) origin: Option<String>,
     /// Ask the records and identities of this test file, or of such a text in braces
     #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
     pub(crate) given: Option<String>,

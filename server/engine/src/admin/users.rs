@@ -3,15 +3,21 @@
 use super::operator;
 use crate::{Ctx, Error, auth};
 use serde_json::{Value as Json, json};
+use stead_wire::Code;
 use stead_wire::admin::UserChange;
 
-/// Gives a user exactly these roles: `{id, roles}`. They count from the user's next request on, and sockets that are open
-/// see what the new roles show.
+/// Gives a user exactly these roles and changes these claims: `{id, roles, claims}` as they are then. They count from the
+/// user's next request on, and sockets that are open see what they show.
 ///
 /// # Errors
-/// `token_required`, `forbidden`, `record_not_found`, `field_invalid` for a role that `app.yaml` does not declare.
+/// `token_required`, `forbidden`, `record_not_found`, `field_invalid` for what `app.yaml` does not declare or what does
+/// not fit its declaration.
 pub async fn change_user(cx: &Ctx, id: &str, change: UserChange) -> Result<Json, Error> {
     let operator = operator(cx)?;
-    auth::set_roles(&cx.project, &format!("operator:{}", operator.id), id, &change.roles).await?;
-    Ok(json!({ "id": id, "roles": change.roles }))
+    if change.roles.is_none() && change.claims.is_none() {
+        return Err(Error::with(Code::BadRequest, "The body names neither `roles` nor `claims`."));
+    }
+    let actor = format!("operator:{}", operator.id);
+    let grants = auth::change_grants(&cx.project, &actor, id, change).await?;
+    Ok(json!({ "id": id, "roles": grants.roles, "claims": grants.claims }))
 }

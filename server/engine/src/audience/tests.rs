@@ -75,7 +75,7 @@ fn identities(dice: &mut Dice) -> BTreeMap<String, Option<AuthFacts>> {
     for (name, id) in [("ann", "users0"), ("ann_at_work", "users0"), ("bob", "users1")] {
         let roles: Vec<Arc<str>> =
             ["staff", "boss"].iter().filter(|_| dice.chance(2)).map(|role| Arc::from(*role)).collect();
-        let facts = AuthFacts { id: id.into(), roles: roles.into(), verified: dice.chance(2) };
+        let facts = AuthFacts { roles: roles.into(), verified: dice.chance(2), ..AuthFacts::of(id, NOW) };
         all.insert(name.to_owned(), Some(facts));
     }
     all
@@ -91,7 +91,7 @@ fn one_by_one(
     tables: &Tables,
 ) -> (bool, Vec<(String, Option<String>)>) {
     let may = |auth: Option<&AuthFacts>| {
-        let asker = Asker { auth: auth.cloned(), now: NOW };
+        let asker = Asker { auth: auth.cloned(), request: RequestFacts::default(), now: NOW };
         let mut tables = tables.clone();
         let hearing = Hearing::new(catalogue, collection, &asker, &mut tables, None).unwrap();
         let heard = match deed {
@@ -123,7 +123,7 @@ async fn those_who_are_named_are_those_who_may() {
             let id = user[0].as_text().unwrap();
             if !people.iter().any(|(_, facts)| &*facts.id == id) {
                 let verified = user[verified.index()] == Value::Bool(true);
-                people.push((None, AuthFacts { id: id.into(), roles: [].into(), verified }));
+                people.push((None, AuthFacts { verified, ..AuthFacts::of(id, NOW) }));
             }
         }
         for _ in 0..4 {

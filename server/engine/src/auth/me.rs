@@ -1,12 +1,13 @@
-//! The caller's own record, always with its address.
+//! The caller's own record, always with its address; and what rules know of the caller.
 
 use super::{authenticate, signed_in, sql, users_of};
+use crate::explain::identity;
 use crate::records::{self, Mode};
 use crate::{Ctx, Error};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use stead_schema::Value;
-use stead_wire::Code;
 use stead_wire::records::ShowParams;
+use stead_wire::{Code, Instant};
 
 pub(super) async fn me(cx: &Ctx) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(&shown(cx).await?).map_err(Error::internal)
@@ -31,6 +32,25 @@ pub(super) async fn shown(cx: &Ctx) -> Result<Json, Error> {
         Err(error) if error.code == Code::RecordNotFound => with_email(cx, &user.facts.id, b"{}").await,
         Err(error) => Err(error),
     }
+}
+
+pub(super) fn session(cx: &Ctx) -> Result<Json, Error> {
+    let user = signed_in(cx)?;
+    let facts = &user.facts;
+    let app = &cx.project.catalogue().schema.app;
+    let given = app.claims.iter().filter_map(|claim| Some((claim.name.as_str(), claim.default.clone()?)));
+    let mut claims = identity::said(&given.collect());
+    claims.extend(identity::said(&facts.claims));
+    Ok(json!({
+        "session_id": &*user.session,
+        "user_id": &*facts.id,
+        "roles": facts.roles.iter().map(|role| &**role).collect::<Vec<_>>(),
+        "verified": facts.verified,
+        "claims": claims,
+        "method": facts.method.name(),
+        "aal": facts.aal,
+        "started_at": Instant(facts.session_started).to_string(),
+    }))
 }
 
 async fn with_email(cx: &Ctx, id: &str, body: &[u8]) -> Result<Json, Error> {

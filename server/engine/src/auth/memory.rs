@@ -262,7 +262,7 @@ mod tests {
     const NOW: Instant = Instant(0);
 
     fn live(id: usize, ends_at: i64) -> Arc<Live> {
-        let facts = AuthFacts { id: Arc::from("ana"), roles: Arc::from([]), verified: false };
+        let facts = AuthFacts::of("ana", 0);
         let generations = Generations { previous: None, current: 0, pending: None, rotated_at: 0 };
         Arc::new(Live::new(&id.to_string(), facts, generations, ends_at))
     }

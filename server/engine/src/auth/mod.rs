@@ -5,6 +5,7 @@
 
 mod access_token;
 mod authenticate;
+mod claims;
 mod crypto;
 mod email;
 mod follow;
@@ -40,7 +41,7 @@ pub(crate) use password::problem as password_problem;
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
 pub(crate) use throttle::Pair;
-pub(crate) use users::set_roles;
+pub(crate) use users::change_grants;
 pub(crate) use users::{forget_user, hash_password, set_email, set_password};
 
 /// Tables of this slice.
@@ -80,6 +81,13 @@ impl Auth {
             secrets,
             sessions,
         })
+    }
+}
+
+impl Auth {
+    /// Reads every session anew before it counts again.
+    pub(crate) fn forget_sessions(&self) {
+        self.sessions.forget_all();
     }
 }
 
@@ -145,6 +153,15 @@ pub async fn sign_out(cx: &Ctx, scope: SignOutScope) -> Result<(), Error> {
 /// `token_required`.
 pub async fn me(cx: &Ctx) -> Result<Vec<u8>, Error> {
     me::me(cx).await
+}
+
+/// What rules know of the caller: `{session_id, user_id, roles, verified, claims, method, aal, started_at}` as JSON. It is the
+/// caller's own, and the caller may read it; a claim that the user does not have shows its default, if it has one.
+///
+/// # Errors
+/// `token_required`.
+pub fn session(cx: &Ctx) -> Result<Value, Error> {
+    me::session(cx)
 }
 
 /// Changes the caller's own record, under its rules.

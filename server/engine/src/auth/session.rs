@@ -4,11 +4,11 @@
 
 use super::memory::Live;
 use super::rotation::Generations;
-use super::sql;
+use super::{claims, sql};
 use crate::{Error, Project, limits};
 use std::sync::Arc;
-use stead_rules::AuthFacts;
-use stead_schema::{Collection, Value};
+use stead_rules::{AuthFacts, Method};
+use stead_schema::{Schema, Value};
 use stead_store::{Reader, Row, Tx};
 use stead_wire::Instant;
 
@@ -19,6 +19,9 @@ pub(super) struct Stored {
     pub(super) expires_at: i64,
     pub(super) generations: Generations,
     pub(super) salt: String,
+    created_at: i64,
+    method: Method,
+    aal: u8,
 }
 
 impl Stored {
@@ -41,6 +44,10 @@ impl Stored {
                 rotated_at: row.int(6)?,
             },
             salt: row.text(7)?.to_owned(),
+            created_at: row.int(8)?,
+            method: Method::parse(row.text(9)?)
+                .ok_or_else(|| Error::internal("an unknown way to sign in"))?,
+            aal: u8::try_from(row.int(10)?).map_err(Error::internal)?,
         })
     }
 
@@ -75,33 +82,41 @@ pub(super) async fn live(project: &Project, id: &str) -> Result<Option<Arc<Live>
 
 async fn read(project: &Project, id: &str) -> Result<Option<Live>, Error> {
     let catalogue = project.catalogue();
-    let Some(users) = catalogue.schema.users() else { return Ok(None) };
+    let schema = &*catalogue.schema;
+    let Some(users) = schema.users() else { return Ok(None) };
     project
         .store()
         .read(async |reader| {
             let Some(stored) = Stored::find(reader, id).await? else { return Ok(None) };
             let Some(record) = reader.find(users, &stored.user).await? else { return Ok(None) };
-            let facts = facts_of(reader, users, &record).await?;
+            let facts = AuthFacts {
+                method: stored.method,
+                aal: stored.aal,
+                ..facts_of(reader, schema, &record, stored.created_at).await?
+            };
             let ends_at = stored.idle_expires_at.min(stored.expires_at);
             Ok(Some(Live::new(id, facts, stored.generations, ends_at)))
         })
         .await
 }
 
-/// What rules know of the user whose record this is.
+/// What rules know of the user whose record this is, in a session that began then with a password.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) async fn facts_of(
     reader: &mut Reader<'_>,
-    users: &Collection,
+    schema: &Schema,
     record: &[Value],
+    began: i64,
 ) -> Result<AuthFacts, Error> {
     let id = record.first().and_then(Value::as_text).unwrap_or_default();
     let roles = reader.fetch(&sql::ROLES_OF, &[Value::text(id)]).await?;
     let roles = roles.iter().map(|row| Ok(Arc::from(row.text(0)?))).collect::<Result<_, Error>>()?;
-    let verified = users.field("verified").and_then(|(slot, _)| record.get(slot.index()));
-    Ok(AuthFacts { id: Arc::from(id), roles, verified: verified == Some(&Value::Bool(true)) })
+    let verified = schema.users().and_then(|users| users.field("verified"));
+    let verified = verified.and_then(|(slot, _)| record.get(slot.index())) == Some(&Value::Bool(true));
+    let claims = claims::of(reader, &schema.app, id).await?;
+    Ok(AuthFacts { roles, verified, claims, ..AuthFacts::of(id, began) })
 }
 
 /// What a new session needs, drawn before the transaction.
@@ -109,10 +124,13 @@ pub(super) struct Beginning {
     pub(super) id: String,
     pub(super) salt: String,
     ip: Option<Arc<str>>,
+    method: Method,
+    aal: u8,
     now: Instant,
 }
 
 impl Beginning {
+    /// For a password, which alone is one factor.
     pub(super) fn draw(cx: &crate::Ctx) -> Result<Self, Error> {
         use base64::Engine as _;
         let salt: [u8; 16] = cx.project.random()?;
@@ -120,6 +138,8 @@ impl Beginning {
             id: cx.project.new_id()?.into_string(),
             salt: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(salt),
             ip: cx.meta.ip.clone(),
+            method: Method::Password,
+            aal: 1,
             now: cx.now,
         })
     }
@@ -140,6 +160,8 @@ impl Beginning {
             Value::Int(now + limits::SESSION_LIFE_S * 1_000_000),
             Value::text(&self.salt),
             self.ip.as_deref().map_or(Value::Null, Value::text),
+            Value::text(self.method.name()),
+            Value::Int(self.aal.into()),
         ];
         tx.execute(&sql::INSERT_SESSION, &params).await?;
         Ok(surplus)

@@ -4,9 +4,9 @@
 
 use stead_store::Sql;
 
-pub(super) const MIGRATIONS: &[(&str, &str)] = &[(
-    "auth_1",
-    "CREATE TABLE _emails (
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[("auth_1", FIRST), ("auth_2", FACTS)];
+
+const FIRST: &str = "CREATE TABLE _emails (
         canonical TEXT NOT NULL PRIMARY KEY,
         user TEXT NOT NULL UNIQUE,
         address TEXT NOT NULL
@@ -46,8 +46,15 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[(
         public_y TEXT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('active', 'retiring')),
         created_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;",
-)];
+    ) STRICT, WITHOUT ROWID;";
+
+/// Sessions of before were all signed in to with a password.
+const FACTS: &str = "CREATE TABLE _user_claims (
+        user TEXT NOT NULL PRIMARY KEY,
+        claims TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE _sessions ADD COLUMN method TEXT NOT NULL DEFAULT 'password';
+    ALTER TABLE _sessions ADD COLUMN aal INTEGER NOT NULL DEFAULT 1;";
 
 pub(super) const SIGNING_KEYS: Sql = Sql::new(
     "SELECT kid, private_enc, public_x, public_y FROM _signing_keys ORDER BY state = 'active' DESC, created_at DESC",
@@ -78,13 +85,19 @@ pub(super) const REMOVE_ROLES: Sql = Sql::new("DELETE FROM _user_roles WHERE use
 pub(super) const ADD_ROLE: Sql =
     Sql::new("INSERT INTO _user_roles (user, role) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
 
+pub(super) const CLAIMS_OF: Sql = Sql::new("SELECT claims FROM _user_claims WHERE user = ?1");
+pub(super) const SET_CLAIMS: Sql = Sql::new(
+    "INSERT INTO _user_claims (user, claims) VALUES (?1, ?2) ON CONFLICT (user) DO UPDATE SET claims = excluded.claims",
+);
+pub(super) const REMOVE_CLAIMS: Sql = Sql::new("DELETE FROM _user_claims WHERE user = ?1");
+
 pub(super) const INSERT_SESSION: Sql = Sql::new(
-    "INSERT INTO _sessions (id, user, created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt, ip)
-     VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7)",
+    "INSERT INTO _sessions (id, user, created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt,
+     ip, method, aal) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9)",
 );
 /// What decides about a session, in the order [`super::session`] reads it.
 pub(super) const SESSION: Sql = Sql::new(
-    "SELECT user, idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt
+    "SELECT user, idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal
      FROM _sessions WHERE id = ?1 AND revoked_at IS NULL",
 );
 pub(super) const ROTATE_SESSION: Sql = Sql::new(

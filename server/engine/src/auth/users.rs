@@ -1,9 +1,11 @@
-//! What belongs to a user besides the record: address, password, roles. For sign-up, seeds, operators and removal.
+//! What belongs to a user besides the record: address, password, roles, claims. For sign-up, seeds, operators and removal.
 
-use super::{Email, session, sql, users_of};
+use super::{Email, claims, session, sql, users_of};
 use crate::{Error, Project, admin};
+use serde_json::{Map, Value as Json};
 use stead_schema::Value;
 use stead_store::Tx;
+use stead_wire::admin::UserChange;
 use stead_wire::{Code, FieldProblem, Instant};
 
 /// A stored form of a password, made on the hashing service.
@@ -55,43 +57,73 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
         tx.log_auth(user, Some(id), at).await?;
     }
     let key = [Value::text(user)];
-    for statement in [&sql::REMOVE_SESSIONS, &sql::REMOVE_PASSWORD, &sql::REMOVE_EMAIL, &sql::REMOVE_ROLES] {
+    for statement in [
+        &sql::REMOVE_SESSIONS,
+        &sql::REMOVE_PASSWORD,
+        &sql::REMOVE_EMAIL,
+        &sql::REMOVE_ROLES,
+        &sql::REMOVE_CLAIMS,
+    ] {
         tx.execute(statement, &key).await?;
     }
     tx.log_auth(user, None, at).await?;
     Ok(())
 }
 
-/// Gives a user exactly these roles. `actor` is who does it, for the audit trail.
+/// What a user has been granted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Grants {
+    /// Declared roles, in order.
+    pub(crate) roles: Vec<String>,
+    /// Claims as they are stored.
+    pub(crate) claims: Map<String, Json>,
+}
+
+/// Gives a user exactly these roles and changes these claims, at once for every session and socket; what the user has
+/// then. `actor` is who does it, for the audit trail.
 ///
 /// # Errors
-/// `field_invalid` for a role that `app.yaml` does not declare, `record_not_found`.
-pub(crate) async fn set_roles(
+/// `field_invalid` for a role or a claim that `app.yaml` does not declare or a value that does not fit,
+/// `record_not_found`.
+pub(crate) async fn change_grants(
     project: &Project,
     actor: &str,
     user: &str,
-    roles: &[String],
-) -> Result<(), Error> {
+    change: UserChange,
+) -> Result<Grants, Error> {
     let catalogue = project.catalogue();
-    let unknown = roles.iter().find(|role| !catalogue.schema.app.roles.contains(role));
+    let unknown = change.roles.iter().flatten().find(|role| !catalogue.schema.app.roles.contains(role));
     if let Some(role) = unknown {
         let message = format!("`{role}` is not among the roles of app.yaml.");
         return Err(Error::fields(vec![FieldProblem::of_field("roles", "unknown_role", message)]));
     }
-    let (at, id, roles) = (project.now().us(), user.to_owned(), roles.to_vec());
-    let actor = actor.to_owned();
+    let (at, id, actor) = (project.now().us(), user.to_owned(), actor.to_owned());
     let job = async move |tx: &mut Tx<'_>| {
         if tx.find(users_of(&catalogue.schema)?, &id).await?.is_none() {
             return Err(Error::new(Code::RecordNotFound));
         }
-        tx.execute(&sql::REMOVE_ROLES, &[Value::text(&id)]).await?;
-        for role in &roles {
-            tx.execute(&sql::ADD_ROLE, &[Value::text(&id), Value::text(role)]).await?;
+        let target = format!("users/{id}");
+        if let Some(roles) = &change.roles {
+            tx.execute(&sql::REMOVE_ROLES, &[Value::text(&id)]).await?;
+            for role in roles {
+                tx.execute(&sql::ADD_ROLE, &[Value::text(&id), Value::text(role)]).await?;
+            }
+            admin::audit(tx, &actor, "users.roles", &target, at).await?;
         }
-        admin::audit(tx, &actor, "users.roles", &format!("users/{id}"), at).await?;
-        Ok(tx.log_auth(&id, None, at).await?)
+        let claims = match &change.claims {
+            Some(changed) => {
+                let now = claims::change(tx, &catalogue.schema.app, &id, changed).await?;
+                admin::audit(tx, &actor, "users.claims", &target, at).await?;
+                now
+            }
+            None => claims::stored(tx, &id).await?,
+        };
+        tx.log_auth(&id, None, at).await?;
+        let rows = tx.fetch(&sql::ROLES_OF, &[Value::text(&id)]).await?;
+        let roles = rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<_, Error>>()?;
+        Ok(Grants { roles, claims })
     };
-    project.store().write(job).await?;
+    let grants = project.store().write(job).await?;
     project.auth().sessions.forget_user(user);
-    Ok(())
+    Ok(grants)
 }

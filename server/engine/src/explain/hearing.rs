@@ -19,11 +19,13 @@ use stead_wire::FieldProblem;
 /// Most records of a collection that a question about a list looks at.
 const LISTED_MAX: u64 = 10_000;
 
-/// Who asks, and when.
+/// Who asks, how, and when.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Asker {
     /// None for a guest.
     pub(crate) auth: Option<AuthFacts>,
+    /// Address, origin and parameters; the rest is said with each rule.
+    pub(crate) request: RequestFacts,
     /// Microseconds since the epoch.
     pub(crate) now: i64,
 }
@@ -141,7 +143,7 @@ impl<'a, 'r> Hearing<'a, 'r> {
     /// Making a record.
     pub(crate) fn create(mut self, draft: &Draft) -> Answer<Heard<'a>> {
         let rules = self.rules;
-        let facts = RequestFacts { sets: draft.given, changed: draft.given, ..request("create") };
+        let facts = RequestFacts { sets: draft.given, changed: draft.given, ..self.request("create") };
         let allowed = self.asks("create", &rules.create, &facts, None, Some(&draft.row))?;
         // Users are made by signing up, whatever the rule says.
         let allowed = allowed && self.collection.kind != Kind::Auth;
@@ -160,7 +162,7 @@ impl<'a, 'r> Hearing<'a, 'r> {
         let unseen = SlotSet::ALL.without(seen);
         let draft = validate::patch(self.collection, &row, body);
         let (given, changed) = draft.as_ref().map_or_else(|_| Default::default(), |it| told(it, unseen));
-        let facts = RequestFacts { sets: given.intersect(changed), changed, ..request("update") };
+        let facts = RequestFacts { sets: given.intersect(changed), changed, ..self.request("update") };
         let before = self.go_on(readable);
         let before = before && self.asks("update", &rules.update_before, &facts, Some(&row), None)?;
         let going = readable && before;
@@ -197,7 +199,7 @@ impl<'a, 'r> Hearing<'a, 'r> {
         let (rules, row) = (self.rules, self.stored(id)?);
         let readable = self.may_read(&row)?;
         let allowed = self.go_on(readable)
-            && self.asks("delete", &rules.delete, &request("delete"), Some(&row), None)?;
+            && self.asks("delete", &rules.delete, &self.request("delete"), Some(&row), None)?;
         let message = rules.delete.message.clone().filter(|_| readable && !allowed);
         Ok(self.heard(readable && allowed, message))
     }
@@ -207,7 +209,7 @@ impl<'a, 'r> Hearing<'a, 'r> {
         let (rules, row) = (self.rules, self.stored(id)?);
         let mut allowed = self.may_read(&row)?;
         if let Some(rule) = rules.field_read.get(slot.index()).and_then(Option::as_ref).filter(|_| allowed) {
-            allowed = self.asks("read", rule, &request("read"), Some(&row), None)?;
+            allowed = self.asks("read", rule, &self.request("read"), Some(&row), None)?;
         }
         Ok(self.heard(allowed, None))
     }
@@ -229,13 +231,13 @@ impl<'a, 'r> Hearing<'a, 'r> {
 
     fn may_read(&mut self, row: &[Value]) -> Answer<bool> {
         let rules = self.rules;
-        self.asks("read", &rules.read, &request("read"), Some(row), None)
+        self.asks("read", &rules.read, &self.request("read"), Some(row), None)
     }
 
     /// A list asks its own rule and that of reading; where it has none of its own, the two are one.
     fn may_list(&mut self, row: &[Value]) -> Answer<bool> {
         let rules = self.rules;
-        let request = request("list");
+        let request = self.request("list");
         let listed = self.asks("list", &rules.list, &request, Some(row), None)?;
         if rules.list.outline == rules.read.outline {
             return Ok(listed);
@@ -252,7 +254,7 @@ impl<'a, 'r> Hearing<'a, 'r> {
             return Ok(seen);
         }
         for (slot, rule) in guarded(&rules.field_read) {
-            if !self.asks("read", rule, &request("read"), Some(row), None)? {
+            if !self.asks("read", rule, &self.request("read"), Some(row), None)? {
                 seen.remove(slot);
             }
         }
@@ -280,6 +282,10 @@ impl<'a, 'r> Hearing<'a, 'r> {
             }
         }
         Ok(refused)
+    }
+
+    fn request(&self, op: &'static str) -> RequestFacts {
+        RequestFacts { op, ..self.asker.request.clone() }
     }
 
     fn asks(
@@ -310,10 +316,6 @@ impl<'a, 'r> Hearing<'a, 'r> {
         self.steps.push(Step { rule, name, allowed, finding });
         Ok(allowed)
     }
-}
-
-fn request(op: &'static str) -> RequestFacts {
-    RequestFacts { op, ..RequestFacts::default() }
 }
 
 fn guarded(rules: &[Option<Rule>]) -> impl Iterator<Item = (Slot, &Rule)> {

@@ -6,8 +6,8 @@ use crate::{Caller, Catalogue, Ctx, Error, Project, RequestMeta, UserCaller, rec
 use serde_json::Value as Json;
 use std::collections::HashMap;
 use std::sync::Arc;
-use stead_rules::Expr;
 use stead_rules::explain::written;
+use stead_rules::{Expr, RequestFacts};
 use stead_schema::{Collection, Value, encode};
 use stead_wire::records::ListParams;
 
@@ -22,7 +22,8 @@ pub(super) async fn explain(
         let (session, expires_s) = (Arc::from("explain"), i64::MAX);
         Caller::User(Arc::new(UserCaller { facts: facts.clone(), session, expires_s }))
     });
-    let meta = RequestMeta { request_id: project.new_id()?, ip: None, origin: None };
+    let RequestFacts { ip, origin, params, .. } = asker.request.clone();
+    let meta = RequestMeta { request_id: project.new_id()?, ip, origin, params };
     let cx = Ctx::new(project.clone(), caller, meta);
     let params = ListParams {
         filter: question.filter.clone(),

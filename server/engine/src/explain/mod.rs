@@ -4,6 +4,7 @@
 //! here.
 
 mod hearing;
+pub(crate) mod identity;
 mod known;
 mod listing;
 mod said;
@@ -12,15 +13,13 @@ mod tests;
 mod text;
 
 pub(crate) use hearing::{Asker, Heard, Hearing, Unheard};
+pub use identity::made_up;
 pub use said::{ClauseSaid, Explanation, ListSaid, LookupSaid, RuleSaid, TableSaid};
 
 use crate::{Catalogue, Error, Project, auth, rule_tests};
 use known::{Known, ROUNDS_MAX};
-use std::sync::Arc;
-use stead_rules::AuthFacts;
 use stead_schema::{Collection, SlotSet};
 use stead_store::Reader;
-use stead_wire::admin::MadeUp;
 use stead_wire::{Code, FieldProblem};
 
 pub use stead_wire::admin::RulesQuestion as Question;
@@ -111,22 +110,22 @@ fn hear(
 }
 
 async fn asker(project: &Project, catalogue: &Catalogue, question: &Question) -> Result<Asker, Error> {
-    let now = project.now().us();
-    if let Some(MadeUp { id, roles, verified }) = &question.identity {
-        let roles = roles.iter().map(|role| Arc::from(role.as_str())).collect();
-        let auth = Some(AuthFacts { id: Arc::from(id.as_str()), roles, verified: *verified });
-        return Ok(Asker { auth, now });
+    let (now, app) = (project.now().us(), &catalogue.schema.app);
+    let request = identity::request(app, question)?;
+    if let Some(who) = &question.identity {
+        let auth = Some(identity::facts_of(app, who, now).map_err(Error::fields)?);
+        return Ok(Asker { auth, request, now });
     }
-    let Some(id) = &question.who else { return Ok(Asker { auth: None, now }) };
+    let Some(id) = &question.who else { return Ok(Asker { auth: None, request, now }) };
     let users = catalogue.schema.users();
     let users = users.ok_or_else(|| Error::with(Code::BadRequest, "The app has no collection of users."))?;
     let read = async |reader: &mut Reader<'_>| match reader.find(users, id).await? {
-        Some(record) => auth::facts_of(reader, users, &record).await.map(Some),
+        Some(record) => auth::facts_of(reader, &catalogue.schema, &record, now).await.map(Some),
         None => Ok(None),
     };
     let found = project.store().read(read).await?;
     let missing = || Error::with(Code::RecordNotFound, format!("There is no user with the id `{id}`."));
-    Ok(Asker { auth: Some(found.ok_or_else(missing)?), now })
+    Ok(Asker { auth: Some(found.ok_or_else(missing)?), request, now })
 }
 
 /// Names of fields.

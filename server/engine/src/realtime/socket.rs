@@ -11,7 +11,7 @@ use super::subscribe::{Ask, Outcome, Start};
 use super::view::View;
 use super::worker::Command;
 use crate::limits::{SOCKET_MESSAGE_BYTES_MAX, SOCKET_MESSAGES_BURST, SOCKET_MESSAGES_PER_S};
-use crate::{Caller, Ctx, Error, Project, RequestMeta, auth};
+use crate::{Caller, Catalogue, Ctx, Error, Project, RequestMeta, auth, request_params};
 use bytes::Bytes;
 use futures_util::Stream;
 use std::pin::Pin;
@@ -32,6 +32,8 @@ pub struct Socket {
     outbox: Arc<Outbox>,
     commands: mpsc::Sender<Command>,
     identity: Option<Identity>,
+    /// The app by whose declarations the identity was read.
+    catalogue: Arc<Catalogue>,
     allowance: Allowance,
 }
 
@@ -110,7 +112,8 @@ impl Socket {
     ) -> (Self, Outgoing) {
         let allowance = Allowance { left: i64::from(SOCKET_MESSAGES_BURST) * 1000, at: project.now() };
         let outgoing = Outgoing { outbox: Arc::clone(&outbox) };
-        (Self { project, meta, id, outbox, commands, identity: None, allowance }, outgoing)
+        let catalogue = project.catalogue();
+        (Self { project, meta, id, outbox, commands, identity: None, catalogue, allowance }, outgoing)
     }
 
     /// Whether the connection has ended and nothing needs to be read any more.
@@ -203,7 +206,7 @@ impl Socket {
             (ClientFrame::Hello { token, .. }, false) => self.hello(token).await,
             (ClientFrame::Hello { .. }, true) => Err(protocol("`hello` comes once.")),
             (_, false) => Err(protocol("The first frame must be `hello`.")),
-            (ClientFrame::Sub(ask), true) => self.subscribe(ask).await,
+            (ClientFrame::Sub(ask), true) => self.subscribe(*ask).await,
             (ClientFrame::Unsub { i, s }, true) => {
                 self.command(Command::Unsubscribe { id: self.id, request: i, name: s }).await
             }
@@ -234,8 +237,9 @@ impl Socket {
     }
 
     /// Who a token stands for. The position is taken first: what changes later is told by the log.
-    async fn identify(&self, token: Option<&str>) -> Result<Identity, Ended> {
+    async fn identify(&mut self, token: Option<&str>) -> Result<Identity, Ended> {
         let as_of = self.head();
+        self.catalogue = self.project.catalogue();
         let caller = match token {
             None => Caller::Anonymous,
             Some(token) => auth::authenticate(&self.project, token, self.project.now())
@@ -246,12 +250,15 @@ impl Socket {
     }
 
     fn stale(&self) -> bool {
-        self.identity.as_ref().is_some_and(|identity| identity.as_of < self.outbox.granted_at())
+        let granted = |identity: &Identity| identity.as_of < self.outbox.granted_at();
+        self.identity.as_ref().is_some_and(granted)
+            || !Arc::ptr_eq(&self.catalogue, &self.project.catalogue())
     }
 
     /// The same caller with the grants of this moment.
     async fn identify_again(&mut self) -> Result<(), Ended> {
         let as_of = self.head();
+        self.catalogue = self.project.catalogue();
         let Some(Identity { caller: Caller::User(user), .. }) = &self.identity else {
             // Only users have sessions and roles that the log tells of.
             self.identity.iter_mut().for_each(|identity| identity.as_of = as_of);
@@ -306,7 +313,9 @@ impl Socket {
             let Some(identity) = self.identity.clone() else {
                 return Err(protocol("Say `hello` first.").into());
             };
-            let cx = Ctx::new(self.project.clone(), identity.caller.clone(), self.meta.clone());
+            let params = request_params::from_json(&self.project.catalogue().schema.app, &ask.params)?;
+            let meta = RequestMeta { params, ..self.meta.clone() };
+            let cx = Ctx::new(self.project.clone(), identity.caller.clone(), meta);
             let (view, order) = View::compile(&cx, &ask)?;
             let start = match (cursor.and_then(|cursor| view.position(cursor)), ask.snapshot) {
                 (Some(seq), _) => Start::Cursor(seq),

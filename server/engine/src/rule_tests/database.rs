@@ -7,10 +7,12 @@ use super::file::TestFile;
 use super::watching;
 use super::world::{self, Placed};
 use crate::ctx::SystemRandomness;
+use crate::explain::Asker;
 use crate::records::{self, Mode};
-use crate::{Caller, Catalogue, Clock, Ctx, Error, Limits, Project, ProjectConfig, RequestMeta};
+use crate::{Catalogue, Clock, Ctx, Error, Limits, Project, ProjectConfig, RequestMeta};
 use serde_json::Value;
 use std::sync::Arc;
+use stead_rules::RequestFacts;
 use stead_store::Tx;
 use stead_wire::records::{ListParams, ShowParams};
 use stead_wire::{Code, Instant};
@@ -47,7 +49,7 @@ impl<'a> Database<'a> {
         let project = self.project(case).await?;
         let verdict = match &case.ask {
             Ask::Watch { ask, then } => watching::watch(&project, case, ask, then).await?,
-            _ => ask(&surroundings(&project, caller(Some(&case.who)))?, &case.collection, &case.ask).await,
+            _ => ask(&surroundings(&project, Some(&case.who))?, &case.collection, &case.ask).await,
         };
         let spoilt = case.ask.changes() && !matches!(verdict, Verdict::Deny { .. });
         if own || spoilt {
@@ -73,10 +75,11 @@ impl<'a> Database<'a> {
     }
 }
 
-/// One operation of somebody.
-pub(super) fn surroundings(project: &Project, caller: Caller) -> Result<Ctx, Error> {
-    let meta = RequestMeta { request_id: project.new_id()?, ip: None, origin: None };
-    Ok(Ctx::new(project.clone(), caller, meta))
+/// One operation of somebody; the server itself for none.
+pub(super) fn surroundings(project: &Project, who: Option<&Asker>) -> Result<Ctx, Error> {
+    let RequestFacts { ip, origin, params, .. } = who.map(|who| who.request.clone()).unwrap_or_default();
+    let meta = RequestMeta { request_id: project.new_id()?, ip, origin, params };
+    Ok(Ctx::new(project.clone(), caller(who), meta))
 }
 
 /// The app on a database in memory with these records.

@@ -8,14 +8,15 @@ mod watches;
 
 use super::case::Case;
 use super::world::{self, Placed};
-use crate::Catalogue;
-use crate::explain::Asker;
+use crate::explain::{Asker, identity};
+use crate::{Catalogue, request_params};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stead_rules::{AuthFacts, Outline, did_you_mean};
+use stead_rules::{AuthFacts, Named, Outline, RequestFacts, did_you_mean};
 use stead_schema::{Diagnostic, Document, Rejected, Schema, SourceFile, Sources};
-use stead_wire::Instant;
+use stead_wire::admin::MadeUp;
+use stead_wire::{FieldProblem, Instant};
 
 /// The code of every mistake in a test file.
 const MISTAKE: &str = "E0701";
@@ -157,22 +158,63 @@ impl Reading<'_> {
     }
 
     fn identity(&mut self, at: &str, json: &Value) -> Option<AuthFacts> {
-        let who = self.object(at, json, &["id", "roles", "verified"]);
+        let known = ["id", "roles", "verified", "claims", "method", "aal", "session_started"];
+        let who = self.object(at, json, &known);
         let Some(id) = who.get("id").and_then(Value::as_str) else {
             self.wrong(at, "an identity is `null` for a guest, or has an `id`");
             return None;
         };
         let roles = who.get("roles").and_then(Value::as_array).into_iter().flatten();
-        let roles: Vec<Arc<str>> = roles.filter_map(Value::as_str).map(Arc::from).collect();
-        for role in roles.iter().filter(|role| !self.schema.app.roles.iter().any(|known| **known == ***role))
-        {
+        let roles: Vec<String> = roles.filter_map(Value::as_str).map(str::to_owned).collect();
+        for role in roles.iter().filter(|role| !self.schema.app.roles.contains(role)) {
             let known = self.schema.app.roles.iter().map(String::as_str);
             let help =
                 did_you_mean(role, known).unwrap_or_else(|| "declare it under `auth: roles:`".to_owned());
             self.wrong_help(&format!("{at}/roles"), &format!("there is no role `{role}`"), &help);
         }
-        let verified = who.get("verified").and_then(Value::as_bool).unwrap_or(false);
-        Some(AuthFacts { id: Arc::from(id), roles: roles.into(), verified })
+        let text = |name: &str| who.get(name).map(|said| said.as_str().unwrap_or_default().to_owned());
+        let aal = who.get("aal").map(|aal| aal.as_u64().and_then(|aal| u8::try_from(aal).ok()).unwrap_or(0));
+        let made_up = MadeUp {
+            id: id.to_owned(),
+            roles,
+            verified: who.get("verified").and_then(Value::as_bool).unwrap_or(false),
+            claims: self.mapping(at, &who, "claims"),
+            method: text("method"),
+            aal,
+            session_started: text("session_started"),
+        };
+        let facts = identity::facts_of(&self.schema.app, &made_up, self.now.us());
+        facts.map_err(|problems| self.problems(at, &problems)).ok()
+    }
+
+    fn problems(&mut self, at: &str, problems: &[FieldProblem]) {
+        for problem in problems {
+            self.wrong(&format!("{at}{}", problem.path), &problem.message);
+        }
+    }
+
+    /// A member that is a mapping; empty when it is not there.
+    fn mapping(&mut self, at: &str, of: &Map<String, Value>, name: &str) -> Map<String, Value> {
+        match of.get(name) {
+            None => Map::new(),
+            Some(Value::Object(members)) => members.clone(),
+            Some(_) => {
+                self.wrong(&format!("{at}/{name}"), "this must be a mapping");
+                Map::new()
+            }
+        }
+    }
+
+    /// How a case asks: `params`, `ip`, `origin`.
+    fn manner(&mut self, at: &str, case: &Map<String, Value>) -> RequestFacts {
+        let sent = self.mapping(at, case, "params");
+        let text = |name: &str| case.get(name).and_then(Value::as_str).map(Arc::from);
+        let params = request_params::from_json(&self.schema.app, &sent).unwrap_or_else(|error| {
+            let text = error.detail.unwrap_or_default();
+            self.mistake(&format!("{at}/params"), &text, error.hint);
+            Named::default()
+        });
+        RequestFacts { ip: text("ip"), origin: text("origin"), params, ..RequestFacts::default() }
     }
 
     /// Records by collection; empty when nothing is given.
@@ -237,7 +279,8 @@ impl Reading<'_> {
     /// Whoever a name stands for.
     fn who(&mut self, at: &str, name: &str) -> Option<Asker> {
         if let Some(auth) = self.identities.get(name) {
-            return Some(Asker { auth: auth.clone(), now: self.now.us() });
+            let request = RequestFacts::default();
+            return Some(Asker { auth: auth.clone(), request, now: self.now.us() });
         }
         let help = did_you_mean(name, self.identities.keys().map(String::as_str));
         self.mistake(at, &format!("`{name}` is none of the identities"), help);

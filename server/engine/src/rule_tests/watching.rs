@@ -2,8 +2,9 @@
 //!
 //! What a subscriber is told is taken from the frames that a client would get, and from nothing else.
 
-use super::case::{Case, Verdict, Write, caller};
+use super::case::{Case, Verdict, Write};
 use super::database::{ask, surroundings};
+use crate::explain::identity;
 use crate::realtime::{Outgoing, Socket};
 use crate::{Error, Project};
 use futures_util::{FutureExt, StreamExt};
@@ -25,13 +26,15 @@ pub(super) async fn watch(
     asked: &Map<String, Value>,
     then: &[Write],
 ) -> Result<Verdict, Error> {
-    let cx = surroundings(project, caller(Some(&case.who)))?;
+    let cx = surroundings(project, Some(&case.who))?;
     let (mut socket, outgoing) = project.hub().connect(project, cx.meta).await?;
     if !socket.admit(cx.caller).await {
         return Ok(Verdict::Broken("the hub is gone".to_owned()));
     }
     let mut watcher = Watcher { socket, outgoing, frames: Vec::new(), asked: asked.clone(), requests: 0 };
     watcher.asked.insert("collection".to_owned(), case.collection.clone().into());
+    let params = identity::said(&case.who.request.params);
+    watcher.asked.insert("params".to_owned(), params.into());
     let told = watcher.told(project, then).await;
     Ok(told.unwrap_or_else(Verdict::Broken))
 }
@@ -51,7 +54,7 @@ impl Watcher {
             .await?;
         self.frames.clear();
         for (at, write) in (1..).zip(then) {
-            let cx = surroundings(project, caller(write.who.as_ref())).map_err(|error| error.to_string())?;
+            let cx = surroundings(project, write.who.as_ref()).map_err(|error| error.to_string())?;
             let verdict = ask(&cx, &write.collection, &write.ask).await;
             if !matches!(verdict, Verdict::Allow { .. }) {
                 let (verb, on) = (write.ask.verb(), &write.collection);

@@ -48,6 +48,11 @@ pub(crate) async fn update_me(cx: Cx, _: NoQuery, Patch(body): Patch) -> Answer 
     Ok(answer::json(auth::update_me(&cx, body).await?))
 }
 
+/// GET /auth/session
+pub(crate) async fn current_session(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&auth::session(&cx)?)
+}
+
 /// GET /auth/sessions
 pub(crate) async fn sessions(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&auth::sessions(&cx).await?)

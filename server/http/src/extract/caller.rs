@@ -2,7 +2,7 @@
 //!
 //! A token that is wrong in any way refuses the request; it never makes the caller anonymous.
 
-use super::state;
+use super::{query, state};
 use crate::address;
 use crate::answer::Failure;
 use crate::guard::ClientAddress;
@@ -39,11 +39,12 @@ impl FromRequest for Cx {
 
 async fn identify(request: &HttpRequest) -> Result<Ctx, Failure> {
     let state = state(request)?;
-    let meta = request
+    let mut meta = request
         .extensions()
         .get::<RequestMeta>()
         .cloned()
         .ok_or_else(|| Error::internal("the request did not pass the guard"))?;
+    meta.params = query::declared(request.query_string(), &state.project.catalogue().schema.app)?;
     let mut cx = Ctx::new(state.project.clone(), Caller::Anonymous, meta);
     if let Some(token) = bearer(request.headers())? {
         cx.caller = auth::authenticate(&cx.project, token, cx.now).await?;

@@ -10,6 +10,9 @@ use actix_web::{FromRequest, HttpRequest};
 use serde_json::Value;
 use std::future::{Ready, ready};
 use stead_engine::limits::{GROUPS_MAX, PAGE_RECORDS_MAX};
+use stead_engine::request_params;
+use stead_rules::Named;
+use stead_schema::AppSettings;
 use stead_wire::records::{AggregateParams, CreateParams, ListParams, ShowParams};
 
 /// Parameters of a list.
@@ -165,11 +168,34 @@ fn count(text: String) -> Result<String, Failure> {
     }
 }
 
-/// Names and values, each name known and at most once.
+/// Begins the names of parameters that the app declares: `param.share=…` is `request.params.share` in rules. They may
+/// stand in every query, so that a link carries them, and a prefix keeps them apart from what the API itself knows.
+const DECLARED: &str = "param.";
+
+/// The parameters that the app declares.
+///
+/// # Errors
+/// `bad_request` for one that is not declared, sent twice or not of its type.
+pub fn declared(query: &str, app: &AppSettings) -> Result<Named, Failure> {
+    // Most requests have none, and need not be taken apart for that. An escape may stand for any letter.
+    if !query.contains("param.") && !query.contains('%') {
+        return Ok(Named::default());
+    }
+    let pairs = all(query)?;
+    let sent = pairs.iter().filter_map(|(name, text)| Some((name.strip_prefix(DECLARED)?, text.as_str())));
+    Ok(request_params::from_query(app, sent)?)
+}
+
+fn all(query: &str) -> Result<Vec<(String, String)>, Failure> {
+    Query::<Vec<(String, String)>>::from_query(query)
+        .map(Query::into_inner)
+        .map_err(|_| Failure::bad_request("The query is not made of `name=value` pairs."))
+}
+
+/// Names and values, each name known and at most once; without those that the app declares.
 fn pairs(query: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {
-    let pairs = Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|_| Failure::bad_request("The query is not made of `name=value` pairs."))?
-        .into_inner();
+    let mut pairs = all(query)?;
+    pairs.retain(|(name, _)| !name.starts_with(DECLARED));
     let mut seen: Vec<&str> = Vec::with_capacity(pairs.len().min(known.len()));
     for (name, _) in &pairs {
         if !known.contains(&name.as_str()) {
@@ -239,5 +265,26 @@ mod tests {
         }
         assert_eq!(create("on_conflict=a,b").unwrap().on_conflict.as_deref(), Some("a,b"));
         assert!(show("filter=x").is_err(), "a single record takes no filter");
+    }
+
+    #[test]
+    fn declared_parameters_stand_beside_those_of_the_api() {
+        let text = "auth: {request_params: {share: text}}\n";
+        let app =
+            stead_schema::load(vec![stead_schema::SourceFile { path: "app.yaml".into(), text: text.into() }])
+                .unwrap()
+                .app;
+        for query in
+            ["param.share=a%26b&limit=5", "limit=5&%70aram.share=a%26b", "param%2Eshare=a%26b&limit=5"]
+        {
+            let params = declared(query, &app).unwrap();
+            assert_eq!(params.get("share").and_then(|v| v.as_text()), Some("a&b"), "{query}");
+            assert_eq!(list(query).unwrap().limit, Some(5), "{query}");
+        }
+        assert!(declared("limit=5&filter=a%3D1", &app).unwrap().is_empty());
+        for query in ["param.shaer=x", "param.share=a&param.share=b", "%70aram.x=1", "param.=1"] {
+            assert_eq!(declared(query, &app).unwrap_err().error.code.as_str(), "bad_request", "{query}");
+        }
+        assert!(list("params.share=x").is_err(), "only one spelling");
     }
 }

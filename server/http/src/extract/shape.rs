@@ -93,6 +93,9 @@ impl Shape for RulesQuestion {
         optional("p", Holds::Object),
         optional("sort", Holds::Text),
         optional("limit", Holds::Count),
+        optional("params", Holds::Object),
+        optional("ip", Holds::Text),
+        optional("origin", Holds::Text),
     ];
 }
 
@@ -102,7 +105,7 @@ impl Shape for RulesTest {
 
 impl Shape for UserChange {
     const MEMBERS: &'static [Member] =
-        &[Member { name: "roles", required: true, holds: Holds::Texts(0, USER_ROLES_MAX) }];
+        &[optional("roles", Holds::Texts(0, USER_ROLES_MAX)), optional("claims", Holds::Object)];
 }
 
 const OPS: &[&str] = &["create", "update", "upsert", "delete", "require"];

@@ -129,6 +129,7 @@ impl Visit {
             request_id: id.clone(),
             ip: Some(Arc::from(address.to_string())),
             origin: origin.and_then(|value| value.to_str().ok()).map(Arc::from),
+            params: stead_rules::Named::default(),
         });
         state.in_flight.fetch_add(1, Ordering::Relaxed);
         Ok(Self {

@@ -29,7 +29,7 @@ pub(super) fn components(schema: &Schema) -> Value {
     }
     json!({
         "schemas": schemas,
-        "parameters": parameters(),
+        "parameters": parameters(schema),
         "responses": {"Problem": {
             "description": "The request was refused or failed; `code` says why.",
             "headers": {"X-Request-Id": header("Also `instance` in the body and in the server's log.")},
@@ -188,7 +188,32 @@ fn code_table() -> String {
     Code::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn parameters() -> Value {
+/// The parameters that the app declares for its rules, each with the name it has in a query.
+fn declared(schema: &Schema) -> impl Iterator<Item = (String, Value)> {
+    schema.app.request_params.iter().map(|fact| {
+        let name = declared_name(&fact.name);
+        let description = format!("What rules read as `request.params.{}`.", fact.name);
+        let holds = export::fact_schema(schema, fact);
+        let parameter =
+            json!({"name": name, "in": "query", "required": false, "schema": holds, "description": description});
+        (name, parameter)
+    })
+}
+
+/// `param.share`
+pub(super) fn declared_name(name: &str) -> String {
+    format!("param.{name}")
+}
+
+fn parameters(schema: &Schema) -> Value {
+    let mut all = known_parameters();
+    if let Some(all) = all.as_object_mut() {
+        all.extend(declared(schema));
+    }
+    all
+}
+
+fn known_parameters() -> Value {
     let query = |name: &str, schema: Value, description: &str| json!({"name": name, "in": "query", "required": false, "schema": schema, "description": description});
     let text = || json!({"type": "string", "minLength": 1});
     let sent = |name: &str, pattern: &str, description: &str| {

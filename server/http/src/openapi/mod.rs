@@ -14,7 +14,7 @@ pub fn document(schema: &Schema) -> Value {
     let mut all = Map::new();
     paths::general(&mut all);
     for collection in &schema.collections {
-        paths::collection(collection, &mut all);
+        paths::collection(collection, &schema.app, &mut all);
     }
     json!({
         "openapi": "3.1.0",
@@ -58,6 +58,19 @@ mod tests {
         for reference in found {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn declared_parameters_stand_at_every_path_of_records() {
+        let text = "auth: {request_params: {share: {type: text, min: 8}}}\ncollections: {notes: {}}\n";
+        let file = stead_schema::SourceFile { path: "app.yaml".into(), text: text.into() };
+        let document = document(&stead_schema::load(vec![file]).unwrap());
+        assert_eq!(document["components"]["parameters"]["param.share"]["schema"]["minLength"], 8);
+        for path in ["records", "records/{id}", "aggregate"] {
+            let parameters = &document["paths"][format!("/api/v1/collections/notes/{path}")]["parameters"];
+            let wanted = json!({"$ref": "#/components/parameters/param.share"});
+            assert!(parameters.as_array().unwrap().contains(&wanted), "{path}: {parameters}");
         }
     }
 

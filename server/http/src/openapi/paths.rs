@@ -1,8 +1,8 @@
 //! The paths: those that every app has, and those of its collections.
 
-use super::components::{header, name, schema_ref};
+use super::components::{declared_name, header, name, schema_ref};
 use serde_json::{Map, Value, json};
-use stead_schema::Collection;
+use stead_schema::{AppSettings, Collection};
 
 /// What an operation needs to be told about. `body` and `answer` name schemas; none is the empty name.
 #[derive(Clone, Copy)]
@@ -141,6 +141,12 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "patch",
         auth("updateMe", "Change the caller's own record.").trades("Object", "Object"),
     ),
+    (
+        "/api/v1/auth/session",
+        "get",
+        auth("getSession", "What rules know of the caller: roles, claims, how and when it signed in.")
+            .answers("Object"),
+    ),
     ("/api/v1/auth/sessions", "get", auth("listSessions", "The caller's sessions.").answers("Object")),
     (
         "/api/v1/auth/sessions/{id}",
@@ -185,9 +191,13 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/admin/users/{id}",
         "patch",
-        Operation::new("operators", "changeUser", "Give a user exactly these roles.")
-            .takes(&["id"])
-            .trades("UserChange", "Object"),
+        Operation::new(
+            "operators",
+            "changeUser",
+            "Give a user exactly these roles, and change these claims.",
+        )
+        .takes(&["id"])
+        .trades("UserChange", "Object"),
     ),
     (
         "/api/v1/realtime",
@@ -221,7 +231,7 @@ pub(super) fn general(all: &mut Map<String, Value>) {
 }
 
 /// Adds the paths of one collection.
-pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) {
+pub(super) fn collection(collection: &Collection, app: &AppSettings, all: &mut Map<String, Value>) {
     let called = &collection.name;
     let one = name(collection, "");
     let parts = ["page", "create", "patch", "upsert"].map(|part| name(collection, part));
@@ -266,15 +276,21 @@ pub(super) fn collection(collection: &Collection, all: &mut Map<String, Value>) 
     let update = update.takes(&changes).trades(patch, &one).headers(&[VERSION, REPLAYED]);
     let replace = replace.takes(&changes).trades(create, &one).headers(&[VERSION, REPLAYED]);
     let delete = delete.takes(&changes).status("204").headers(&[REPLAYED]);
+    let declared: Vec<Value> =
+        app.request_params.iter().map(|fact| parameter(&declared_name(&fact.name))).collect();
+    let one_of_them: Vec<Value> = std::iter::once(parameter("id")).chain(declared.clone()).collect();
     all.insert(
         format!("/api/v1/collections/{called}/records"),
-        json!({"get": list.json(), "post": or_upsert(make.json(), create, upsert, &one)}),
+        json!({"parameters": declared, "get": list.json(), "post": or_upsert(make.json(), create, upsert, &one)}),
     );
-    all.insert(format!("/api/v1/collections/{called}/aggregate"), json!({"get": aggregate.json()}));
+    all.insert(
+        format!("/api/v1/collections/{called}/aggregate"),
+        json!({"parameters": declared, "get": aggregate.json()}),
+    );
     all.insert(
         format!("/api/v1/collections/{called}/records/{{id}}"),
         json!({
-            "parameters": [parameter("id")],
+            "parameters": one_of_them,
             "get": get.json(), "patch": update.json(), "put": replace.json(), "delete": delete.json(),
         }),
     );

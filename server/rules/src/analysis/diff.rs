@@ -104,6 +104,10 @@ fn older_rules(old: &Schema, new: &Schema) -> Schema {
             moved.app.roles.push(role.clone());
         }
     }
+    let claims = old.app.claims.iter().filter(|fact| new.app.claim(&fact.name).is_none());
+    moved.app.claims.extend(claims.cloned());
+    let params = old.app.request_params.iter().filter(|fact| new.app.request_param(&fact.name).is_none());
+    moved.app.request_params.extend(params.cloned());
     for collection in &mut moved.collections {
         let before = old.collection(&collection.name);
         collection.rules = before.map(|before| before.rules.clone()).unwrap_or_default();

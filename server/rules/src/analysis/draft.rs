@@ -3,13 +3,15 @@
 //! So worlds that differ only in what no rule looks at are one. What nobody looked at is filled in at the end.
 
 use super::choices::Choices;
-use super::vocabulary::Vocabulary;
+use super::judge::{AAL, METHOD};
+use super::vocabulary::{CLAIMS, PARAMS, SESSION, Vocabulary};
 use super::{Goal, NOW, World};
-use crate::facts::{AuthFacts, RequestFacts};
+use crate::facts::{AuthFacts, Named, RequestFacts};
+use crate::method::Method;
 use crate::tables::Tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use stead_schema::{CollectionId, Default_, Field, FieldType, Operation, Slot, Value, Who};
+use stead_schema::{CollectionId, Default_, Fact, Field, FieldType, Operation, Slot, Value, Who};
 
 /// A record's place among the ids of its collection.
 pub(super) type Place = (CollectionId, usize);
@@ -40,6 +42,8 @@ pub(super) struct Draft<'d, 's> {
     record: Option<usize>,
     pub(super) ip: Option<Value>,
     pub(super) origin: Option<Value>,
+    /// Claims, parameters and what is known of the session.
+    facts: BTreeMap<(CollectionId, Slot), Value>,
     /// Decisions that do not go together.
     pub(super) impossible: bool,
     steps: usize,
@@ -62,6 +66,7 @@ impl<'d, 's> Draft<'d, 's> {
             record: None,
             ip: None,
             origin: None,
+            facts: BTreeMap::new(),
             impossible: false,
             steps: 0,
         }
@@ -77,6 +82,31 @@ impl<'d, 's> Draft<'d, 's> {
     /// One of some values.
     pub(super) fn pick(&mut self, of: &[Value]) -> Value {
         of.get(self.choices.among(of.len())).cloned().unwrap_or_default()
+    }
+
+    /// A claim, a parameter or the beginning of the session.
+    pub(super) fn fact(&mut self, place: (CollectionId, Slot)) -> Value {
+        let domain = self.vocabulary.domain(place.0, place.1);
+        // No session begins after the request.
+        let past: Vec<Value> =
+            domain.iter().filter(|value| place != SESSION || !after(value, NOW)).cloned().collect();
+        self.session(place, &past)
+    }
+
+    /// One of some values, and the same one when it is asked again.
+    pub(super) fn session(&mut self, place: (CollectionId, Slot), of: &[Value]) -> Value {
+        if let Some(known) = self.facts.get(&place) {
+            return known.clone();
+        }
+        let value = self.pick(of);
+        self.facts.insert(place, value.clone());
+        value
+    }
+
+    /// What cannot be tried: the search is not complete.
+    pub(super) fn unknown(&mut self) -> Value {
+        self.vocabulary.leave_out();
+        Value::Null
     }
 
     /// Who asks.
@@ -275,6 +305,7 @@ impl<'d, 's> Draft<'d, 's> {
         let text = |value: Option<Value>| value.and_then(|v| v.as_text().map(Arc::from));
         world.request.ip = text(self.ip.take());
         world.request.origin = text(self.origin.take());
+        world.request.params = self.named(PARAMS, &self.goal.schema.app.request_params);
         world.settle(self.goal.schema);
         (!self.impossible && world.is_unique(self.goal.schema)).then_some(world)
     }
@@ -290,7 +321,30 @@ impl<'d, 's> Draft<'d, 's> {
             }
             _ => Arc::from([]),
         };
-        Some(AuthFacts { id: signed.id, roles, verified: signed.verified == Some(Value::Bool(true)) })
+        let session = |place| self.facts.get(&place);
+        let method = session(METHOD).and_then(Value::as_text).and_then(Method::parse);
+        let aal = session(AAL).and_then(Value::as_int).and_then(|aal| u8::try_from(aal).ok());
+        let began = match session(SESSION) {
+            Some(Value::Datetime(at)) => *at,
+            _ => NOW,
+        };
+        Some(AuthFacts {
+            roles,
+            verified: signed.verified == Some(Value::Bool(true)),
+            claims: self.named(CLAIMS, &self.goal.schema.app.claims),
+            method: method.unwrap_or_default(),
+            aal: aal.unwrap_or(1),
+            ..AuthFacts::of(signed.id, began)
+        })
+    }
+
+    /// The facts that have a value.
+    fn named(&self, of: CollectionId, declared: &[Fact]) -> Named {
+        let values = (0u16..).zip(declared).filter_map(|(slot, fact)| {
+            let value = self.facts.get(&(of, Slot(slot))).filter(|value| !value.is_null())?;
+            Some((fact.name.as_str(), value.clone()))
+        });
+        values.collect()
     }
 
     fn id(&mut self, place: Place) -> Arc<str> {
@@ -384,6 +438,10 @@ impl<'d, 's> Draft<'d, 's> {
         self.there.insert((to, place), true);
         ids.get(place).map_or(Value::Null, |id| Value::Text(id.clone()))
     }
+}
+
+fn after(value: &Value, now: i64) -> bool {
+    matches!(value, Value::Datetime(at) if *at > now)
 }
 
 /// Stands for the place of a record that is being made.

@@ -2,9 +2,16 @@
 //! evaluator that serves requests.
 
 use super::draft::{Draft, Place};
+use super::vocabulary::{CLAIMS, PARAMS, SESSION, place_of};
 use crate::ir::{AuthFact, COUNT_MAX, CmpOp, Expr, Lookup, LookupKind, RequestFact, VarId};
+use crate::method::Method;
 use crate::semantics;
-use stead_schema::{Operation, Slot, Value};
+use stead_schema::{CollectionId, Operation, Slot, Value};
+
+/// Where a draft keeps how the session was signed in to.
+pub(super) const METHOD: (CollectionId, Slot) = (SESSION.0, Slot(1));
+/// And how well.
+pub(super) const AAL: (CollectionId, Slot) = (SESSION.0, Slot(2));
 
 type Vars = Vec<(VarId, Place)>;
 
@@ -153,6 +160,20 @@ impl Draft<'_, '_> {
                 }
                 roles
             }
+            AuthFact::Method => {
+                let names = Method::ALL.map(|method| Value::text(method.name()));
+                self.session(METHOD, &names)
+            }
+            AuthFact::Aal => self.session(AAL, &[Value::Int(1), Value::Int(2)]),
+            AuthFact::SessionStarted => self.fact(SESSION),
+            AuthFact::Claim(claim) => {
+                let place = place_of(&self.goal.schema.app.claims, CLAIMS, &claim.name);
+                match place.map(|place| self.fact(place)) {
+                    None => self.unknown(),
+                    Some(Value::Null) => claim.default.clone(),
+                    Some(value) => value,
+                }
+            }
             AuthFact::Verified => {
                 let known = self.caller().and_then(|user| user.verified.clone());
                 let verified = known.unwrap_or_else(|| Value::Bool(self.choices.among(2) == 1));
@@ -185,6 +206,10 @@ impl Draft<'_, '_> {
                 self.origin = Some(origin.clone());
                 origin
             }
+            RequestFact::Param(name) => match place_of(&self.goal.schema.app.request_params, PARAMS, name) {
+                Some(place) => self.fact(place),
+                None => self.unknown(),
+            },
             RequestFact::Sets(slot) => Value::Bool(self.is_write() && self.changes(*slot)),
             RequestFact::Changed(slots) => {
                 Value::Bool(self.is_write() && slots.iter().any(|slot| self.changes(slot)))

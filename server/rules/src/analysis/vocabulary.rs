@@ -3,10 +3,10 @@
 //! Those are the constants it is compared with and their neighbours, one value that is none of them, and null.
 
 use super::{Goal, NOW};
-use crate::ir::{AuthFact, CmpOp, Expr, Func, LookupKind, VarId};
+use crate::ir::{AuthFact, CmpOp, Expr, Func, LookupKind, RequestFact, VarId};
 use std::collections::HashMap;
 use std::sync::Arc;
-use stead_schema::{CollectionId, Decimal, Field, FieldType, Schema, Slot, Value, moments};
+use stead_schema::{CollectionId, Decimal, Fact, FieldType, Schema, Slot, Value, moments};
 
 /// Most values of one field.
 const VALUES_MAX: usize = 10;
@@ -18,6 +18,19 @@ const RECORDS_MAX: usize = 4;
 const NAMED_MAX: usize = 2;
 /// One millisecond, the finest time that is stored, in microseconds.
 const MS: i64 = 1_000;
+
+/// Stands for the collection of a fact: claims and parameters have values like fields.
+pub(super) const CLAIMS: CollectionId = CollectionId(u16::MAX);
+/// See [`CLAIMS`].
+pub(super) const PARAMS: CollectionId = CollectionId(u16::MAX - 1);
+/// See [`CLAIMS`]; when the session began.
+pub(super) const SESSION: (CollectionId, Slot) = (CollectionId(u16::MAX - 2), Slot(0));
+
+/// The place of a declared fact among the others.
+pub(super) fn place_of(facts: &[Fact], of: CollectionId, name: &str) -> Option<(CollectionId, Slot)> {
+    let at = facts.iter().position(|fact| fact.name == name)?;
+    Some((of, Slot(u16::try_from(at).ok()?)))
+}
 
 /// Values for everything that can be in a world.
 pub(super) struct Vocabulary<'s> {
@@ -90,6 +103,11 @@ impl<'s> Vocabulary<'s> {
         self.complete
     }
 
+    /// Says that something was not tried.
+    pub(super) fn leave_out(&mut self) {
+        self.complete = false;
+    }
+
     /// The ids that records of a collection may have, those that rules name first.
     pub(super) fn ids(&mut self, collection: CollectionId) -> Arc<[Arc<str>]> {
         if let Some(known) = self.ids.get(&collection) {
@@ -143,13 +161,16 @@ impl<'s> Vocabulary<'s> {
         if let Some(known) = self.domains.get(&place) {
             return known.clone();
         }
-        let field = self.schema.get(collection).and_then(|c| c.get(slot));
-        let values: Vec<Value> = field.map_or_else(Vec::new, |field| self.values(place, field));
+        let values: Vec<Value> = self.kind(place).map_or_else(Vec::new, |kind| self.values(place, kind));
+        let optional = match collection {
+            CLAIMS | PARAMS => true,
+            _ => self.schema.get(collection).and_then(|c| c.get(slot)).is_some_and(|field| field.optional),
+        };
         if values.len() > VALUES_MAX || values.is_empty() {
             self.complete = false;
         }
         let mut values: Vec<Value> = values.into_iter().take(VALUES_MAX).collect();
-        if field.is_some_and(|field| field.optional) || values.is_empty() {
+        if optional || values.is_empty() {
             // Nothing is the simplest thing to show.
             values.insert(0, Value::Null);
         }
@@ -158,14 +179,23 @@ impl<'s> Vocabulary<'s> {
         values
     }
 
-    fn values(&self, place: (CollectionId, Slot), field: &Field) -> Vec<Value> {
+    /// What a field or a fact may hold.
+    fn kind(&self, (of, slot): (CollectionId, Slot)) -> Option<&'s FieldType> {
+        match of {
+            CLAIMS => self.schema.app.claims.get(slot.index()).map(|fact| &fact.kind),
+            PARAMS => self.schema.app.request_params.get(slot.index()).map(|fact| &fact.kind),
+            of if of == SESSION.0 => Some(&FieldType::Datetime),
+            of => self.schema.get(of)?.get(slot).map(|field| &field.kind),
+        }
+    }
+
+    fn values(&self, place: (CollectionId, Slot), kind: &FieldType) -> Vec<Value> {
         let mut direct = self.compared.get(&place).cloned().unwrap_or_default();
         for other in self.linked.get(&place).into_iter().flatten() {
             direct.extend(self.values_of(*other));
         }
-        let values = self.of_kind(&field.kind, &direct);
-        let mut fitting =
-            self.kept(values.iter().filter(|value| fits(&field.kind, value)).cloned().collect());
+        let values = self.of_kind(kind, &direct);
+        let mut fitting = self.kept(values.iter().filter(|value| fits(kind, value)).cloned().collect());
         if fitting.is_empty() {
             fitting.extend(values.into_iter().next());
         }
@@ -174,9 +204,9 @@ impl<'s> Vocabulary<'s> {
 
     /// What another field has of its own, so that the two can be equal; the elements of a list one by one.
     fn values_of(&self, place: (CollectionId, Slot)) -> Vec<Value> {
-        let Some(field) = self.schema.get(place.0).and_then(|c| c.get(place.1)) else { return Vec::new() };
+        let Some(kind) = self.kind(place) else { return Vec::new() };
         let direct = self.compared.get(&place).cloned().unwrap_or_default();
-        let of = match &field.kind {
+        let of = match kind {
             FieldType::List { of, .. } => of,
             kind => kind,
         };
@@ -474,8 +504,7 @@ impl Reading<'_, '_> {
         let Some((collection, slot)) = place else {
             return add(&mut self.all.loose, value.clone());
         };
-        let kind = self.all.schema.get(collection).and_then(|c| c.get(slot)).map(|field| &field.kind);
-        let target = match kind {
+        let target = match self.all.kind((collection, slot)) {
             Some(FieldType::Id) => Some(collection),
             Some(FieldType::Ref { to, .. }) => Some(*to),
             _ => None,
@@ -488,14 +517,12 @@ impl Reading<'_, '_> {
 
     /// A constant, or a field that may hold any text.
     fn is_free_text(&self, expr: &Expr) -> bool {
-        let kind =
-            self.place(expr).and_then(|(of, slot)| self.all.schema.get(of)?.get(slot)).map(|f| &f.kind);
+        let kind = self.place(expr).and_then(|place| self.all.kind(place));
         expr.literal().is_some() || matches!(kind, Some(FieldType::Text { pattern: None, .. }))
     }
 
     fn is_textual(&self, expr: &Expr) -> bool {
-        let kind =
-            self.place(expr).and_then(|(of, slot)| self.all.schema.get(of)?.get(slot)).map(|f| &f.kind);
+        let kind = self.place(expr).and_then(|place| self.all.kind(place));
         let number = |kind: &FieldType| {
             matches!(
                 kind,
@@ -529,6 +556,11 @@ impl Reading<'_, '_> {
             }
             Expr::Path { collection, slot, .. } => Some((*collection, *slot)),
             Expr::Auth(AuthFact::Id) => Some((self.all.schema.users()?.id, Slot::ID)),
+            Expr::Auth(AuthFact::Claim(claim)) => place_of(&self.all.schema.app.claims, CLAIMS, &claim.name),
+            Expr::Auth(AuthFact::SessionStarted) => Some(SESSION),
+            Expr::Request(RequestFact::Param(name)) => {
+                place_of(&self.all.schema.app.request_params, PARAMS, name)
+            }
             Expr::Call(
                 Func::JsonText
                 | Func::JsonInt

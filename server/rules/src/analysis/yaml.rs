@@ -1,6 +1,7 @@
 //! A world as a rule test that people can paste.
 
-use super::World;
+use super::{NOW, World};
+use crate::facts::{AuthFacts, Named};
 use serde_json::{Map, Value as Json};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ impl World {
                 if who.verified {
                     facts.insert("verified".to_owned(), true.into());
                 }
+                facts.extend(signed_in(who));
                 writeln!(text, "  {}: {}", who.id, flow(&Json::Object(facts)))
             }
         };
@@ -66,6 +68,22 @@ impl World {
         text.push_str("cases:\n");
         text.push_str(&self.case(schema, allowed, field));
         text
+    }
+
+    /// How the caller asks, as members of a case.
+    fn asked(&self) -> Map<String, Json> {
+        let request = &self.request;
+        let mut members = Map::new();
+        let texts = [("ip", &request.ip), ("origin", &request.origin)];
+        members.extend(
+            texts
+                .into_iter()
+                .filter_map(|(name, text)| Some((name.to_owned(), Json::from(&**text.as_ref()?)))),
+        );
+        if !request.params.is_empty() {
+            members.insert("params".to_owned(), named(&request.params));
+        }
+        members
     }
 
     /// The fields that matter, and references that a database insists on.
@@ -93,21 +111,27 @@ impl World {
         let id = self.row.as_deref().and_then(id_of).unwrap_or_default();
         let id = scalar(id);
         let expect = if allowed { "allow" } else { "deny" };
+        let asked: Vec<String> =
+            self.asked().iter().map(|(member, value)| format!("{member}: {}", flow(value))).collect();
+        let beside = asked.iter().map(|member| format!(", {member}")).collect::<String>();
+        let below = asked.iter().map(|member| format!("    {member}\n")).collect::<String>();
         match self.op {
             Operation::Read | Operation::Delete => {
                 let can = if allowed { "can" } else { "can_not" };
                 let field =
                     field.and_then(|slot| collection.get(slot)).filter(|_| self.op == Operation::Read);
                 let shown = field.map(|field| format!(", fields: [{}]", field.name)).unwrap_or_default();
-                format!("  - {{as: {who}, {can}: {verb}, {name}: {id}{shown}}}\n")
+                format!("  - {{as: {who}, {can}: {verb}, {name}: {id}{shown}{beside}}}\n")
             }
             Operation::List => {
                 let answer = if allowed { "yes" } else { "no" };
-                format!("  - matrix: {{collection: {name}, record: {id}}}\n    list: {{{who}: {answer}}}\n")
+                format!(
+                    "  - matrix: {{collection: {name}, record: {id}}}\n    list: {{{who}: {answer}}}\n{below}"
+                )
             }
             Operation::Create => {
                 let body = flow(&self.body(collection, |_, field, value| !is_default(field, value)));
-                format!("  - as: {who}\n    create: {{{name}: {body}}}\n    expect: {expect}\n")
+                format!("  - as: {who}\n    create: {{{name}: {body}}}\n    expect: {expect}\n{below}")
             }
             Operation::Update => {
                 let changed = |slot: Slot, _: &Field, value: &Value| {
@@ -119,7 +143,7 @@ impl World {
                     body.extend(fields);
                 }
                 let body = flow(&Json::Object(body));
-                format!("  - as: {who}\n    update: {{{name}: {body}}}\n    expect: {expect}\n")
+                format!("  - as: {who}\n    update: {{{name}: {body}}}\n    expect: {expect}\n{below}")
             }
         }
     }
@@ -132,6 +156,29 @@ impl World {
         });
         sent.collect()
     }
+}
+
+/// What an identity has besides roles, where it is not the usual.
+fn signed_in(who: &AuthFacts) -> Map<String, Json> {
+    let usual = AuthFacts::of(who.id.clone(), NOW);
+    let mut members = Map::new();
+    if !who.claims.is_empty() {
+        members.insert("claims".to_owned(), named(&who.claims));
+    }
+    if who.method != usual.method {
+        members.insert("method".to_owned(), who.method.name().into());
+    }
+    if who.aal != usual.aal {
+        members.insert("aal".to_owned(), who.aal.into());
+    }
+    if who.session_started != usual.session_started {
+        members.insert("session_started".to_owned(), json(Some(&Value::Datetime(who.session_started))));
+    }
+    members
+}
+
+fn named(values: &Named) -> Json {
+    values.iter().map(|(name, value)| (name.to_string(), json(Some(value)))).collect()
 }
 
 fn is_default(field: &Field, value: &Value) -> bool {

@@ -8,6 +8,7 @@ mod calls;
 mod changes;
 mod decimals;
 mod each;
+mod facts;
 mod inlining;
 mod lookups;
 mod meeting;
@@ -24,7 +25,7 @@ pub(crate) use lookups::{covered, key_slots};
 pub(crate) use site::{FILTER_LIMITS, Function, Limits, Names, RULE_LIMITS, Resource, Site};
 
 use crate::ir::{Expr, FALSE, NULL, TRUE, VarId};
-use crate::narrow::{Outcome, forcing};
+use crate::narrow::{Outcome, follows, forcing};
 use crate::normalise;
 use crate::outline::{Clause, ClauseKind, Trail};
 use crate::syntax::{Kind, Node, Range};
@@ -200,7 +201,7 @@ impl<'s> Checker<'s> {
     }
 
     fn may_be_null(&self, typed: &Typed, env: &Env<'_>) -> bool {
-        typed.nullable && !env.known.contains(&typed.expr)
+        typed.nullable && !follows(&typed.expr, &env.known)
     }
 
     /// Says that `typed` is compared here: inside a negated lookup it must not be null.

@@ -3,7 +3,7 @@
 use super::lookups::INDEXED_COST;
 use super::{Checker, Env, Names, Resource};
 use crate::compile::CollectionRules;
-use crate::ir::{AuthFact, CmpOp, Expr, Lookup, LookupKind, NULL, RequestFact, VarId};
+use crate::ir::{AuthFact, CmpOp, Expr, Lookup, LookupKind, NULL, VarId};
 use crate::left_out;
 use crate::nearest::did_you_mean;
 use crate::normalise;
@@ -121,7 +121,7 @@ impl<'s> Checker<'s> {
         self.report("E0306", env, node.range, &format!("`{name}` {absent}"))
     }
 
-    fn caller_id(&self, span: Span) -> Typed {
+    pub(super) fn caller_id(&self, span: Span) -> Typed {
         let ty = self.schema.users().map_or(Ty::Text, |users| Ty::Id(users.id));
         Typed::new(Expr::Auth(AuthFact::Id), ty, true, span)
     }
@@ -175,7 +175,9 @@ impl<'s> Checker<'s> {
         let span = env.text.locate(node.range.start, node.range.end);
         match space {
             Space::Auth => self.auth_member(member, span, env),
+            Space::Claims => self.claim(member, span, env),
             Space::Request => self.request_member(member, span, env),
+            Space::Sent => self.request_param(member, span, env),
             Space::Db => match self.schema.collection(&member.name) {
                 Some(collection) => {
                     Typed::new(NULL, Ty::Set(SetOf { collection: collection.id, key: None }), false, span)
@@ -207,61 +209,6 @@ impl<'s> Checker<'s> {
                     self.report("E0301", env, member.range, &message)
                 }
             },
-        }
-    }
-
-    fn auth_member(&mut self, member: &Ident, span: Span, env: &Env<'_>) -> Typed {
-        let fact = |fact: AuthFact, ty: Ty| Typed::new(Expr::Auth(fact), ty, true, span);
-        match &*member.name {
-            "id" => self.caller_id(span),
-            "verified" => fact(AuthFact::Verified, Ty::Bool),
-            "roles" => {
-                let roles = Ty::Enum(self.schema.app.roles.as_slice().into());
-                fact(AuthFact::Roles, Ty::List(Box::new(roles)))
-            }
-            "user" if self.schema.users().is_some() => self.caller_id(span),
-            "user" => {
-                self.report("E0306", env, member.range, "`auth.user` needs a collection of `kind: auth`")
-            }
-            "claims" | "method" | "aal" | "session_started" | "org" | "entitlements" => {
-                self.not_yet("auth", member, "the caller has `id`, `roles`, `verified` and `user`", env)
-            }
-            other => {
-                let help = did_you_mean(other, ["id", "roles", "verified", "user"])
-                    .unwrap_or_else(|| "the caller has `id`, `roles`, `verified` and `user`".into());
-                self.report_help("E0301", env, member.range, &format!("`auth` has no `{other}`"), help)
-            }
-        }
-    }
-
-    /// Part of the language, but of nothing that this version has.
-    fn not_yet(&mut self, of: &str, member: &Ident, instead: &str, env: &Env<'_>) -> Typed {
-        let message = format!("`{of}.{}` is not supported yet", member.name);
-        self.report_help("E0301", env, member.range, &message, instead)
-    }
-
-    fn request_member(&mut self, member: &Ident, span: Span, env: &Env<'_>) -> Typed {
-        let fact = |fact: RequestFact, ty: Ty, nullable| Typed::new(Expr::Request(fact), ty, nullable, span);
-        match &*member.name {
-            "time" => Typed::new(Expr::Now, Ty::Datetime, false, span),
-            "op" => {
-                let ops = ["list", "read", "create", "update", "delete"].map(str::to_owned);
-                fact(RequestFact::Op, Ty::Enum(ops.to_vec().into()), false)
-            }
-            "ip" => fact(RequestFact::Ip, Ty::Text, true),
-            "origin" => fact(RequestFact::Origin, Ty::Text, true),
-            "params" => self.not_yet(
-                "request",
-                member,
-                "a request has `time`, `op`, `ip`, `origin` and `sets(\"field\")`",
-                env,
-            ),
-            other => {
-                let help = did_you_mean(other, ["time", "op", "ip", "origin", "sets"]).unwrap_or_else(|| {
-                    "a request has `time`, `op`, `ip`, `origin` and `sets(\"field\")`".into()
-                });
-                self.report_help("E0301", env, member.range, &format!("`request` has no `{other}`"), help)
-            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::show_value;
 use crate::ir::{AuthFact, CmpOp, Expr, Func, Lookup, LookupKind, RequestFact};
+use crate::print::fact_of_caller;
 use stead_schema::{Collection, CollectionId, FieldType, Schema, Slot, SlotSet, Value};
 
 /// The expression over records of `collection` in the language. Lookup variables are called `a`, `b`, `c`.
@@ -55,7 +56,7 @@ impl Writer<'_> {
                 }
                 None => format!("?.{}", slot.0),
             },
-            Expr::Auth(fact) => auth(fact).to_owned(),
+            Expr::Auth(fact) => auth(fact),
             Expr::Request(fact) => self.request(fact),
             Expr::Now => "now".to_owned(),
             Expr::Path { collection, key, id, slot } => {
@@ -110,6 +111,7 @@ impl Writer<'_> {
             RequestFact::Op => "request.op".to_owned(),
             RequestFact::Ip => "request.ip".to_owned(),
             RequestFact::Origin => "request.origin".to_owned(),
+            RequestFact::Param(name) => format!("request.params.{name}"),
             RequestFact::Sets(slot) => format!("request.sets(\"{}\")", self.field(self.own, *slot)),
             RequestFact::Changed(slots) => format!("changed({})", fields(slots)),
             RequestFact::ChangedOnly(slots) => format!("changedOnly({})", fields(slots)),
@@ -144,13 +146,10 @@ fn literal(value: &Value) -> String {
     }
 }
 
-fn auth(fact: &AuthFact) -> &'static str {
+fn auth(fact: &AuthFact) -> String {
     match fact {
-        AuthFact::IsAnonymous => "(auth == null)",
-        AuthFact::Id => "auth.id",
-        AuthFact::Roles => "auth.roles",
-        AuthFact::Verified => "auth.verified",
-        AuthFact::IsOperator => "staff",
+        AuthFact::IsAnonymous => "(auth == null)".to_owned(),
+        fact => fact_of_caller(fact),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use super::ruled::{Decides, Ruled};
-use crate::ir::{AuthFact, CmpOp, Expr, FALSE, TRUE};
+use crate::ir::{AuthFact, CmpOp, Expr, FALSE, RequestFact, TRUE};
 use crate::normalise;
 use stead_schema::{AllowedAt, Collection, Field, RuleSlot, Schema};
 
@@ -69,7 +69,7 @@ fn private_fields(ruled: &Ruled<'_>) -> Vec<Finding> {
 fn same_caller(ruled: &Ruled<'_>) -> Option<Finding> {
     let mut suspicious = |part: &Expr| match part {
         Expr::Compare(CmpOp::Same, a, b) => {
-            [a, b].iter().any(|side| side.any(&mut |part| matches!(part, Expr::Auth(_))))
+            [a, b].iter().any(|side| side.any(&mut |part| from_outside(part)))
         }
         _ => false,
     };
@@ -77,9 +77,16 @@ fn same_caller(ruled: &Ruled<'_>) -> Option<Finding> {
         code: "L09",
         at: ruled.at(),
         span: ruled.place_of(&mut suspicious),
-        message: "for a guest the caller's side is null, and `same(null, null)` is true".into(),
-        help: "write `==`, which is never true for a guest".into(),
+        message:
+            "for a guest, or without the parameter, the caller's side is null, and `same(null, null)` is true"
+                .into(),
+        help: "write `==`, which is never true then".into(),
     })
+}
+
+/// What a caller can leave out: being signed in, a claim, a parameter.
+fn from_outside(part: &Expr) -> bool {
+    matches!(part, Expr::Auth(_) | Expr::Request(RequestFact::Param(_)))
 }
 
 fn signed_in_is_anyone(schema: &Schema, ruled: &Ruled<'_>) -> Option<Finding> {

@@ -29,7 +29,11 @@ pub(crate) fn told(schema: &Schema, found: &[Diagnostic]) -> String {
 }
 
 pub(crate) fn user(id: &str, roles: &[&str]) -> AuthFacts {
-    AuthFacts { id: id.into(), roles: roles.iter().map(|role| Arc::from(*role)).collect(), verified: true }
+    AuthFacts {
+        roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        verified: true,
+        ..AuthFacts::of(id, 0)
+    }
 }
 
 pub(crate) fn facts<'a>(auth: Option<&'a AuthFacts>, request: &'a RequestFacts) -> Facts<'a> {

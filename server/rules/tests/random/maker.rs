@@ -314,7 +314,36 @@ impl<'s> Maker<'s, '_> {
             (Sort::Id(0), Style::Filter) => Some("me".to_owned()),
             (Sort::Id(0), _) if !self.sealed => Some("auth.id".to_owned()),
             (Sort::Id(0), Style::Full) => Some("default(auth.id, \"users1\")".to_owned()),
-            _ => None,
+            (_, Style::Filter) => None,
+            _ => self.fact(sort),
+        }
+    }
+
+    /// A claim, a parameter or something of the session.
+    fn fact(&mut self, sort: Sort) -> Option<String> {
+        let name = match sort {
+            Sort::Text => "text",
+            Sort::Int => "int",
+            Sort::Small => "small",
+            Sort::Float => "float",
+            Sort::Bool => "bool",
+            Sort::Time => "time",
+            Sort::Word => "word",
+            Sort::List(Item::Text) => "texts",
+            _ => return None,
+        };
+        let fact = match (sort, self.dice.below(3)) {
+            (Sort::Time, 0) => "auth.session_started".to_owned(),
+            (Sort::Small, 0) => "auth.aal".to_owned(),
+            // A default is not null where its claim is missing.
+            (Sort::Small, 1) if self.style == Style::Full => "auth.claims.given".to_owned(),
+            (Sort::List(_), _) | (_, 0 | 1) => format!("auth.claims.{name}"),
+            _ => format!("request.params.{name}"),
+        };
+        match (self.sealed, self.style) {
+            (false, _) => Some(fact),
+            (true, Style::Full) => Some(format!("default({fact}, {})", self.literal(sort))),
+            (true, _) => None,
         }
     }
 

@@ -14,7 +14,7 @@ mod rules;
 mod world;
 
 pub(crate) use rules::{checked, filter, parsed, put, rule, rule_all};
-pub(crate) use world::{caller, schema, tables, value};
+pub(crate) use world::{caller, request, schema, tables, value};
 
 pub(crate) const COLLECTIONS: [&str; 4] = ["users", "alpha", "beta", "gamma"];
 pub(crate) const NOW: i64 = 1_000_000;

@@ -4,8 +4,8 @@ use super::super::dice::Dice;
 use super::COLLECTIONS;
 use std::fmt::Write;
 use std::sync::Arc;
-use stead_rules::{AuthFacts, Tables};
-use stead_schema::{Decimal, FieldType, Schema, Slot, SourceFile, Value, load};
+use stead_rules::{AuthFacts, Method, Named, RequestFacts, Tables};
+use stead_schema::{Decimal, Fact, FieldType, Schema, Slot, SourceFile, Value, load};
 
 pub(super) const WORDS: [&str; 3] = ["red", "green", "blue"];
 /// Empty, ASCII in both cases, what LIKE and quotes would trip over, composed and combining marks, letters whose small
@@ -85,9 +85,30 @@ const KINDS: [&str; 24] = [
 const DOCUMENT: &str = "{type: json, optional: true, schema: {properties: {t: {type: string}, n: {type: integer}, \
                         b: {type: boolean}, o: {type: object, properties: {t: {type: string}}}, x: {}}}}";
 
+/// One claim and one parameter of each sort that rules can be about.
+const FACTS: &str = "  claims:
+    text: {type: text}
+    int: {type: int}
+    small: {type: int, min: -100, max: 100}
+    float: {type: float}
+    bool: {type: bool}
+    time: {type: datetime}
+    word: {type: enum, values: [red, green, blue]}
+    texts: {type: list, of: text}
+    given: {type: int, min: -100, max: 100, default: 7}
+  request_params:
+    text: text
+    int: int
+    small: {type: int, min: -100, max: 100}
+    float: float
+    bool: bool
+    time: datetime
+    word: {type: enum, values: [red, green, blue]}
+";
+
 /// A schema without rules: every field that can is indexed, references point back or to themselves.
 pub(crate) fn schema(dice: &mut Dice) -> Schema {
-    let mut yaml = "version: 1\nauth: {roles: [staff, boss]}\ncollections:\n".to_owned();
+    let mut yaml = format!("version: 1\nauth:\n  roles: [staff, boss]\n{FACTS}collections:\n");
     for (at, collection) in COLLECTIONS.iter().enumerate() {
         let auth = if at == 0 { "    kind: auth\n" } else { "" };
         write!(yaml, "  {collection}:\n{auth}    fields:\n").unwrap();
@@ -226,9 +247,36 @@ pub(crate) fn caller(dice: &mut Dice) -> Option<AuthFacts> {
     }
     let roles: Vec<Arc<str>> =
         ["staff", "boss"].iter().filter(|_| dice.chance(2)).map(|r| Arc::from(*r)).collect();
+    let schema = facts();
     Some(AuthFacts {
-        id: format!("users{}", dice.below(3)).into(),
         roles: roles.into(),
         verified: dice.chance(2),
+        claims: some(&schema.app.claims, &schema, dice),
+        method: *dice.pick(&Method::ALL),
+        aal: if dice.chance(2) { 1 } else { 2 },
+        ..AuthFacts::of(format!("users{}", dice.below(3)), super::NOW - 1000)
     })
+}
+
+/// A list request with some of the parameters.
+pub(crate) fn request(dice: &mut Dice) -> RequestFacts {
+    let schema = facts();
+    let params = some(&schema.app.request_params, &schema, dice);
+    RequestFacts { op: "list", params, ..RequestFacts::default() }
+}
+
+fn facts() -> Schema {
+    let text = format!("version: 1\nauth:\n{FACTS}");
+    load(vec![SourceFile { path: "schema/app.yaml".into(), text }]).unwrap()
+}
+
+/// Each is there or not.
+fn some(facts: &[Fact], schema: &Schema, dice: &mut Dice) -> Named {
+    let mut there = Vec::new();
+    for fact in facts {
+        if !dice.chance(4) {
+            there.push((fact.name.clone(), value(&fact.kind, false, schema, dice)));
+        }
+    }
+    there.into_iter().collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! They say at most what the validator checks, never more.
 
-use crate::{Collection, Decimal, Default_, Field, FieldType, Schema, Value, encode};
+use crate::{Collection, Decimal, Default_, Fact, Field, FieldType, Schema, Value, encode};
 use serde_json::{Map, Value as Json, json};
 
 /// JSON Schema of a record as the API answers it. A field with a rule of its own may be absent.
@@ -20,6 +20,11 @@ pub fn record_schema(schema: &Schema, collection: &Collection) -> Json {
         }
     }
     json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// JSON Schema of the value of a declared fact.
+pub fn fact_schema(schema: &Schema, fact: &Fact) -> Json {
+    given(schema, &fact.kind)
 }
 
 /// JSON Schema of the body of a create. `id` may be chosen by the client.

@@ -5,7 +5,7 @@
 mod json_schema;
 mod typescript;
 
-pub use json_schema::{create_schema, patch_schema, record_schema, upsert_schema};
+pub use json_schema::{create_schema, fact_schema, patch_schema, record_schema, upsert_schema};
 pub use typescript::typescript;
 
 /// JSON Schema 2020-12 of `schema/*.yaml`, with `$id` and descriptions.

@@ -3,6 +3,8 @@
 //! A setting in any other file is refused, so that there is one place to look.
 
 use super::build::twice;
+use super::facts;
+use super::names::Naming;
 use super::node::{Entry, Node, plain};
 use crate::{AppSettings, Diagnostic, Sources};
 use serde_json::Value;
@@ -24,13 +26,13 @@ pub(super) fn settings(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Dia
                 mistakes.push(twice(sources, &entry.key, first.key_span, entry.key_span));
             }
             seen.push(entry);
-            read(entry, &mut app);
+            read(entry, &mut app, mistakes);
         }
     }
     app
 }
 
-fn read(entry: &Entry, app: &mut AppSettings) {
+fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
     let node = &entry.value;
     match entry.key.as_str() {
         "name" => app.name = node.text().map(str::to_owned),
@@ -45,6 +47,8 @@ fn read(entry: &Entry, app: &mut AppSettings) {
                 app.password_chars_min = chars;
             }
             app.roles = texts(node.get("roles"));
+            app.claims = facts::declared(node.get("claims"), Naming::Claim, mistakes);
+            app.request_params = facts::declared(node.get("request_params"), Naming::RequestParam, mistakes);
         }
         "cors" => app.cors_origins = texts(node.get("origins")),
         _ => {}

@@ -103,7 +103,8 @@ fn read_default(
     None
 }
 
-fn literal(node: &Node, name: &str, kind: &FieldType) -> Result<crate::Value, String> {
+/// A default as a value of its type; why not, otherwise.
+pub(super) fn literal(node: &Node, name: &str, kind: &FieldType) -> Result<crate::Value, String> {
     let json = node.to_json();
     if json.is_null() {
         return Err("null is no default".to_owned());
@@ -118,14 +119,14 @@ fn literal(node: &Node, name: &str, kind: &FieldType) -> Result<crate::Value, St
 }
 
 /// The options of a field, or of the elements of a list.
-struct Options<'a> {
-    node: &'a Node,
-    owner: &'a Entry,
-    ground: Ground<'a>,
+pub(super) struct Options<'a> {
+    pub(super) node: &'a Node,
+    pub(super) owner: &'a Entry,
+    pub(super) ground: Ground<'a>,
 }
 
 impl Options<'_> {
-    fn kind(&self, mistakes: &mut Vec<Diagnostic>) -> Option<FieldType> {
+    pub(super) fn kind(&self, mistakes: &mut Vec<Diagnostic>) -> Option<FieldType> {
         let kind = match self.node.get("type")?.text()? {
             "text" => FieldType::Text {
                 min: self.small("min"),
@@ -337,7 +338,7 @@ impl Options<'_> {
 }
 
 /// Types that need no options.
-fn scalar_named(name: &str) -> Option<FieldType> {
+pub(super) fn scalar_named(name: &str) -> Option<FieldType> {
     Some(match name {
         "text" => FieldType::Text { min: None, max: None, pattern: None },
         "int" => FieldType::Int { min: None, max: None },

@@ -8,6 +8,7 @@ mod build;
 mod claims;
 mod columns;
 mod document;
+mod facts;
 mod field;
 pub(crate) mod names;
 pub(crate) mod node;

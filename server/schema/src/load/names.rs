@@ -17,6 +17,8 @@ pub(super) enum Naming {
     Function,
     Parameter,
     Inverse,
+    Claim,
+    RequestParam,
 }
 
 impl Naming {
@@ -27,6 +29,8 @@ impl Naming {
             Self::Function => "a function",
             Self::Parameter => "a parameter",
             Self::Inverse => "an inverse",
+            Self::Claim => "a claim",
+            Self::RequestParam => "a request parameter",
         }
     }
 }

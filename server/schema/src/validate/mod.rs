@@ -3,6 +3,7 @@
 //! It must not know who asks or what is stored elsewhere: rules, uniqueness and targets of references are checked above.
 
 mod document;
+pub mod facts;
 mod operators;
 mod syntax;
 pub(crate) mod value;

@@ -78,19 +78,21 @@ impl World {
     fn case(&mut self) -> Option<Case> {
         let name = *self.dice.pick(&COLLECTIONS);
         let (source, book) = checked(&mut self.schema, name, &mut self.dice, Style::Full);
-        let (auth, seed) = (caller(&mut self.dice), self.dice.next());
+        let (auth, request) = (caller(&mut self.dice), random::request(&mut self.dice));
+        let seed = self.dice.next();
         let collection = self.schema.collection(name).unwrap().clone();
         let rule = book.of(collection.id).unwrap().read.expr.clone();
-        self.lowered(Asked { source, auth, filter: false, collection, seed }, &rule)
+        self.lowered(Asked { source, auth, request, filter: false, collection, seed }, &rule)
     }
 
     /// A user's filter over ruled collections, lowered.
     fn filter_case(&mut self, book: &RuleBook) -> Option<Case> {
         let name = *self.dice.pick(&COLLECTIONS);
         let (source, filter) = random::filter(&self.schema, book, name, &mut self.dice);
-        let (auth, seed) = (caller(&mut self.dice), self.dice.next());
+        let (auth, request) = (caller(&mut self.dice), random::request(&mut self.dice));
+        let seed = self.dice.next();
         let collection = self.schema.collection(name).unwrap().clone();
-        self.lowered(Asked { source, auth, filter: true, collection, seed }, &filter.expr)
+        self.lowered(Asked { source, auth, request, filter: true, collection, seed }, &filter.expr)
     }
 
     /// The same rule written otherwise; `None` when it is refused or the caller alone decides.
@@ -109,14 +111,13 @@ impl World {
     }
 
     fn lowered(&self, asked: Asked, rule: &Expr) -> Option<Case> {
-        let request = RequestFacts { op: "list", ..RequestFacts::default() };
         let auth = asked.auth.as_ref();
-        let facts = Facts { auth, request: &request, now: NOW, next: None, row: None, pinned: &[] };
+        let facts = Facts { auth, request: &asked.request, now: NOW, next: None, row: None, pinned: &[] };
         let Lowered::Ask(predicate) = lower_expr(rule, &facts) else { return None };
         let rows = self.tables.of(asked.collection.id).iter();
         let closed = rows.map(|row| lower_expr(rule, &Facts { row: Some(row), ..facts })).collect();
-        let Asked { source, auth, filter, collection, seed } = asked;
-        Some(Case { source, collection, expr: predicate.expr, closed, auth, filter, seed })
+        let Asked { source, auth, request, filter, collection, seed } = asked;
+        Some(Case { source, collection, expr: predicate.expr, closed, auth, request, filter, seed })
     }
 
     fn in_memory(&self, case: &Case) -> Vec<String> {
@@ -173,11 +174,16 @@ fn filled(schema: &Schema, tables: &Tables) -> Connection {
     connection
 }
 
+fn list_request() -> RequestFacts {
+    RequestFacts { op: "list", ..RequestFacts::default() }
+}
+
 /// What a case is made from.
 #[derive(Clone)]
 struct Asked {
     source: String,
     auth: Option<AuthFacts>,
+    request: RequestFacts,
     filter: bool,
     collection: Collection,
     seed: u64,
@@ -190,6 +196,7 @@ struct Case {
     /// The rule for each record, with the record known.
     closed: Vec<Lowered>,
     auth: Option<AuthFacts>,
+    request: RequestFacts,
     filter: bool,
     /// Of what is chosen while checking it.
     seed: u64,
@@ -197,8 +204,15 @@ struct Case {
 
 impl Case {
     fn asked(&self) -> Asked {
-        let (source, auth) = (self.source.clone(), self.auth.clone());
-        Asked { source, auth, filter: self.filter, collection: self.collection.clone(), seed: self.seed }
+        let (source, auth, request) = (self.source.clone(), self.auth.clone(), self.request.clone());
+        Asked {
+            source,
+            auth,
+            request,
+            filter: self.filter,
+            collection: self.collection.clone(),
+            seed: self.seed,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ fn chat() -> (Schema, RuleBook) {
 }
 
 fn signed_in() -> AuthFacts {
-    AuthFacts { id: "u1".into(), roles: Vec::new().into(), verified: true }
+    AuthFacts { verified: true, ..AuthFacts::of("u1", 0) }
 }
 
 /// The `WHERE` of a list of `collection` under `rule`, and its parameters as text.

@@ -7,6 +7,9 @@ SELECT t."id", t."created_at", t."updated_at", t."version", CASE WHEN (t."id" = 
  WHERE (t."id" = ?3) ORDER BY t."id" LIMIT ?4;
 -- with Text("u1"), Text("u1"), Text("u1"), Int(50)
 
+-- users for a guest with a link
+-- nothing: the rule denies without asking
+
 -- profiles for a guest
 SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle", t."private", CASE WHEN 0 THEN t."birthday" END, coalesce(0, 0)
   FROM "profiles" t ORDER BY t."id" LIMIT ?1;
@@ -26,6 +29,11 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle"
  WHERE (t4."blocker" = ?9)))))) ORDER BY t."id" LIMIT ?10;
 -- with Text("u1"), Text("u1"), Text("accepted"), Text("u1"), Text("u1"), Text("accepted"), Text("u1"), Text("u1"), Text("u1"), Int(50)
 
+-- profiles for a guest with a link
+SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle", t."private", CASE WHEN 0 THEN t."birthday" END, coalesce(0, 0)
+  FROM "profiles" t ORDER BY t."id" LIMIT ?1;
+-- with Int(50)
+
 -- follows for a guest
 -- nothing: the rule denies without asking
 
@@ -34,6 +42,9 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."follower", t."fol
   FROM "follows" t
  WHERE ((t."follower" = ?1) OR (t."followee" = ?2)) ORDER BY t."id" LIMIT ?3;
 -- with Text("u1"), Text("u1"), Int(50)
+
+-- follows for a guest with a link
+-- nothing: the rule denies without asking
 
 -- blocks for a guest
 -- nothing: the rule denies without asking
@@ -44,8 +55,11 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."blocker", t."bloc
  WHERE (t."blocker" = ?1) ORDER BY t."id" LIMIT ?2;
 -- with Text("u1"), Int(50)
 
+-- blocks for a guest with a link
+-- nothing: the rule denies without asking
+
 -- posts for a guest
-SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text", t."audience"
+SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text", t."audience", CASE WHEN 0 THEN t."share_key" END, coalesce(0, 0)
   FROM "posts" t
  WHERE ((t."audience" = ?1) AND t."author" IN (SELECT t1."user"
   FROM "profiles" t1
@@ -53,16 +67,24 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text"
 -- with Text("public"), Int(50)
 
 -- posts for u1
-SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text", t."audience"
+SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text", t."audience", CASE WHEN (t."author" = ?1) THEN t."share_key" END, coalesce((t."author" = ?2), 0)
   FROM "posts" t
- WHERE ((t."author" = ?1) OR ((NOT (t."author" IN (SELECT t1."blocker"
+ WHERE ((t."author" = ?3) OR ((NOT (t."author" IN (SELECT t1."blocker"
   FROM "blocks" t1
- WHERE (t1."blocked" = ?2)))) AND (NOT (t."author" IN (SELECT t2."blocked"
+ WHERE (t1."blocked" = ?4)))) AND (NOT (t."author" IN (SELECT t2."blocked"
   FROM "blocks" t2
- WHERE (t2."blocker" = ?3)))) AND (((t."audience" = ?4) AND t."author" IN (SELECT t3."user"
+ WHERE (t2."blocker" = ?5)))) AND (((t."audience" = ?6) AND t."author" IN (SELECT t3."user"
   FROM "profiles" t3
  WHERE (t3."private" = 0))) OR (t."author" IN (SELECT t4."followee"
   FROM "follows" t4
- WHERE (t4."follower" = ?5) AND (t4."state" = ?6)))))) ORDER BY t."id" LIMIT ?7;
--- with Text("u1"), Text("u1"), Text("u1"), Text("public"), Text("u1"), Text("accepted"), Int(50)
+ WHERE (t4."follower" = ?7) AND (t4."state" = ?8)))))) ORDER BY t."id" LIMIT ?9;
+-- with Text("u1"), Text("u1"), Text("u1"), Text("u1"), Text("u1"), Text("public"), Text("u1"), Text("accepted"), Int(50)
+
+-- posts for a guest with a link
+SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text", t."audience", CASE WHEN 0 THEN t."share_key" END, coalesce(0, 0)
+  FROM "posts" t
+ WHERE ((t."share_key" = ?1) OR ((t."audience" = ?2) AND t."author" IN (SELECT t1."user"
+  FROM "profiles" t1
+ WHERE (t1."private" = 0)))) ORDER BY t."id" LIMIT ?3;
+-- with Text("0b9d7e41c35a86f2"), Text("public"), Int(50)
 

@@ -3,7 +3,6 @@
 //! Each part runs in turn, round by round; the median is printed.
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Instant;
 use stead_rules::filter::{FilterScope, parse};
 use stead_rules::{AuthFacts, Expr, Facts, Lowered, RequestFacts, RuleBook, Tables, compile, holds, lower};
@@ -55,7 +54,7 @@ fn main() -> anyhow::Result<()> {
     let (schema, rules) = load()?;
     let messages = schema.collection("messages").ok_or_else(|| anyhow::anyhow!("no messages"))?;
     let book = rules.of(messages.id).ok_or_else(|| anyhow::anyhow!("no rules"))?;
-    let auth = AuthFacts { id: Arc::from("u1"), roles: Arc::from([]), verified: true };
+    let auth = AuthFacts { verified: true, ..AuthFacts::of("u1", 0) };
     let request = RequestFacts { op: "list", ..RequestFacts::default() };
     let facts = Facts { auth: Some(&auth), request: &request, now: 0, next: None, row: None, pinned: &[] };
     let row: Vec<Value> = ["m1", "", "", "", "r1", "u1", "a title of some length"].map(Value::text).into();

@@ -5,6 +5,7 @@ mod auth;
 mod broken_input;
 mod chat;
 mod crash;
+mod facts;
 mod failure_modes;
 mod oracles;
 mod realtime;

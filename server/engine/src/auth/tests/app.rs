@@ -73,7 +73,7 @@ impl App {
         Ctx::new(
             self.project.clone(),
             caller,
-            RequestMeta { request_id, ip: Some(Arc::from(ip)), origin: None },
+            RequestMeta { request_id, ip: Some(Arc::from(ip)), origin: None, params: Default::default() },
         )
     }
 

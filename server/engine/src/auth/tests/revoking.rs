@@ -4,6 +4,7 @@ use super::app::{App, until};
 use crate::{Caller, UserCaller, auth, limits, records};
 use std::sync::Arc;
 use stead_wire::Code;
+use stead_wire::admin::UserChange;
 use stead_wire::auth::SignOutScope;
 
 fn user(caller: Caller) -> Arc<UserCaller> {
@@ -11,6 +12,10 @@ fn user(caller: Caller) -> Arc<UserCaller> {
         Caller::User(user) => user,
         other => panic!("{other:?}"),
     }
+}
+
+fn roles(all: &[&str]) -> UserChange {
+    UserChange { roles: Some(all.iter().map(|role| (*role).to_owned()).collect()), claims: None }
 }
 
 #[tokio::test]
@@ -82,7 +87,7 @@ async fn a_role_counts_from_the_next_request_on() {
     let id = ana.user["id"].as_str().unwrap().to_owned();
     let before = user(app.caller(&ana.access_token).await.unwrap());
     app.events().await;
-    auth::set_roles(&app.project, "server", &id, &["chief".to_owned()]).await.unwrap();
+    auth::change_grants(&app.project, "server", &id, roles(&["chief"])).await.unwrap();
     assert_eq!(app.events().await, [format!("auth {id} *")]);
     let after = user(app.caller(&ana.access_token).await.unwrap());
     assert!(before.facts.roles.is_empty());
@@ -93,11 +98,11 @@ async fn a_role_counts_from_the_next_request_on() {
     let cx = app.as_user(&ana.access_token).await;
     auth::update_me(&cx, super::app::data(serde_json::json!({ "rank": 3 }))).await.unwrap();
 
-    auth::set_roles(&app.project, "server", &id, &[]).await.unwrap();
+    auth::change_grants(&app.project, "server", &id, roles(&[])).await.unwrap();
     assert!(user(app.caller(&ana.access_token).await.unwrap()).facts.roles.is_empty());
-    let error = auth::set_roles(&app.project, "server", &id, &["queen".to_owned()]).await.unwrap_err();
+    let error = auth::change_grants(&app.project, "server", &id, roles(&["queen"])).await.unwrap_err();
     assert_eq!(error.code, Code::FieldInvalid);
-    let error = auth::set_roles(&app.project, "server", "nobody", &["chief".to_owned()]).await.unwrap_err();
+    let error = auth::change_grants(&app.project, "server", "nobody", roles(&["chief"])).await.unwrap_err();
     assert_eq!(error.code, Code::RecordNotFound);
 }
 

@@ -114,7 +114,12 @@ impl App {
     }
 
     pub(super) fn meta(&self) -> RequestMeta {
-        RequestMeta { request_id: self.project.new_id().unwrap(), ip: None, origin: None }
+        RequestMeta {
+            request_id: self.project.new_id().unwrap(),
+            ip: None,
+            origin: None,
+            params: Default::default(),
+        }
     }
 
     /// Rules do not bind this caller, so that tests can make any state.

@@ -267,13 +267,17 @@ impl App {
                 expires_s: i64::MAX,
             })),
             id => Caller::User(Arc::new(UserCaller {
-                facts: AuthFacts { id: id.into(), roles: Arc::from([]), verified: true },
+                facts: AuthFacts { verified: true, ..AuthFacts::of(id, 0) },
                 session: "s".into(),
                 expires_s: i64::MAX,
             })),
         };
-        let meta =
-            RequestMeta { request_id: Id::parse("r").unwrap(), ip: Some("192.0.2.1".into()), origin: None };
+        let meta = RequestMeta {
+            request_id: Id::parse("r").unwrap(),
+            ip: Some("192.0.2.1".into()),
+            origin: None,
+            params: Default::default(),
+        };
         Ctx::new(self.project.clone(), caller, meta)
     }
 

@@ -1,13 +1,18 @@
 //! Cases: who asks, what is said beside the question, and the matrix.
 
 use super::{Reading, words};
+use crate::explain::Asker;
 use crate::rule_tests::case::{Ask, Case, Expect, Verdict};
 use crate::rule_tests::world::{self, Placed};
 use serde_json::{Map, Value};
 use stead_rules::did_you_mean;
 
 /// What may stand beside any question.
-pub(super) const BESIDE: [&str; 7] = ["name", "as", "given", "because", "message", "fields", "masked"];
+pub(super) const BESIDE: [&str; 10] =
+    ["name", "as", "given", "params", "ip", "origin", "because", "message", "fields", "masked"];
+
+/// What may stand beside a matrix.
+const AROUND: [&str; 5] = ["name", "given", "params", "ip", "origin"];
 
 /// A question within a case.
 pub(super) type Asked = (String, Ask, Verdict);
@@ -24,6 +29,7 @@ impl Reading<'_> {
             return self.wrong(at, "a case says who asks: `as` names one of the identities");
         };
         let Some(who) = self.who(&format!("{at}/as"), as_) else { return };
+        let who = Asker { request: self.manner(at, case), ..who };
         let asked = if case.contains_key("can") || case.contains_key("can_not") {
             self.permission(at, case)
         } else if case.contains_key("subscribe") {
@@ -109,10 +115,10 @@ impl Reading<'_> {
         if !self.known(&format!("{at}/matrix/collection"), &collection) {
             return;
         }
-        let records = self.own_records(at, case);
+        let (records, manner) = (self.own_records(at, case), self.manner(at, case));
         let data = head.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
         for (verb, row) in
-            case.iter().filter(|(name, _)| !matches!(name.as_str(), "matrix" | "name" | "given"))
+            case.iter().filter(|(name, _)| name.as_str() != "matrix" && !AROUND.contains(&name.as_str()))
         {
             let at = format!("{at}/{verb}");
             let ask = match verb.as_str() {
@@ -125,8 +131,8 @@ impl Reading<'_> {
                 "update" => Ask::Update(record.clone(), data.clone()),
                 "delete" => Ask::Delete(record.clone()),
                 other => {
-                    let help =
-                        did_you_mean(other, ["read", "list", "create", "update", "delete", "given", "name"]);
+                    let rows = ["read", "list", "create", "update", "delete"];
+                    let help = did_you_mean(other, rows.into_iter().chain(AROUND));
                     self.mistake(&at, "a row is read, list, create, update or delete", help);
                     continue;
                 }
@@ -134,6 +140,7 @@ impl Reading<'_> {
             for (name, expect) in row.as_object().into_iter().flatten() {
                 let at = format!("{at}/{name}");
                 let Some(who) = self.who(&at, name) else { continue };
+                let who = Asker { request: manner.clone(), ..who };
                 let allowed = match expect {
                     Value::Bool(allowed) => *allowed,
                     Value::String(word) if word == "yes" || word == "no" => word == "yes",

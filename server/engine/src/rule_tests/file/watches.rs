@@ -7,7 +7,8 @@ use crate::rule_tests::world;
 use serde_json::{Map, Value, json};
 use stead_schema::encode::decode_value;
 
-const KNOWN: [&str; 6] = ["name", "as", "given", "subscribe", "then", "expect_events"];
+const KNOWN: [&str; 9] =
+    ["name", "as", "given", "params", "ip", "origin", "subscribe", "then", "expect_events"];
 /// What a subscription may ask; the same as on the socket.
 const SUBSCRIPTION: [&str; 6] = ["collection", "filter", "p", "sort", "limit", "fields"];
 const EVENTS: [&str; 5] = ["put", "del", "forget", "forget_scope", "resync"];

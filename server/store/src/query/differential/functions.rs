@@ -334,7 +334,7 @@ fn found(world: &mut World, name: &str, source: &str) -> Vec<usize> {
         Lowered::Deny => return Vec::new(),
         Lowered::Ask(_) => {}
     }
-    let asked = Asked { source: source.to_owned(), auth, filter: false, collection, seed: 1 };
+    let asked = Asked { source: source.to_owned(), auth, request, filter: false, collection, seed: 1 };
     let case = world.lowered(asked, &rule).unwrap();
     checks::check(world, &case).unwrap_or_else(|differs| panic!("{source}\n{differs}"));
     world.in_memory(&case).iter().map(|id| id.parse().unwrap()).collect()

@@ -162,7 +162,7 @@ fn a_wrong_case_is_told_as_small_as_it_can_be() {
     let (source, auth) =
         ("(resource.version == 1 && (auth == null || resource.id != \"alpha1\"))".to_owned(), None);
     let collection = world.schema.collection("alpha").unwrap().clone();
-    let asked = Asked { source, auth, filter: false, collection, seed: 1 };
+    let asked = Asked { source, auth, request: list_request(), filter: false, collection, seed: 1 };
     let case = world.again(&asked, &asked.source).or_else(|| {
         // The caller is nobody, so the middle folds away: ask about the rest.
         world.again(&asked, "(resource.version == 1 && resource.id != \"alpha1\")")
