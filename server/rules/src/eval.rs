@@ -2,7 +2,6 @@
 
 use crate::ir::{COUNT_MAX, CmpOp, Expr, Func, Lookup, LookupKind, VarId};
 use crate::semantics;
-use std::borrow::Cow;
 use std::sync::Arc;
 use stead_schema::{CollectionId, Slot, Value};
 
@@ -22,7 +21,7 @@ pub trait Lookups {
         collection: CollectionId,
         key: Slot,
         id: &str,
-    ) -> Result<Option<std::sync::Arc<[Value]>>, LookupFailed>;
+    ) -> Result<Option<Arc<[Value]>>, LookupFailed>;
 
     /// How many records make `lookup.body` true, at most `limit`. `lookup.body` is bound: it names only the lookup's
     /// own variable, nested lookups and constants.
@@ -37,7 +36,9 @@ pub trait Lookups {
 /// # Errors
 /// When the provider fails.
 pub fn value_of(expr: &Expr, row: &[Value], lookups: &mut dyn Lookups) -> Result<Value, LookupFailed> {
-    Judge { row: Some(row), var: None, lookups }.value(expr).map(Cow::into_owned)
+    let mut judge = Judge { row: Some(row), var: None, lookups, failed: None };
+    let value = judge.owned(expr);
+    judge.unless_failed(value)
 }
 
 /// Whether a lowered predicate is true for `row`.
@@ -45,7 +46,9 @@ pub fn value_of(expr: &Expr, row: &[Value], lookups: &mut dyn Lookups) -> Result
 /// # Errors
 /// When the provider fails.
 pub fn holds(expr: &Expr, row: &[Value], lookups: &mut dyn Lookups) -> Result<bool, LookupFailed> {
-    Ok(Judge { row: Some(row), var: None, lookups }.truth(expr)? == Some(true))
+    let mut judge = Judge { row: Some(row), var: None, lookups, failed: None };
+    let truth = judge.truth(expr);
+    judge.unless_failed(truth == Some(true))
 }
 
 /// Whether `candidate` makes the body of a bound lookup true.
@@ -57,21 +60,38 @@ pub fn body_holds(
     candidate: &[Value],
     lookups: &mut dyn Lookups,
 ) -> Result<bool, LookupFailed> {
-    let mut judge = Judge { row: None, var: Some((lookup.var, candidate)), lookups };
-    Ok(judge.truth(&lookup.body)? == Some(true))
+    let mut judge = Judge { row: None, var: Some((lookup.var, candidate)), lookups, failed: None };
+    let truth = judge.truth(&lookup.body);
+    judge.unless_failed(truth == Some(true))
 }
 
-type Answer<T> = Result<T, LookupFailed>;
-
+/// Values stay where they are and truths are copied, so that judging a row allocates nothing: subscribers are judged for
+/// every change, and most rules compare what is at hand.
 struct Judge<'a, 'l> {
     row: Option<&'a [Value]>,
     var: Option<(VarId, &'a [Value])>,
     lookups: &'l mut dyn Lookups,
+    /// The first failure of the provider. What was not answered is unknown, nothing more is asked, and the whole fails.
+    failed: Option<LookupFailed>,
 }
 
 const NULL: &Value = &Value::Null;
 
 impl<'a> Judge<'a, '_> {
+    fn unless_failed<T>(self, answer: T) -> Result<T, LookupFailed> {
+        match self.failed {
+            None => Ok(answer),
+            Some(failed) => Err(failed),
+        }
+    }
+
+    fn ask<T>(&mut self, question: impl FnOnce(&mut dyn Lookups) -> Result<T, LookupFailed>) -> Option<T> {
+        if self.failed.is_some() {
+            return None;
+        }
+        question(self.lookups).map_err(|failed| self.failed = Some(failed)).ok()
+    }
+
     /// A cell of the row or of the variable; `None` for what is not bound here.
     fn cell(&self, expr: &Expr) -> Option<&'a Value> {
         let (row, slot) = match (expr, self.row, self.var) {
@@ -82,39 +102,6 @@ impl<'a> Judge<'a, '_> {
         Some(row.get(slot.index()).unwrap_or(NULL))
     }
 
-    fn truth(&mut self, expr: &'a Expr) -> Answer<Option<bool>> {
-        match expr {
-            Expr::And(members) => self.members(members, false),
-            Expr::Or(members) => self.members(members, true),
-            Expr::Not(inner) => Ok(self.truth(inner)?.map(|flag| !flag)),
-            Expr::Compare(op, a, b) => self.compare(*op, a, b),
-            Expr::In(a, list) => self.membership(a, list),
-            Expr::IsNull(inner) => Ok(Some(self.value(inner)?.is_null())),
-            Expr::If(condition, yes, no) => match self.truth(condition)? {
-                Some(true) => self.truth(yes),
-                Some(false) => self.truth(no),
-                None => Ok(None),
-            },
-            Expr::Lookup(lookup) if lookup.kind == LookupKind::Exists => Ok(Some(self.count(lookup, 1)? > 0)),
-            other => Ok(match &*self.value(other)? {
-                Value::Bool(flag) => Some(*flag),
-                _ => None,
-            }),
-        }
-    }
-
-    fn members(&mut self, members: &'a [Expr], decisive: bool) -> Answer<Option<bool>> {
-        let mut answer = Some(!decisive);
-        for member in members {
-            match self.truth(member)? {
-                Some(flag) if flag == decisive => return Ok(Some(decisive)),
-                Some(_) => {}
-                None => answer = None,
-            }
-        }
-        Ok(answer)
-    }
-
     /// A value that is at hand without asking or computing: most operands are.
     fn held(&self, expr: &'a Expr) -> Option<&'a Value> {
         match expr {
@@ -123,63 +110,88 @@ impl<'a> Judge<'a, '_> {
         }
     }
 
-    fn compare(&mut self, op: CmpOp, a: &'a Expr, b: &'a Expr) -> Answer<Option<bool>> {
-        if let (Some(a), Some(b)) = (self.held(a), self.held(b)) {
-            return Ok(semantics::compare(op, a, b));
+    fn truth(&mut self, expr: &'a Expr) -> Option<bool> {
+        match expr {
+            Expr::And(members) => semantics::decide(false, members.iter().map(|member| self.truth(member))),
+            Expr::Or(members) => semantics::decide(true, members.iter().map(|member| self.truth(member))),
+            Expr::Not(inner) => self.truth(inner).map(|flag| !flag),
+            Expr::Compare(op, a, b) => self.compare(*op, a, b),
+            Expr::In(a, list) => self.membership(a, list),
+            Expr::IsNull(inner) => Some(self.with(inner, |_, value| value.is_null())),
+            Expr::If(condition, yes, no) => match self.truth(condition)? {
+                true => self.truth(yes),
+                false => self.truth(no),
+            },
+            Expr::Matches(inner, pattern) => {
+                self.with(inner, |_, value| Some(pattern.0.is_match(value.as_text()?)))
+            }
+            Expr::Lookup(lookup) if lookup.kind == LookupKind::Exists => {
+                self.count(lookup, 1).map(|count| count > 0)
+            }
+            other => self.with(other, |_, value| match value {
+                Value::Bool(flag) => Some(*flag),
+                _ => None,
+            }),
         }
-        let a = self.value(a)?;
-        if a.is_null() && op != CmpOp::Same {
-            return Ok(None);
-        }
-        let b = self.value(b)?;
-        Ok(semantics::compare(op, &a, &b))
     }
 
-    fn membership(&mut self, a: &'a Expr, list: &'a Expr) -> Answer<Option<bool>> {
-        let a = self.value(a)?;
-        if let Expr::ListOf(items) = list {
-            let items: Vec<Cow<'a, Value>> =
-                items.iter().map(|item| self.value(item)).collect::<Answer<Vec<_>>>()?;
-            return Ok(semantics::is_in(&a, items.iter().map(|item| &**item)));
-        }
-        Ok(match &*self.value(list)? {
-            Value::List(items) => semantics::is_in(&a, items.iter()),
-            _ => None,
+    fn compare(&mut self, op: CmpOp, a: &'a Expr, b: &'a Expr) -> Option<bool> {
+        self.with(a, |judge, a| {
+            if a.is_null() && op != CmpOp::Same {
+                return None;
+            }
+            judge.with(b, |_, b| semantics::compare(op, a, b))
         })
     }
 
-    fn value(&mut self, expr: &'a Expr) -> Answer<Cow<'a, Value>> {
-        if let Some(held) = self.held(expr) {
-            return Ok(Cow::Borrowed(held));
+    fn membership(&mut self, a: &'a Expr, list: &'a Expr) -> Option<bool> {
+        self.with(a, |judge, a| match list {
+            Expr::ListOf(items) => {
+                let same = |item| judge.with(item, |_, item| semantics::compare(CmpOp::Eq, a, item));
+                semantics::decide(true, items.iter().map(same))
+            }
+            other => judge.with(other, |_, list| match list {
+                Value::List(items) => semantics::is_in(a, items),
+                _ => None,
+            }),
+        })
+    }
+
+    /// Shows a value where it is: one at hand is not copied, and one that is made is not moved.
+    #[inline]
+    fn with<T>(&mut self, expr: &'a Expr, then: impl FnOnce(&mut Self, &Value) -> T) -> T {
+        match self.held(expr) {
+            Some(held) => then(self, held),
+            None => {
+                let made = self.made(expr);
+                then(self, &made)
+            }
         }
+    }
+
+    fn owned(&mut self, expr: &'a Expr) -> Value {
+        match self.held(expr) {
+            Some(held) => held.clone(),
+            None => self.made(expr),
+        }
+    }
+
+    /// A value that is not at hand.
+    fn made(&mut self, expr: &'a Expr) -> Value {
         match expr {
             Expr::Path { collection, key, id, slot } => {
-                let Some(id) = self.value(id)?.as_text().map(Arc::<str>::from) else {
-                    return Ok(Cow::Borrowed(NULL));
-                };
-                let record = self.lookups.fetch(*collection, *key, &id)?;
-                let cell = record.as_deref().and_then(|row| row.get(slot.index()));
-                Ok(Cow::Owned(cell.cloned().unwrap_or_default()))
+                self.path(*collection, *key, id, *slot).unwrap_or_default()
             }
             Expr::Lookup(lookup) if lookup.kind == LookupKind::Count => {
-                let count = self.count(lookup, COUNT_MAX)?;
-                Ok(Cow::Owned(Value::Int(i64::try_from(count).unwrap_or(i64::MAX))))
+                let count = self.count(lookup, COUNT_MAX);
+                count.map_or(Value::Null, |count| Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
             }
-            Expr::ListOf(items) => {
-                let items: Answer<Vec<Value>> =
-                    items.iter().map(|item| self.value(item).map(Cow::into_owned)).collect();
-                Ok(Cow::Owned(Value::List(items?.into())))
-            }
+            Expr::ListOf(items) => Value::List(items.iter().map(|item| self.owned(item)).collect()),
             Expr::Call(func, args) => self.call(*func, args),
-            Expr::Matches(inner, pattern) => {
-                let text = self.value(inner)?;
-                let answer = text.as_text().map(|text| pattern.0.is_match(text));
-                Ok(Cow::Owned(semantics::truth(answer)))
-            }
-            Expr::If(condition, yes, no) => match self.truth(condition)? {
-                Some(true) => self.value(yes),
-                Some(false) => self.value(no),
-                None => Ok(Cow::Borrowed(NULL)),
+            Expr::If(condition, yes, no) => match self.truth(condition) {
+                Some(true) => self.owned(yes),
+                Some(false) => self.owned(no),
+                None => Value::Null,
             },
             Expr::And(_)
             | Expr::Or(_)
@@ -187,7 +199,8 @@ impl<'a> Judge<'a, '_> {
             | Expr::Compare(..)
             | Expr::In(..)
             | Expr::IsNull(_)
-            | Expr::Lookup(_) => Ok(Cow::Owned(semantics::truth(self.truth(expr)?))),
+            | Expr::Matches(..)
+            | Expr::Lookup(_) => semantics::truth(self.truth(expr)),
             // Not bound here: lowering leaves none of these, and unknown denies.
             Expr::Literal(_)
             | Expr::Row(_)
@@ -195,27 +208,79 @@ impl<'a> Judge<'a, '_> {
             | Expr::Next(_)
             | Expr::Auth(_)
             | Expr::Request(_)
-            | Expr::Now => Ok(Cow::Borrowed(NULL)),
+            | Expr::Now => Value::Null,
         }
     }
 
-    fn call(&mut self, func: Func, args: &'a [Expr]) -> Answer<Cow<'a, Value>> {
-        let Some(a) = args.first() else { return Ok(Cow::Borrowed(NULL)) };
-        if let (Some(a), [_]) = (self.held(a), args) {
-            return Ok(Cow::Owned(semantics::apply(func, a, None)));
-        }
-        let a = self.value(a)?;
-        let b = args.get(1).map(|b| self.value(b)).transpose()?;
-        Ok(Cow::Owned(semantics::apply(func, &a, b.as_deref())))
+    fn path(&mut self, collection: CollectionId, key: Slot, id: &'a Expr, slot: Slot) -> Option<Value> {
+        self.with(id, |judge, id| {
+            let id = id.as_text()?;
+            let record = judge.ask(|lookups| lookups.fetch(collection, key, id))??;
+            record.get(slot.index()).cloned()
+        })
     }
 
-    fn count(&mut self, lookup: &'a Lookup, limit: u64) -> Answer<u64> {
+    fn call(&mut self, func: Func, args: &'a [Expr]) -> Value {
+        match args {
+            [a] => self.with(a, |_, a| semantics::apply(func, a, NULL)),
+            [a, b] => self.with(a, |judge, a| judge.with(b, |_, b| semantics::apply(func, a, b))),
+            _ => Value::Null,
+        }
+    }
+
+    fn count(&mut self, lookup: &'a Lookup, limit: u64) -> Option<u64> {
         let open = lookup.body.any(&mut |part| self.cell(part).is_some());
         if !open {
-            return self.lookups.count(lookup, limit);
+            return self.ask(|lookups| lookups.count(lookup, limit));
         }
         let body = lookup.body.replaced(&mut |part| self.cell(part).map(|cell| Expr::Literal(cell.clone())));
         let Lookup { collection, var, kind, sealed, .. } = *lookup;
-        self.lookups.count(&Lookup { collection, var, kind, body, sealed }, limit)
+        self.ask(|lookups| lookups.count(&Lookup { collection, var, kind, body, sealed }, limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::TRUE;
+
+    /// Counts what it is asked and answers nothing.
+    struct Broken(u32);
+
+    impl Lookups for Broken {
+        fn fetch(&mut self, _: CollectionId, _: Slot, _: &str) -> Result<Option<Arc<[Value]>>, LookupFailed> {
+            self.0 += 1;
+            Err(LookupFailed("gone".into()))
+        }
+
+        fn count(&mut self, _: &Lookup, _: u64) -> Result<u64, LookupFailed> {
+            self.0 += 1;
+            Err(LookupFailed("gone".into()))
+        }
+    }
+
+    fn asking() -> Expr {
+        let id = Box::new(Expr::Literal(Value::text("r1")));
+        Expr::IsNull(Box::new(Expr::Path { collection: CollectionId(0), key: Slot::ID, id, slot: Slot::ID }))
+    }
+
+    #[test]
+    fn a_provider_that_fails_fails_the_whole_and_is_not_asked_again() {
+        for unsure in [
+            Expr::Or(vec![asking(), asking(), TRUE]),
+            Expr::And(vec![asking(), asking()]),
+            Expr::Not(Box::new(asking())),
+        ] {
+            let mut broken = Broken(0);
+            assert_eq!(holds(&unsure, &[], &mut broken), Err(LookupFailed("gone".into())), "{unsure:?}");
+            assert_eq!(broken.0, 1, "{unsure:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_decided_without_a_lookup_asks_nothing() {
+        let mut broken = Broken(0);
+        assert_eq!(holds(&Expr::Or(vec![TRUE, asking()]), &[], &mut broken), Ok(true));
+        assert_eq!(broken.0, 0);
     }
 }

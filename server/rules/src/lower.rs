@@ -276,7 +276,7 @@ impl<'f> Folder<'f> {
             (_, Some(Value::List(items))) if items.is_empty() => Folded::value(Value::Bool(false)),
             (_, Some(Value::Null)) => Folded::value(Value::Null),
             (Some(x), Some(Value::List(items))) => {
-                Folded::value(semantics::truth(semantics::is_in(x, items.iter())))
+                Folded::value(semantics::truth(semantics::is_in(x, items)))
             }
             (Some(Value::Null), Some(_)) => Folded::value(Value::Null),
             _ if a.is_same() && list.is_same() => Folded::Same(whole),

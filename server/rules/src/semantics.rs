@@ -21,37 +21,45 @@ pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
     }
 }
 
-/// Whether the comparison holds; `None` is unknown.
-pub(crate) fn compare(op: CmpOp, a: &Value, b: &Value) -> Option<bool> {
-    if op == CmpOp::Same {
-        return Some(match (a.is_null(), b.is_null()) {
-            (true, true) => true,
-            (false, false) => order(a, b) == Some(Ordering::Equal),
-            _ => false,
-        });
+/// Whether two values of one type are equal. Texts that differ are told apart by their length where that is enough.
+fn equal(a: &Value, b: &Value) -> Option<bool> {
+    match (a, b) {
+        (Value::Text(a), Value::Text(b)) => Some(a == b),
+        _ => order(a, b).map(Ordering::is_eq),
     }
-    let order = order(a, b)?;
-    Some(match op {
-        CmpOp::Eq | CmpOp::Same => order.is_eq(),
-        CmpOp::Ne => order.is_ne(),
-        CmpOp::Lt => order.is_lt(),
-        CmpOp::Le => order.is_le(),
-        CmpOp::Gt => order.is_gt(),
-        CmpOp::Ge => order.is_ge(),
-    })
 }
 
-/// `a in list`, as SQL reads it: nothing is in an empty list, null is in no list for certain.
-pub(crate) fn is_in<'v>(a: &Value, list: impl IntoIterator<Item = &'v Value>) -> Option<bool> {
-    let mut answer = Some(false);
-    for member in list {
-        match compare(CmpOp::Eq, a, member) {
-            Some(true) => return Some(true),
-            Some(false) => {}
+/// Whether the comparison holds; `None` is unknown.
+pub(crate) fn compare(op: CmpOp, a: &Value, b: &Value) -> Option<bool> {
+    match op {
+        CmpOp::Eq => equal(a, b),
+        CmpOp::Ne => equal(a, b).map(|equal| !equal),
+        CmpOp::Lt => order(a, b).map(Ordering::is_lt),
+        CmpOp::Le => order(a, b).map(Ordering::is_le),
+        CmpOp::Gt => order(a, b).map(Ordering::is_gt),
+        CmpOp::Ge => order(a, b).map(Ordering::is_ge),
+        CmpOp::Same if a.is_null() || b.is_null() => Some(a.is_null() && b.is_null()),
+        CmpOp::Same => Some(equal(a, b) == Some(true)),
+    }
+}
+
+/// `decisive` as soon as one of the parts is, else unknown if one of them is: `||` of parts is decided by true, `&&` by
+/// false.
+pub(crate) fn decide(decisive: bool, parts: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let mut answer = Some(!decisive);
+    for part in parts {
+        match part {
+            Some(flag) if flag == decisive => return part,
+            Some(_) => {}
             None => answer = None,
         }
     }
     answer
+}
+
+/// `a in list`, as SQL reads it: nothing is in an empty list, null is in no list for certain.
+pub(crate) fn is_in(a: &Value, list: &[Value]) -> Option<bool> {
+    decide(true, list.iter().map(|member| equal(a, member)))
 }
 
 /// A truth value as a value.
@@ -61,16 +69,14 @@ pub(crate) fn truth(answer: Option<bool>) -> Value {
 
 /// The value of a function.
 pub(crate) fn call(func: Func, args: &[Value]) -> Value {
-    args.first().map_or(Value::Null, |a| apply(func, a, args.get(1)))
+    args.first().map_or(Value::Null, |a| apply(func, a, args.get(1).unwrap_or(&Value::Null)))
 }
 
-/// The value of a function of one or two operands.
-pub(crate) fn apply(func: Func, a: &Value, b: Option<&Value>) -> Value {
-    if func == Func::Default {
-        return if a.is_null() { b.cloned().unwrap_or_default() } else { a.clone() };
-    }
-    match (func, a, b.unwrap_or(&Value::Null)) {
-        (Func::Size, Value::Text(text), _) => int(i64::try_from(text.chars().count()).ok()),
+/// The value of a function of one or two operands; the second of a function that takes one is null.
+pub(crate) fn apply(func: Func, a: &Value, b: &Value) -> Value {
+    match (func, a, b) {
+        (Func::Default, a, b) => if a.is_null() { b } else { a }.clone(),
+        (Func::Size, Value::Text(text), _) => int(i64::try_from(characters(text)).ok()),
         (Func::Length, Value::List(list), _) => int(i64::try_from(list.len()).ok()),
         (Func::StartsWith, Value::Text(text), Value::Text(part)) => Value::Bool(text.starts_with(&**part)),
         (Func::EndsWith, Value::Text(text), Value::Text(part)) => Value::Bool(text.ends_with(&**part)),
@@ -96,6 +102,11 @@ pub(crate) fn apply(func: Func, a: &Value, b: Option<&Value>) -> Value {
         }
         _ => Value::Null,
     }
+}
+
+/// Code points of a text. Most texts have one for each byte, which is quicker to see than to count.
+fn characters(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 fn arithmetic(func: Func, a: i64, b: i64) -> Option<i64> {

@@ -26,8 +26,8 @@ impl Draft<'_, '_> {
             return None;
         }
         match expr {
-            Expr::And(members) => self.members(members, false, vars),
-            Expr::Or(members) => self.members(members, true, vars),
+            Expr::And(members) => semantics::decide(false, members.iter().map(|part| self.truth(part, vars))),
+            Expr::Or(members) => semantics::decide(true, members.iter().map(|part| self.truth(part, vars))),
             Expr::Not(inner) => self.truth(inner, vars).map(|flag| !flag),
             Expr::Compare(op, a, b) => {
                 let a = self.value(a, vars);
@@ -40,7 +40,7 @@ impl Draft<'_, '_> {
             Expr::In(a, list) => {
                 let a = self.value(a, vars);
                 match self.value(list, vars) {
-                    Value::List(items) => semantics::is_in(&a, items.iter()),
+                    Value::List(items) => semantics::is_in(&a, &items),
                     _ => None,
                 }
             }
@@ -57,18 +57,6 @@ impl Draft<'_, '_> {
                 _ => None,
             },
         }
-    }
-
-    fn members(&mut self, members: &[Expr], decisive: bool, vars: &mut Vars) -> Option<bool> {
-        let mut answer = Some(!decisive);
-        for member in members {
-            match self.truth(member, vars) {
-                Some(flag) if flag == decisive => return Some(decisive),
-                Some(_) => {}
-                None => answer = None,
-            }
-        }
-        answer
     }
 
     fn value(&mut self, expr: &Expr, vars: &mut Vars) -> Value {
