@@ -7,7 +7,6 @@ use actix_web::rt::System;
 use anyhow::{Context, anyhow};
 use std::fs;
 use std::process::ExitCode;
-use std::sync::Arc;
 use stead_engine::{Catalogue, rule_tests};
 use stead_schema::SourceFile;
 
@@ -59,7 +58,7 @@ pub(crate) fn mistakes(source: SourceFile, app: &Catalogue) -> Option<Mistakes> 
 
 /// An app as the engine holds it.
 pub(crate) fn catalogue(app: App) -> Catalogue {
-    Catalogue { schema: Arc::new(app.schema), rules: Arc::new(app.rules) }
+    Catalogue::new(app.schema, app.rules)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The app as it is now: schema and compiled rules of one version, swapped whole.
 
 use crate::Error;
+use crate::records::filters::{FilterStats, Filters};
 use std::sync::Arc;
 use stead_rules::{CollectionRules, RuleBook, did_you_mean};
 use stead_schema::{Collection, Schema};
@@ -13,9 +14,21 @@ pub struct Catalogue {
     pub schema: Arc<Schema>,
     /// Its rules, checked against it.
     pub rules: Arc<RuleBook>,
+    /// Filters that were read against them.
+    pub(crate) filters: Arc<Filters>,
 }
 
 impl Catalogue {
+    /// A version of an app.
+    pub fn new(schema: Schema, rules: RuleBook) -> Self {
+        Self { schema: Arc::new(schema), rules: Arc::new(rules), filters: Arc::default() }
+    }
+
+    /// How often filters were read against this version.
+    pub fn filter_stats(&self) -> FilterStats {
+        self.filters.stats()
+    }
+
     /// A collection and its rules by name.
     ///
     /// # Errors

@@ -127,7 +127,7 @@ impl Project {
     async fn build(config: ProjectConfig, tables: Tables) -> Result<Self, OpenError> {
         let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random } = config;
         store.migrations = [auth::MIGRATIONS, admin::MIGRATIONS, records::MIGRATIONS].concat();
-        let catalogue = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
+        let catalogue = Catalogue::new(schema, rules);
         let store = match tables {
             Tables::Watch => Store::open_read_only(store, Arc::clone(&catalogue.schema)).await?,
             Tables::Fit | Tables::Leave => Store::open(store).await?,
@@ -156,7 +156,7 @@ impl Project {
     /// # Errors
     /// When the schema needs more than safe changes; the old one stays.
     pub async fn reload(&self, schema: Schema, rules: RuleBook) -> Result<(), OpenError> {
-        let next = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
+        let next = Catalogue::new(schema, rules);
         self.0.store.apply(Arc::clone(&next.schema)).await?;
         self.0.catalogue.store(Arc::new(next));
         // What users are known to claim was read by the declarations of before.

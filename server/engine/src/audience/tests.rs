@@ -66,7 +66,7 @@ fn ruled(schema: &mut Schema, dice: &mut Dice) -> Catalogue {
         }
     }
     let rules = compile(schema).unwrap();
-    Catalogue { schema: Arc::new(schema.clone()), rules: Arc::new(rules) }
+    Catalogue::new(schema.clone(), rules)
 }
 
 /// Sessions of the first users, two of one of them, and a guest.

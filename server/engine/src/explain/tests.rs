@@ -58,7 +58,7 @@ async fn project() -> Project {
     let file = SourceFile { path: "schema/app.yaml".into(), text: APP.into() };
     let schema = stead_schema::load(vec![file]).map_err(|r| format!("{:?}", r.diagnostics)).unwrap();
     let rules = stead_rules::compile(&schema).unwrap();
-    let catalogue = Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) };
+    let catalogue = Catalogue::new(schema, rules);
     let given = SourceFile { path: "tests/a.test.yaml".into(), text: GIVEN.into() };
     let opened = open_given(&catalogue, given).await.unwrap();
     opened.map_err(|(sources, found)| found[0].render(&sources)).unwrap().0

@@ -12,6 +12,7 @@ pub(crate) mod create;
 mod cursor;
 mod delete;
 pub(crate) mod expand;
+pub(crate) mod filters;
 mod get;
 mod idempotency;
 pub(crate) mod list;
@@ -33,6 +34,7 @@ use stead_wire::records::{AggregateParams, Batch, ListParams, ShowParams};
 
 pub(crate) use access::Gate;
 pub(crate) use create::{Making, Prepared, Right, insert_in, prepare};
+pub use filters::FilterStats;
 pub use sql::MIGRATIONS;
 
 /// What a list reads from a text that is or is not a cursor: for those who throw texts at it.

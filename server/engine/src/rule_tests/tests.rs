@@ -4,7 +4,6 @@
 
 use super::case::Verdict;
 use super::*;
-use std::sync::Arc;
 use stead_rules::coverage::Need;
 
 const APP: &str = "
@@ -34,7 +33,7 @@ cases:
 fn catalogue(files: Vec<SourceFile>) -> Catalogue {
     let schema = stead_schema::load(files).unwrap();
     let rules = stead_rules::compile(&schema).unwrap();
-    Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) }
+    Catalogue::new(schema, rules)
 }
 
 fn app() -> Catalogue {

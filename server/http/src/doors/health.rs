@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Answer, Failure};
 use crate::extract::Cx;
-use crate::metrics::gauge;
+use crate::metrics::{counted, gauge};
 use crate::socket;
 use crate::state::State;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -51,6 +51,10 @@ pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
         "Newest position of the change log.",
         *cx.project.store().log().head().borrow(),
     );
+    let filters = cx.project.catalogue().filter_stats();
+    gauge(&mut text, "stead_filters_kept", "Filters in memory, of this version of the app.", filters.kept);
+    counted(&mut text, "stead_filters_read_total", "Filters that were read and checked.", filters.read);
+    counted(&mut text, "stead_filters_found_total", "Filters that were found in memory.", filters.found);
     socket::metrics::write(&cx.project.hub().stats(), &mut text);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).body(text))
