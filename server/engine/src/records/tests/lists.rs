@@ -55,6 +55,18 @@ async fn a_filter_narrows_and_never_widens() {
 }
 
 #[tokio::test]
+async fn a_filter_that_is_kept_serves_everybody_and_shows_each_only_its_own() {
+    let app = App::new().await;
+    for (who, wanted) in
+        [("bob", vec!["den-bob"]), ("ann", vec!["den-ann"]), ("bob", vec!["den-bob"]), ("cid", vec![])]
+    {
+        assert_eq!(ids(&app.by(who), "members", "user == me").await, wanted, "{who}");
+    }
+    let stats = app.project.catalogue().filter_stats();
+    assert_eq!((stats.kept, stats.read, stats.found), (1, 1, 3));
+}
+
+#[tokio::test]
 async fn a_question_that_cannot_be_understood_is_refused_for_its_reason() {
     let app = App::new().await;
     let ann = app.by("ann");
