@@ -139,7 +139,7 @@ fn weight(asked: &Asked, filter: &Filter) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use stead_rules::ir::TRUE;
 

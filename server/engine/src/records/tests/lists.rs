@@ -57,9 +57,12 @@ async fn a_filter_narrows_and_never_widens() {
 #[tokio::test]
 async fn a_filter_that_is_kept_serves_everybody_and_shows_each_only_its_own() {
     let app = App::new().await;
-    for (who, wanted) in
-        [("bob", vec!["den-bob"]), ("ann", vec!["den-ann"]), ("bob", vec!["den-bob"]), ("cid", vec![])]
-    {
+    for (who, wanted) in [
+        ("bob", vec!["den-bob"]),
+        ("ann", vec!["den-ann", "lobby-ann"]),
+        ("bob", vec!["den-bob"]),
+        ("cid", vec![]),
+    ] {
         assert_eq!(ids(&app.by(who), "members", "user == me").await, wanted, "{who}");
     }
     let stats = app.project.catalogue().filter_stats();
