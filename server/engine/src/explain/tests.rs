@@ -5,7 +5,6 @@
 use super::*;
 use crate::rule_tests::open_given;
 use serde_json::json;
-use std::sync::Arc;
 use stead_schema::SourceFile;
 
 const APP: &str = "
