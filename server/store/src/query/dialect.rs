@@ -16,7 +16,7 @@ pub enum Dialect {
 
 impl Dialect {
     /// What stands before a parameter's number.
-    pub(super) fn mark(self) -> char {
+    pub(crate) fn mark(self) -> char {
         match self {
             Self::Sqlite => '?',
             Self::Postgres => '$',
@@ -65,18 +65,20 @@ impl Dialect {
             (Func::Default, _) => "coalesce({a}, {b})",
             (Func::Min, Self::Sqlite) => "min({a}, {b})",
             (Func::Max, Self::Sqlite) => "max({a}, {b})",
-            // LEAST and GREATEST pass over null. The operands are written once: nested, they would double each time.
+            // LEAST and GREATEST pass over null. The operands are written once, and the OFFSET keeps the planner from
+            // writing them wherever they are used: nested, they would double each time, until memory ends.
             (Func::Min, Self::Postgres) => {
-                "(SELECT CASE WHEN p.a <= p.b THEN p.a WHEN p.a > p.b THEN p.b END FROM (SELECT {a} AS a, {b} AS b) p)"
+                "(SELECT CASE WHEN p.a <= p.b THEN p.a WHEN p.a > p.b THEN p.b END FROM (SELECT {a} AS a, {b} AS b OFFSET 0) p)"
             }
             (Func::Max, Self::Postgres) => {
-                "(SELECT CASE WHEN p.a >= p.b THEN p.a WHEN p.a < p.b THEN p.b END FROM (SELECT {a} AS a, {b} AS b) p)"
+                "(SELECT CASE WHEN p.a >= p.b THEN p.a WHEN p.a < p.b THEN p.b END FROM (SELECT {a} AS a, {b} AS b OFFSET 0) p)"
             }
             (Func::Abs, _) => "abs({a})",
             (Func::StartsWith, Self::Sqlite) => "(substr({a}, 1, length({b})) = {b})",
             (Func::StartsWith, Self::Postgres) => "starts_with({a}, {b})",
             (Func::EndsWith, Self::Sqlite) => {
-                "(substr({a}, length({a}) - length({b}) + 1) = {b} AND length({a}) >= length({b}))"
+                // What is longer than `{a}` gives all of `{a}`, which is shorter and so another.
+                "(substr({a}, -length({b}), length({b})) = {b})"
             }
             (Func::EndsWith, Self::Postgres) => "(right({a}, char_length({b})) = {b})",
             (Func::Contains, Self::Sqlite) => "(instr({a}, {b}) > 0)",

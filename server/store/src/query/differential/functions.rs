@@ -373,3 +373,31 @@ fn every_function_gives_what_its_row_of_the_table_says_in_memory_and_in_every_da
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_deepest_expressions_that_are_accepted_are_answered_by_every_database() {
+    let mut world = world(Postgres::at_hand());
+    let nested = |start: &str, wrap: &str, times: usize| {
+        (0..times).fold(start.to_owned(), |inner, _| wrap.replace('@', &inner))
+    };
+    let many = vec!["resource.c"; 150].join(", ");
+    for (name, source) in [
+        ("whole", nested("resource.a > 0", "(@ ? resource.b > 0 : resource.c > 0)", 27)),
+        ("whole", nested("resource.a > 0", "(resource.b > 0 ? resource.c > 0 : @)", 27)),
+        ("whole", nested("resource.a > 0", "((@) == (resource.b > 0))", 27)),
+        ("whole", nested("resource.a > 0", "!(@ && resource.b > 0)", 14)),
+        ("whole", format!("{} > 0", nested("resource.a", "min(@, resource.b)", 28))),
+        ("whole", format!("{} > 0", nested("resource.b", "default(@, resource.c)", 28))),
+        ("whole", format!("{} > 0", nested("resource.c", "(@ % 7 + 1)", 14))),
+        ("whole", format!("resource.c in [{many}]")),
+        ("texts", format!("{} == 'abc'", nested("resource.a", "@.lower()", 28))),
+        ("texts", nested("resource.a == 'abc'", "(default(@, true) && resource.b != null)", 14)),
+        ("texts", nested("resource.a == 'abc'", "((@ ? resource.a : resource.b).endsWith('c'))", 10)),
+        ("texts", nested("resource.a == 'abc'", "((@ ? resource.a : resource.b).startsWith('a'))", 10)),
+        ("times", format!("{} > now", nested("resource.at", "@ + resource.span", 28))),
+        ("times", format!("{} > now", nested("resource.at", "@ - resource.span", 28))),
+    ] {
+        found(&mut world, name, &source);
+        found(&mut world, name, &format!("({source}) == null"));
+    }
+}

@@ -37,13 +37,12 @@ const BOTH: [Flip; 28] = [
     ("WHERE t", "WHERE t1.\"id\" IS NULL AND t"),
 ];
 
-const SQLITE: [Flip; 19] = [
+const SQLITE: [Flip; 18] = [
     (" IS ", " IS NOT "),
     ("WHEN 1 THEN", "WHEN 0 THEN"),
     ("WHEN 0 THEN", "WHEN 1 THEN"),
     ("instr(", "-instr("),
-    ("(substr(", "(rtrim("),
-    (" + 1) = ", " + 2) = "),
+    (", -length(", ", -1 - length("),
     ("(length(", "(1 + length("),
     ("json_array_length(", "1 + json_array_length("),
     ("(min(", "(max("),
@@ -93,7 +92,7 @@ fn a_wrong_operator_in_the_sql_would_be_noticed() {
             continue;
         }
         let mut unnoticed: Vec<&Flip> = BOTH.iter().chain(own.iter()).collect();
-        for seed in 100..260 {
+        for seed in 100..900 {
             let mut world = World::with(seed, postgres.take());
             for case in (0..40).filter_map(|_| world.case()).collect::<Vec<_>>() {
                 unnoticed.retain(|flip| !notices(&mut world, *dialect, &case, flip));
