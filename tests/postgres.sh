@@ -34,7 +34,7 @@ start() {
   # What is lost when the machine stops is thrown away anyway.
   as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 -s start -o "-c listen_addresses='' \
     -c unix_socket_directories='$dir' -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
-    -c max_connections=20 -c shared_buffers=64MB -c jit=off" >/dev/null || { cat "$dir/server.log" >&2; exit 1; }
+    -c max_connections=200 -c shared_buffers=64MB -c jit=off" >/dev/null || { cat "$dir/server.log" >&2; exit 1; }
   echo "postgres:///postgres?host=$dir&user=stead"
 }
 

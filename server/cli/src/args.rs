@@ -95,6 +95,20 @@ pub(crate) struct Data {
     /// The file of the key that protects secrets at rest [default: beside the data folder, <data>.master.key]
     #[arg(long, env = "STEAD_MASTER_KEY_FILE")]
     pub(crate) master_key: Option<PathBuf>,
+    /// A Postgres server instead of the file in the data folder: postgres://user:password@host/database
+    #[arg(long, value_name = "URL", env = "STEAD_DATABASE", hide_env_values = true, value_parser = postgres)]
+    pub(crate) database: Option<String>,
+    /// Most connections to Postgres
+    #[arg(long, value_name = "N", default_value_t = 20, env = "STEAD_DATABASE_CONNECTIONS",
+        value_parser = clap::value_parser!(u32).range(4..=1000))]
+    pub(crate) database_connections: u32,
+}
+
+fn postgres(url: &str) -> Result<String, String> {
+    match url.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => Ok(url.to_owned()),
+        _ => Err("a database is named by a URL such as postgres://user:password@host/database".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -6,10 +6,13 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use stead_engine::Random;
 use stead_engine::ctx::SystemRandomness;
+use stead_store::{Place, Postgres};
 
 /// Where a server keeps what must last.
 pub(crate) struct DataFolder {
     root: PathBuf,
+    /// Where the records are.
+    pub(crate) place: Place,
     /// Protects secrets at rest.
     pub(crate) master_key: [u8; 32],
     /// The key's file, if it was made just now.
@@ -20,20 +23,24 @@ impl DataFolder {
     /// Opens the folder and its key, making either when it is not there.
     pub(crate) fn open(args: &crate::args::Data) -> anyhow::Result<Self> {
         let root = &args.data;
-        let existed = root.join("stead.db").exists();
+        let place = place(args);
+        let existed = matches!(&place, Place::File(file) if file.exists());
         make_private(root).with_context(|| format!("cannot make the data folder {}", root.display()))?;
         let file = args.master_key.clone().unwrap_or_else(|| beside(root));
         let (master_key, made) = key(&file, existed)?;
-        Ok(Self { root: root.clone(), master_key, made_key: made.then_some(file) })
+        Ok(Self { root: root.clone(), place, master_key, made_key: made.then_some(file) })
     }
 
-    /// Takes the folder for one server, for as long as the value lives. Two servers over one database would each
-    /// number changes and remember sessions without the other.
-    pub(crate) fn occupy(&self) -> anyhow::Result<File> {
+    /// Takes the folder for one server, for as long as the value lives. Two servers over one file would each number
+    /// changes and remember sessions without the other. Any number of them may share a Postgres.
+    pub(crate) fn occupy(&self) -> anyhow::Result<Option<File>> {
+        if matches!(self.place, Place::Postgres(_)) {
+            return Ok(None);
+        }
         let path = self.root.join("stead.lock");
         let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => {
                 bail!("another server runs on the data folder {}", self.root.display())
             }
@@ -42,10 +49,12 @@ impl DataFolder {
             }
         }
     }
+}
 
-    /// The database file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.root.join("stead.db")
+fn place(args: &crate::args::Data) -> Place {
+    match &args.database {
+        None => Place::File(args.data.join("stead.db")),
+        Some(url) => Place::Postgres(Postgres { url: url.clone(), connections: args.database_connections }),
     }
 }
 
@@ -111,10 +120,14 @@ mod tests {
     use super::*;
     use crate::args::Data;
 
+    fn args(outside: &Path) -> Data {
+        Data { data: outside.join("data"), master_key: None, database: None, database_connections: 20 }
+    }
+
     #[test]
     fn the_key_is_made_once_beside_the_folder_and_kept_private() {
         let outside = tempfile::tempdir().unwrap();
-        let args = Data { data: outside.path().join("data"), master_key: None };
+        let args = args(outside.path());
         let first = DataFolder::open(&args).unwrap();
         assert_eq!(first.made_key, Some(outside.path().join("data.master.key")));
         let again = DataFolder::open(&args).unwrap();
@@ -131,7 +144,7 @@ mod tests {
     #[test]
     fn one_server_at_a_time_has_the_folder() {
         let outside = tempfile::tempdir().unwrap();
-        let folder = DataFolder::open(&Data { data: outside.path().join("data"), master_key: None }).unwrap();
+        let folder = DataFolder::open(&args(outside.path())).unwrap();
         let first = folder.occupy().unwrap();
         assert!(folder.occupy().unwrap_err().to_string().contains("another server"));
         drop(first);
@@ -141,7 +154,7 @@ mod tests {
     #[test]
     fn data_without_its_key_is_not_given_a_new_one() {
         let outside = tempfile::tempdir().unwrap();
-        let args = Data { data: outside.path().join("data"), master_key: None };
+        let args = args(outside.path());
         fs::create_dir(&args.data).unwrap();
         fs::write(args.data.join("stead.db"), "").unwrap();
         assert!(DataFolder::open(&args).is_err());

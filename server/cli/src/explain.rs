@@ -10,6 +10,7 @@ use actix_web::rt::System;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use stead_engine::Project;
 use stead_engine::explain::{self, Explanation, Question};
@@ -32,7 +33,8 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
     };
     let question = question(&app.schema.app, args)?;
     let explanation = System::new().block_on(async {
-        match (&args.given, &args.data_dir) {
+        let postgres = args.database.is_some().then(|| PathBuf::from("stead-data"));
+        match (&args.given, args.data_dir.as_ref().or(postgres.as_ref())) {
             (Some(given), _) => {
                 let (project, identities) = given::open(&catalogue(app), given).await?;
                 let explained = explain_as(&project, &identities, args, question).await;
@@ -40,8 +42,13 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
                 explained
             }
             (None, Some(data)) => {
-                let data = args::Data { data: data.clone(), master_key: args.master_key.clone() };
-                if !data.data.join("stead.db").is_file() {
+                let data = args::Data {
+                    data: data.clone(),
+                    master_key: args.master_key.clone(),
+                    database: args.database.clone(),
+                    database_connections: 4,
+                };
+                if data.database.is_none() && !data.data.join("stead.db").is_file() {
                     bail!("there is no database in {}", data.data.display());
                 }
                 let project = wiring::open_read_only(app, &DataFolder::open(&data)?).await?;

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use stead_engine::{Project, seed};
 use stead_http::{HttpSettings, Rate, State};
+use stead_store::Place;
 
 /// Fewer open files than this are worth a line at the start: a thousand sockets would not fit.
 const OPEN_FILES_FEW: u64 = 4096;
@@ -98,7 +99,10 @@ fn greeting(
         "collections",
         if collections.is_empty() { "none".to_owned() } else { collections.join(", ") }.as_str(),
     );
-    line("data", &format!("{path}"));
+    match &data.place {
+        Place::Postgres(_) => line("database", "Postgres"),
+        _ => line("data", &format!("{path}")),
+    }
     if let Some(file) = &data.made_key {
         line("master key", &format!("{} (new: keep a copy, away from the data)", file.display()));
     }

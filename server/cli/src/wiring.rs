@@ -44,7 +44,7 @@ pub(crate) async fn open_to_look(app: App, data: &DataFolder) -> anyhow::Result<
     let store = store(data, Synchronous::Full, 1);
     let config = ProjectConfig { master_key: data.master_key, ..config(app, store, Arc::new(SystemClock)) };
     let project = Project::open_unfitted(config).await.map_err(|error| explain(&error))?;
-    project.store().adopt(schema).map_err(|error| explain(&OpenError::Store(error)))?;
+    project.store().adopt(schema).await.map_err(|error| explain(&OpenError::Store(error)))?;
     Ok(project)
 }
 
@@ -62,7 +62,7 @@ fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> Projec
 
 fn store(data: &DataFolder, synchronous: Synchronous, readers: usize) -> stead_store::Config {
     stead_store::Config {
-        path: Some(data.database()),
+        place: data.place.clone(),
         readers,
         synchronous: match synchronous {
             Synchronous::Full => stead_store::Synchronous::Full,

@@ -37,7 +37,7 @@ async fn state(settings: HttpSettings) -> Data<State> {
         schema,
         rules,
         store: stead_store::Config {
-            path: None,
+            place: stead_store::Place::Memory,
             readers: 1,
             synchronous: stead_store::Synchronous::Normal,
             migrations: Vec::new(),

@@ -1,7 +1,8 @@
 //! Opening, reading, writing, closing.
 
-use crate::sqlite::{Database, Typed};
-use crate::{Error, Log, Reader, Tx};
+use crate::sqlite::Typed;
+use crate::{Error, Log, Reader, Tx, postgres, sqlite};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use stead_schema::Schema;
@@ -16,23 +17,58 @@ pub enum Synchronous {
     Normal,
 }
 
+/// Which database.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// SQLite, in a private temporary folder that goes with the store.
+    Memory,
+    /// SQLite in a file; its folder must exist.
+    File(PathBuf),
+    /// A Postgres server.
+    Postgres(Postgres),
+}
+
+/// A Postgres server and what is taken of it.
+#[derive(Clone)]
+pub struct Postgres {
+    /// `postgres://user:password@host:port/database?sslmode=…`.
+    pub url: String,
+    /// Most connections of this process, besides one that listens. At least 2.
+    pub connections: u32,
+}
+
+impl fmt::Debug for Postgres {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Postgres").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
 /// Where and how to open.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The database file; its folder must exist. `None` for a database in memory that ends with the store.
-    pub path: Option<PathBuf>,
-    /// Connections for inline reads; about the number of threads that read. 1..=64.
+    /// Which database.
+    pub place: Place,
+    /// Connections for inline reads on SQLite, threads for Postgres; about the number of threads that read. 1..=64.
     pub readers: usize,
-    /// Durability.
+    /// Durability on SQLite. Postgres has its own setting, `synchronous_commit`.
     pub synchronous: Synchronous,
-    /// Static statements that make the tables of the slices, run once each in order: `(name, sql script)`.
+    /// Static statements that make the tables of the slices, run once each in order: `(name, sql script)`. Scripts are
+    /// written for SQLite, as `STRICT` tables of `TEXT` and `INTEGER`, which are translated for Postgres.
     pub migrations: Vec<(&'static str, &'static str)>,
+}
+
+/// The database that runs.
+#[derive(Clone)]
+pub(crate) enum Database {
+    Sqlite(Arc<sqlite::Database>),
+    Postgres(Arc<postgres::Database>),
 }
 
 /// A handle to an open database; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) database: Arc<Database>,
+    pub(crate) database: Database,
 }
 
 impl Store {
@@ -41,7 +77,15 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened, is too new, or is damaged.
     pub async fn open(config: Config) -> Result<Self, Error> {
-        Ok(Self { database: Arc::new(Database::open(&config).await?) })
+        let database = match &config.place {
+            Place::Postgres(place) => {
+                Database::Postgres(Arc::new(postgres::Database::open(&config, place).await?))
+            }
+            Place::Memory | Place::File(_) => {
+                Database::Sqlite(Arc::new(sqlite::Database::open(&config).await?))
+            }
+        };
+        Ok(Self { database })
     }
 
     /// Opens a database that is there to look at it: nothing is made, changed or tidied, and writes are refused with
@@ -50,7 +94,15 @@ impl Store {
     /// # Errors
     /// When the file is not there or cannot be read.
     pub async fn open_read_only(config: Config, schema: Arc<Schema>) -> Result<Self, Error> {
-        Ok(Self { database: Arc::new(Database::open_read_only(&config, schema).await?) })
+        let database = match &config.place {
+            Place::Postgres(place) => Database::Postgres(Arc::new(
+                postgres::Database::open_read_only(&config, place, schema).await?,
+            )),
+            Place::Memory | Place::File(_) => {
+                Database::Sqlite(Arc::new(sqlite::Database::open_read_only(&config, schema).await?))
+            }
+        };
+        Ok(Self { database })
     }
 
     /// Makes the tables fit the schema with safe steps only, in one transaction, and logs the change.
@@ -58,15 +110,21 @@ impl Store {
     /// # Errors
     /// `Refused` with every unsafe change; nothing is changed then.
     pub async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
-        self.database.apply(schema).await
+        match &self.database {
+            Database::Sqlite(database) => database.apply(schema).await,
+            Database::Postgres(database) => database.apply(schema).await,
+        }
     }
 
     /// Reads by a schema that the tables have already, and changes nothing: for tools beside a running server.
     ///
     /// # Errors
     /// `Refused` when the tables have any other shape.
-    pub fn adopt(&self, schema: Arc<Schema>) -> Result<(), Error> {
-        self.database.adopt(schema)
+    pub async fn adopt(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        match &self.database {
+            Database::Sqlite(database) => database.adopt(schema),
+            Database::Postgres(database) => database.adopt(schema).await,
+        }
     }
 
     /// Runs `job` in a transaction. It is grouped with its neighbours; the answer comes after the group's commit.
@@ -81,8 +139,14 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (job, outcome) = Typed::new(job);
-        self.database.submit(job)?;
+        let outcome = match &self.database {
+            Database::Sqlite(database) => {
+                let (job, outcome) = Typed::new(job);
+                database.submit(job)?;
+                outcome
+            }
+            Database::Postgres(database) => database.submit(job)?,
+        };
         outcome.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
@@ -98,7 +162,10 @@ impl Store {
         F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        self.database.read(job)
+        match &self.database {
+            Database::Sqlite(database) => database.read(job),
+            Database::Postgres(database) => database.shared.read(job).await,
+        }
     }
 
     /// The same with all statements seeing one commit; `Reader::head` tells which.
@@ -110,7 +177,10 @@ impl Store {
         F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        self.database.snapshot(job)
+        match &self.database {
+            Database::Sqlite(database) => database.snapshot(job),
+            Database::Postgres(database) => database.shared.snapshot(job).await,
+        }
     }
 
     /// Runs reads whose cost is not bounded (counts, scans) away from this thread, with a deadline of 2 s.
@@ -123,8 +193,14 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (job, outcome) = Typed::new(job);
-        self.database.survey(job)?;
+        let outcome = match &self.database {
+            Database::Sqlite(database) => {
+                let (job, outcome) = Typed::new(job);
+                database.survey(job)?;
+                outcome
+            }
+            Database::Postgres(database) => database.survey(job)?,
+        };
         outcome.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
@@ -135,11 +211,17 @@ impl Store {
 
     /// Whether writes are taken: the disk has room and the last commit succeeded.
     pub fn ready(&self) -> bool {
-        self.database.ready()
+        match &self.database {
+            Database::Sqlite(database) => database.ready(),
+            Database::Postgres(database) => database.ready(),
+        }
     }
 
     /// Takes no more jobs, finishes those taken, checkpoints and closes.
     pub async fn close(&self) {
-        self.database.close().await;
+        match &self.database {
+            Database::Sqlite(database) => database.close().await,
+            Database::Postgres(database) => database.close().await,
+        }
     }
 }

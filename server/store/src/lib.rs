@@ -4,17 +4,21 @@
 //! disk. Operations are given as async closures over [`Tx`] or [`Reader`]; on SQLite they run to their end on the
 //! thread that owns the connection, so they must never wait for anything but the database.
 
+mod applied;
 mod db;
 mod error;
+mod line;
 mod log;
+mod postgres;
 mod query;
 mod reader;
 mod ring;
 mod sql;
 mod sqlite;
+mod texts;
 mod tx;
 
-pub use db::{Config, Store, Synchronous};
+pub use db::{Config, Place, Postgres, Store, Synchronous};
 pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
 pub use query::{

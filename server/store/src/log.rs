@@ -1,5 +1,6 @@
 //! The ordered change log: what happened, in commit order. Every announcement is read from here.
 
+use crate::db::Database;
 use crate::{Error, Store};
 use std::sync::Arc;
 use stead_schema::{CollectionId, Value};
@@ -54,7 +55,10 @@ pub struct Log {
 impl Log {
     /// The newest committed position, and a signal when it moves.
     pub fn head(&self) -> watch::Receiver<u64> {
-        self.store.database.shared.head.subscribe()
+        match &self.store.database {
+            Database::Sqlite(database) => database.shared.head.subscribe(),
+            Database::Postgres(database) => database.shared.head.subscribe(),
+        }
     }
 
     /// The oldest position a reader may resume from: everything after it is still there.
@@ -62,7 +66,10 @@ impl Log {
     /// # Errors
     /// When the database cannot be read.
     pub async fn tail(&self) -> Result<u64, Error> {
-        self.store.read(async |reader| reader.session.tail()).await
+        match &self.store.database {
+            Database::Sqlite(database) => database.shared.oldest(),
+            Database::Postgres(database) => database.shared.oldest().await,
+        }
     }
 
     /// At most `limit` changes after `seq`, in order; recent ones come from memory.
@@ -70,14 +77,15 @@ impl Log {
     /// # Errors
     /// When the database cannot be read.
     pub async fn after(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        let recent = self.store.database.shared.ring.read().after(seq, limit);
-        match recent {
-            Some(changes) => Ok(changes),
-            None => self.older(seq, limit).await,
+        let ring = match &self.store.database {
+            Database::Sqlite(database) => &database.shared.ring,
+            Database::Postgres(database) => &database.shared.ring,
+        };
+        let recent = ring.read().after(seq, limit);
+        match (recent, &self.store.database) {
+            (Some(changes), _) => Ok(changes),
+            (None, Database::Sqlite(database)) => database.shared.older(seq, limit),
+            (None, Database::Postgres(database)) => database.shared.older(seq, limit).await,
         }
-    }
-
-    async fn older(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        self.store.read(async |reader| reader.session.changes_after(seq, limit)).await
     }
 }

@@ -3,17 +3,29 @@
 use crate::Error;
 use stead_schema::Value;
 
-/// A static statement. Parameters are `?1`, `?2`… on SQLite.
+/// A static statement. Parameters are `?1`, `?2`… for both databases.
 #[derive(Debug, Clone, Copy)]
 pub struct Sql {
     /// Text for SQLite.
     pub sqlite: &'static str,
+    /// Text for Postgres, where it is another one.
+    pub postgres: Option<&'static str>,
 }
 
 impl Sql {
-    /// A statement.
-    pub const fn new(sqlite: &'static str) -> Self {
-        Self { sqlite }
+    /// A statement that both databases understand.
+    pub const fn new(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: None }
+    }
+
+    /// A statement that each database needs in its own words.
+    pub const fn both(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres: Some(postgres) }
+    }
+
+    /// The text with Postgres' marks. No static statement has a question mark for another reason.
+    pub(crate) fn postgres(&self) -> String {
+        self.postgres.unwrap_or(self.sqlite).replace('?', "$")
     }
 }
 

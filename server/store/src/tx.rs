@@ -1,11 +1,18 @@
 //! What a write may do. Every change of a record appends its row to the change log in the same call, so that
 //! nobody can forget it.
 
-use crate::sqlite::Writing;
-use crate::{Error, Reader, Sql};
+use crate::reader::Session;
+use crate::{Error, Reader, Sql, sqlite};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use stead_schema::{Collection, Value};
+
+/// What a transaction has besides its reads.
+pub(crate) enum Writing<'c> {
+    Sqlite(sqlite::Writing<'c>),
+    /// The session of the reader writes.
+    Postgres,
+}
 
 /// A transaction for the length of one closure; reads see its own writes.
 pub struct Tx<'c> {
@@ -27,12 +34,29 @@ impl<'c> DerefMut for Tx<'c> {
 }
 
 impl Tx<'_> {
+    /// Until the end of this transaction, others that hold the same name wait. For what is decided from a state that no
+    /// record stands for; records that [`Reader::find`] gives to a transaction are held by themselves.
+    ///
+    /// # Errors
+    /// `Busy` when somebody else holds the name for too long.
+    pub async fn hold(&mut self, name: &str) -> Result<(), Error> {
+        match &mut self.reader.session {
+            // There is one writer.
+            Session::Sqlite(_) => Ok(()),
+            Session::Postgres(session) => session.hold(name).await,
+        }
+    }
+
     /// Runs a static statement; how many rows it touched.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn execute(&mut self, sql: &Sql, params: &[Value]) -> Result<u64, Error> {
-        self.writing.execute(sql, params)
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.execute(sql, params),
+            (Writing::Postgres, Session::Postgres(own)) => own.execute(sql, params).await,
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
     }
 
     /// Inserts a row and logs it. System slots must be filled.
@@ -46,7 +70,11 @@ impl Tx<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
-        self.writing.insert(collection, row, actor, at)
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.insert(collection, row, actor, at),
+            (Writing::Postgres, Session::Postgres(own)) => own.insert(collection, row, actor, at).await,
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
     }
 
     /// Replaces a stored row and logs both images. Without any difference it does nothing.
@@ -61,7 +89,13 @@ impl Tx<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
-        self.writing.update(collection, before, after, actor, at)
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.update(collection, before, after, actor, at),
+            (Writing::Postgres, Session::Postgres(own)) => {
+                own.update(collection, before, after, actor, at).await
+            }
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
     }
 
     /// Removes a stored row and logs its last image. References to it must be gone (see `Reader::referrers`).
@@ -75,7 +109,11 @@ impl Tx<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
-        self.writing.delete(collection, before, actor, at)
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.delete(collection, before, actor, at),
+            (Writing::Postgres, Session::Postgres(own)) => own.delete(collection, before, actor, at).await,
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
     }
 
     /// Removes stored rows that refer to each other, each with its own row in the log: whether references to them are
@@ -89,7 +127,11 @@ impl Tx<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
-        self.writing.delete_together(rows, actor, at)
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.delete_together(rows, actor, at),
+            (Writing::Postgres, Session::Postgres(own)) => own.delete_together(rows, actor, at).await,
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
     }
 
     /// Logs that what was granted to a user must be asked anew: one session ended, or all are concerned.
@@ -97,6 +139,10 @@ impl Tx<'_> {
     /// # Errors
     /// When the database refuses.
     pub async fn log_auth(&mut self, user: &str, session: Option<&str>, at: i64) -> Result<(), Error> {
-        self.writing.log_auth(user, session, at)
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.log_auth(user, session, at),
+            (Writing::Postgres, Session::Postgres(own)) => own.log_auth(user, session, at).await,
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
     }
 }

@@ -5,7 +5,7 @@ mod server;
 mod socket;
 
 pub use client::{Answer, Client};
-pub use server::{Server, binary, examples};
+pub use server::{Server, binary, examples, on_postgres};
 pub use socket::Socket;
 
 /// Longest a test waits for something that should happen at once.

@@ -4,6 +4,7 @@ use crate::{Client, PATIENCE};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -20,6 +21,62 @@ pub fn binary() -> PathBuf {
     folder.join("stead")
 }
 
+/// Whether the tests run on Postgres: `STEAD_TEST_DATABASE=postgres`, and `STEAD_TEST_POSTGRES` names the server.
+pub fn on_postgres() -> bool {
+    std::env::var("STEAD_TEST_DATABASE").is_ok_and(|name| name == "postgres")
+}
+
+/// The app, without what Postgres does not have: an index of words.
+fn fitting(app: &Path, folder: &Path) -> PathBuf {
+    if !on_postgres() || !has_search(app) {
+        return app.to_owned();
+    }
+    let copy = folder.join("app");
+    copy_without_search(app, &copy);
+    copy
+}
+
+fn has_search(app: &Path) -> bool {
+    let files = std::fs::read_dir(app.join("schema")).unwrap();
+    files
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .any(|text| text.contains("search: "))
+}
+
+fn copy_without_search(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (entry, target) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
+        if entry.is_dir() {
+            copy_without_search(&entry, &target);
+        } else if entry.extension().is_some_and(|extension| extension == "yaml") {
+            let text = std::fs::read_to_string(&entry).unwrap();
+            let kept: Vec<&str> =
+                text.lines().filter(|line| !line.trim_start().starts_with("search: ")).collect();
+            std::fs::write(target, kept.join("\n").replace(", search: A", "") + "\n").unwrap();
+        } else {
+            std::fs::copy(&entry, target).unwrap();
+        }
+    }
+}
+
+/// A command of the binary, on a database of its own, which is made here when it is not there yet.
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(binary());
+    if on_postgres() {
+        let server = std::env::var("STEAD_TEST_POSTGRES").expect("STEAD_TEST_POSTGRES names the server");
+        let name = folder.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
+        let make = format!("CREATE DATABASE {name}");
+        // It is there already when a test starts its server again.
+        let made = std::process::Command::new("psql").arg(&server).args(["-qc", &make]).output().unwrap();
+        let told = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success() || told.contains("already exists"), "{told}");
+        command.env("STEAD_DATABASE", server.replacen("/postgres", &format!("/{name}"), 1));
+        command.env("STEAD_DATABASE_CONNECTIONS", "8");
+    }
+    command
+}
+
 /// The folder of example apps.
 pub fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").canonicalize().unwrap()
@@ -29,7 +86,7 @@ pub fn examples() -> PathBuf {
 pub struct Server {
     child: Child,
     app: PathBuf,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     flags: Vec<String>,
     /// `http://127.0.0.1:port`
     pub url: String,
@@ -48,10 +105,18 @@ impl Server {
 
     /// Serves any app folder.
     pub async fn serve(app: &Path, flags: &[&str]) -> Self {
-        let folder = TempDir::new().unwrap();
+        let folder = Arc::new(TempDir::new().unwrap());
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-        let (child, url) = start(app, folder.path(), &flags).await;
-        Self { child, app: app.to_owned(), folder, flags, url }
+        let app = fitting(app, folder.path());
+        let (child, url) = start(&app, folder.path(), &flags).await;
+        Self { child, app, folder, flags, url }
+    }
+
+    /// A second server of the same app on the same database, which must be a Postgres.
+    pub async fn beside(&self) -> Self {
+        let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
+        let (child, url) = start(&app, folder.path(), &flags).await;
+        Self { child, app, folder, flags, url }
     }
 
     /// A client that is nobody yet.
@@ -105,10 +170,16 @@ impl Server {
             .success()
     }
 
+    /// A command of the binary that works on what this server works on.
+    pub fn command(&self) -> Command {
+        command(self.folder.path())
+    }
+
     /// Makes an operator on the command line, while the server rests, and signs it in.
     pub async fn operator(&mut self) -> Client {
         assert!(self.terminate().await);
-        let mut add = Command::new(binary())
+        let mut add = self
+            .command()
             .args(["operator", "add", "root@example.test", "--password-stdin", "--data"])
             .arg(self.data())
             .stdin(Stdio::piped())
@@ -141,7 +212,7 @@ fn unlimited(flags: &[String]) -> impl Iterator<Item = &'static str> {
 }
 
 async fn start(app: &Path, folder: &Path, flags: &[String]) -> (Child, String) {
-    let mut child = Command::new(binary())
+    let mut child = command(folder)
         .arg("serve")
         .arg(app)
         .args(["--listen", "127.0.0.1:0", "--data"])

@@ -137,6 +137,9 @@ pub(crate) struct Explain {
     /// Ask the records of this data folder; it is only read, also while a server runs on it
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Ask the records of a Postgres server: postgres://user:password@host/database
+    #[arg(long, value_name = "URL", env = "STEAD_DATABASE", hide_env_values = true, value_parser = super::postgres)]
+    pub(crate) database: Option<String>,
     /// The key of the data folder [default: beside it, <data>.master.key]
     #[arg(long, value_name = "FILE")]
     pub(crate) master_key: Option<PathBuf>,

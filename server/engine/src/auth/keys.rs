@@ -51,7 +51,12 @@ async fn insert_first(
     let sealed = secrets.seal(random, &place(&kid), &private)?;
     let params =
         [Value::text(kid), Value::text(sealed), Value::text(x), Value::text(y), Value::Int(clock.now().us())];
-    store.write(async move |tx| Ok::<_, Error>(tx.execute(&sql::INSERT_FIRST_KEY, &params).await?)).await?;
+    store
+        .write(async move |tx| {
+            tx.hold("signing keys").await?;
+            Ok::<_, Error>(tx.execute(&sql::INSERT_FIRST_KEY, &params).await?)
+        })
+        .await?;
     Ok(())
 }
 

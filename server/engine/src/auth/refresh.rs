@@ -66,6 +66,7 @@ struct Attempt {
 
 impl Attempt {
     async fn decide(self, tx: &mut Tx<'_>) -> Result<Outcome, Error> {
+        tx.hold(&format!("session {}", self.session)).await?;
         let stored = Stored::find(tx, &self.session).await?.ok_or_else(invalid)?;
         let mut generations = stored.generations;
         if generations.pending.is_some() && generations.pending == self.seen {

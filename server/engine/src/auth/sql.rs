@@ -8,22 +8,22 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[("auth_1", FIRST), ("auth_2", F
 
 const FIRST: &str = "CREATE TABLE _emails (
         canonical TEXT NOT NULL PRIMARY KEY,
-        user TEXT NOT NULL UNIQUE,
+        \"user\" TEXT NOT NULL UNIQUE,
         address TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE _passwords (
-        user TEXT NOT NULL PRIMARY KEY,
+        \"user\" TEXT NOT NULL PRIMARY KEY,
         phc TEXT NOT NULL,
         changed_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE _user_roles (
-        user TEXT NOT NULL,
+        \"user\" TEXT NOT NULL,
         role TEXT NOT NULL,
-        PRIMARY KEY (user, role)
+        PRIMARY KEY (\"user\", role)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE _sessions (
         id TEXT NOT NULL PRIMARY KEY,
-        user TEXT NOT NULL,
+        \"user\" TEXT NOT NULL,
         created_at INTEGER NOT NULL,
         last_seen_at INTEGER NOT NULL,
         idle_expires_at INTEGER NOT NULL,
@@ -38,7 +38,7 @@ const FIRST: &str = "CREATE TABLE _emails (
         revoked_at INTEGER,
         revoke_reason TEXT
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX _sessions_of_user ON _sessions (user, created_at);
+    CREATE INDEX _sessions_of_user ON _sessions (\"user\", created_at);
     CREATE TABLE _signing_keys (
         kid TEXT NOT NULL PRIMARY KEY,
         private_enc TEXT NOT NULL,
@@ -50,7 +50,7 @@ const FIRST: &str = "CREATE TABLE _emails (
 
 /// Sessions of before were all signed in to with a password.
 const FACTS: &str = "CREATE TABLE _user_claims (
-        user TEXT NOT NULL PRIMARY KEY,
+        \"user\" TEXT NOT NULL PRIMARY KEY,
         claims TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE _sessions ADD COLUMN method TEXT NOT NULL DEFAULT 'password';
@@ -66,38 +66,38 @@ pub(super) const INSERT_FIRST_KEY: Sql = Sql::new(
 );
 
 pub(super) const CREDENTIALS_BY_EMAIL: Sql = Sql::new(
-    "SELECT e.user, p.phc FROM _emails e LEFT JOIN _passwords p ON p.user = e.user WHERE e.canonical = ?1",
+    "SELECT e.\"user\", p.phc FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1",
 );
-pub(super) const PASSWORD_OF: Sql = Sql::new("SELECT phc FROM _passwords WHERE user = ?1");
+pub(super) const PASSWORD_OF: Sql = Sql::new("SELECT phc FROM _passwords WHERE \"user\" = ?1");
 pub(super) const SET_PASSWORD: Sql = Sql::new(
-    "INSERT INTO _passwords (user, phc, changed_at) VALUES (?1, ?2, ?3)
-     ON CONFLICT (user) DO UPDATE SET phc = excluded.phc, changed_at = excluded.changed_at",
+    "INSERT INTO _passwords (\"user\", phc, changed_at) VALUES (?1, ?2, ?3)
+     ON CONFLICT (\"user\") DO UPDATE SET phc = excluded.phc, changed_at = excluded.changed_at",
 );
-pub(super) const EMAIL_OF: Sql = Sql::new("SELECT address FROM _emails WHERE user = ?1");
-pub(super) const REMOVE_EMAIL: Sql = Sql::new("DELETE FROM _emails WHERE user = ?1");
+pub(super) const EMAIL_OF: Sql = Sql::new("SELECT address FROM _emails WHERE \"user\" = ?1");
+pub(super) const REMOVE_EMAIL: Sql = Sql::new("DELETE FROM _emails WHERE \"user\" = ?1");
 /// Touches no row when another user has the address.
 pub(super) const CLAIM_EMAIL: Sql =
-    Sql::new("INSERT INTO _emails (canonical, user, address) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
-pub(super) const REMOVE_PASSWORD: Sql = Sql::new("DELETE FROM _passwords WHERE user = ?1");
+    Sql::new("INSERT INTO _emails (canonical, \"user\", address) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
+pub(super) const REMOVE_PASSWORD: Sql = Sql::new("DELETE FROM _passwords WHERE \"user\" = ?1");
 
-pub(super) const ROLES_OF: Sql = Sql::new("SELECT role FROM _user_roles WHERE user = ?1 ORDER BY role");
-pub(super) const REMOVE_ROLES: Sql = Sql::new("DELETE FROM _user_roles WHERE user = ?1");
+pub(super) const ROLES_OF: Sql = Sql::new("SELECT role FROM _user_roles WHERE \"user\" = ?1 ORDER BY role");
+pub(super) const REMOVE_ROLES: Sql = Sql::new("DELETE FROM _user_roles WHERE \"user\" = ?1");
 pub(super) const ADD_ROLE: Sql =
-    Sql::new("INSERT INTO _user_roles (user, role) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+    Sql::new("INSERT INTO _user_roles (\"user\", role) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
 
-pub(super) const CLAIMS_OF: Sql = Sql::new("SELECT claims FROM _user_claims WHERE user = ?1");
+pub(super) const CLAIMS_OF: Sql = Sql::new("SELECT claims FROM _user_claims WHERE \"user\" = ?1");
 pub(super) const SET_CLAIMS: Sql = Sql::new(
-    "INSERT INTO _user_claims (user, claims) VALUES (?1, ?2) ON CONFLICT (user) DO UPDATE SET claims = excluded.claims",
+    "INSERT INTO _user_claims (\"user\", claims) VALUES (?1, ?2) ON CONFLICT (\"user\") DO UPDATE SET claims = excluded.claims",
 );
-pub(super) const REMOVE_CLAIMS: Sql = Sql::new("DELETE FROM _user_claims WHERE user = ?1");
+pub(super) const REMOVE_CLAIMS: Sql = Sql::new("DELETE FROM _user_claims WHERE \"user\" = ?1");
 
 pub(super) const INSERT_SESSION: Sql = Sql::new(
-    "INSERT INTO _sessions (id, user, created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt,
+    "INSERT INTO _sessions (id, \"user\", created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt,
      ip, method, aal) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9)",
 );
 /// What decides about a session, in the order [`super::session`] reads it.
 pub(super) const SESSION: Sql = Sql::new(
-    "SELECT user, idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal
+    "SELECT \"user\", idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal
      FROM _sessions WHERE id = ?1 AND revoked_at IS NULL",
 );
 pub(super) const ROTATE_SESSION: Sql = Sql::new(
@@ -110,19 +110,19 @@ pub(super) const CONFIRM_SESSION: Sql = Sql::new(
      WHERE id = ?1 AND pending = ?2",
 );
 pub(super) const LIVE_SESSIONS_OF: Sql = Sql::new(
-    "SELECT id FROM _sessions WHERE user = ?1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC",
+    "SELECT id FROM _sessions WHERE \"user\" = ?1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC",
 );
 pub(super) const SHOW_SESSIONS: Sql = Sql::new(
     "SELECT id, created_at, last_seen_at, user_agent, ip FROM _sessions
-     WHERE user = ?1 AND revoked_at IS NULL AND idle_expires_at > ?2 AND expires_at > ?2
+     WHERE \"user\" = ?1 AND revoked_at IS NULL AND idle_expires_at > ?2 AND expires_at > ?2
      ORDER BY created_at DESC, id DESC",
 );
 pub(super) const REVOKE_SESSION: Sql = Sql::new(
     "UPDATE _sessions SET revoked_at = ?2, revoke_reason = ?3, pending = NULL
-     WHERE id = ?1 AND user = ?4 AND revoked_at IS NULL",
+     WHERE id = ?1 AND \"user\" = ?4 AND revoked_at IS NULL",
 );
 /// Sessions that ended long ago; a user's own next sign-in sweeps them.
 pub(super) const SWEEP_SESSIONS: Sql = Sql::new(
-    "DELETE FROM _sessions WHERE user = ?1 AND (revoked_at < ?2 OR idle_expires_at < ?2 OR expires_at < ?2)",
+    "DELETE FROM _sessions WHERE \"user\" = ?1 AND (revoked_at < ?2 OR idle_expires_at < ?2 OR expires_at < ?2)",
 );
-pub(super) const REMOVE_SESSIONS: Sql = Sql::new("DELETE FROM _sessions WHERE user = ?1");
+pub(super) const REMOVE_SESSIONS: Sql = Sql::new("DELETE FROM _sessions WHERE \"user\" = ?1");

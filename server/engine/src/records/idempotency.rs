@@ -29,6 +29,8 @@ where
         now: cx.now.us(),
     };
     let write = async move |tx: &mut Tx<'_>| {
+        // The same request sent twice at once is one of those that keys are for.
+        tx.hold(&format!("idempotency {} {}", entry.scope, entry.key)).await?;
         if let Some(answer) = entry.recall(tx).await? {
             return Ok(answer);
         }

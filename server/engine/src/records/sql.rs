@@ -29,12 +29,16 @@ pub(super) const RECALL: Sql = Sql::new(
 
 /// Keeps an answer; an expired one under the same key gives way.
 pub(super) const KEEP: Sql = Sql::new(
-    "INSERT OR REPLACE INTO _idempotency (scope, key, digest, record_id, version, body, created, created_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    "INSERT INTO _idempotency (scope, key, digest, record_id, version, body, created, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+     ON CONFLICT (scope, key) DO UPDATE SET digest = excluded.digest, record_id = excluded.record_id,
+       version = excluded.version, body = excluded.body, created = excluded.created, created_at = excluded.created_at",
 );
 
 /// Forgets a few expired answers, so that the table stays small without ever holding up the writer.
-pub(super) const FORGET: Sql = Sql::new(
+pub(super) const FORGET: Sql = Sql::both(
     "DELETE FROM _idempotency WHERE rowid IN
        (SELECT rowid FROM _idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 20)",
+    "DELETE FROM _idempotency WHERE ctid = ANY (ARRAY
+       (SELECT ctid FROM _idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 20 FOR UPDATE SKIP LOCKED))",
 );

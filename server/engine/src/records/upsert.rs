@@ -67,6 +67,9 @@ pub(super) async fn upsert_in(
     key: &[Slot],
     mut body: Map<String, Json>,
 ) -> Result<RecordAnswer, Error> {
+    // Two upserts of what is not there yet must not both make it.
+    let names = key.iter().filter_map(|slot| gate.collection.get(*slot)).map(|field| body.get(&field.name));
+    tx.hold(&format!("upsert {} {:?}", gate.collection.name, names.collect::<Vec<_>>())).await?;
     if let Some((stored, seen)) = found(tx, gate, key, &body).await? {
         let id = access::id(&stored).to_owned();
         // An id that is another one stays in the body, to be refused: ids do not change.

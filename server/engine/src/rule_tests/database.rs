@@ -96,7 +96,7 @@ pub(crate) async fn open_with(
 /// The app on an empty database in memory.
 async fn open(catalogue: &Catalogue, now: Instant) -> Result<Project, Error> {
     let store = stead_store::Config {
-        path: None,
+        place: stead_store::Place::Memory,
         readers: 1,
         synchronous: stead_store::Synchronous::Normal,
         migrations: Vec::new(),

@@ -157,10 +157,13 @@ impl Visit {
             return None;
         }
         let key = address::limit_key(self.address);
-        let retry_after_ms = self.state.by_address.check(&key).err()?;
-        self.state.metrics.rate_limited.fetch_add(1, Ordering::Relaxed);
-        let error = stead_engine::Error::new(Code::RateLimited).retry_after_ms(retry_after_ms);
-        Some(Failure::from(error).respond(&self.id))
+        if let Err(retry_after_ms) = self.state.by_address.check(&key) {
+            self.state.metrics.rate_limited.fetch_add(1, Ordering::Relaxed);
+            let error = stead_engine::Error::new(Code::RateLimited).retry_after_ms(retry_after_ms);
+            return Some(Failure::from(error).respond(&self.id));
+        }
+        // No name and no id holds U+0000, and not every database lets one ask for it.
+        request.path().contains("%00").then(|| Failure::new(Code::RouteNotFound).respond(&self.id))
     }
 
     fn refuse(&self, error: &Error) -> HttpResponse {

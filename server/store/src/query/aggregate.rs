@@ -53,6 +53,18 @@ pub struct Aggregate<'a> {
     pub limit: u32,
 }
 
+impl<'a> Aggregate<'a> {
+    /// What each column of the answer holds; none for numbers that the database made.
+    pub(crate) fn kinds(&self) -> Vec<Option<&'a FieldType>> {
+        let measured = self.measures.iter().map(|measure| match measure {
+            Measure::Sum(slot) | Measure::Min(slot) | Measure::Max(slot) => Some(*slot),
+            Measure::Count | Measure::Avg(_) => None,
+        });
+        let slots = self.group_by.iter().copied().map(Some).chain(measured);
+        slots.map(|slot| self.collection.get(slot?).map(|field| &field.kind)).collect()
+    }
+}
+
 /// Columns: the fields of `group_by`, then the measures.
 pub(crate) fn aggregate(dialect: Dialect, schema: &Schema, ask: &Aggregate<'_>) -> Statement {
     let mut w = Writer::over(dialect, schema, ask.collection, Plan::of(ask.predicates));

@@ -12,7 +12,7 @@ mod search;
 
 use super::Dialect;
 use super::writer::is_nullable;
-use crate::sqlite::texts::quoted;
+use crate::texts::quoted;
 use stead_schema::decimal::PRECISION_MAX;
 use stead_schema::diff::{Step, index_name};
 use stead_schema::model::Default_;
@@ -31,7 +31,8 @@ pub(crate) fn step(dialect: Dialect, schema: &Schema, step: &Step) -> Vec<String
             let Some(field) = collection.get(*slot) else { return Vec::new() };
             let column = column(dialect, schema, field, true);
             let add = format!("ALTER TABLE {} ADD COLUMN {column}", quoted(&collection.name));
-            std::iter::once(add).chain(indexes(dialect, schema, collection)).collect()
+            let reference = reference(dialect, schema, collection, field);
+            std::iter::once(add).chain(reference).chain(indexes(dialect, schema, collection)).collect()
         }),
         Step::AddIndex(id, index) => {
             on(schema, *id, |collection| vec![plain_index(dialect, schema, collection, index)])
@@ -71,18 +72,24 @@ fn create_table(dialect: Dialect, schema: &Schema, collection: &Collection) -> S
     format!("CREATE TABLE {}(\n  {}\n){strict}", quoted(&collection.name), columns.join(",\n  "))
 }
 
-/// Postgres wants the table that is referred to before the reference; SQLite has references in the columns.
-fn references(dialect: Dialect, schema: &Schema, collection: &Collection) -> Vec<String> {
-    if dialect == Dialect::Sqlite {
-        return Vec::new();
-    }
-    let add = |field: &Field| {
-        let FieldType::Ref { to, .. } = &field.kind else { return None };
-        let (table, column, target) = (&collection.name, &field.name, &schema.get(*to)?.name);
-        let (table, column, target) = (quoted(table), quoted(column), quoted(target));
-        Some(format!("ALTER TABLE {table} ADD FOREIGN KEY ({column}) REFERENCES {target}(\"id\")"))
-    };
-    collection.fields.iter().filter_map(add).collect()
+/// The references of a new table. Postgres wants the table that is referred to first; SQLite has them in the columns.
+pub(crate) fn references(dialect: Dialect, schema: &Schema, collection: &Collection) -> Vec<String> {
+    collection.fields.iter().filter_map(|field| reference(dialect, schema, collection, field)).collect()
+}
+
+fn reference(dialect: Dialect, schema: &Schema, collection: &Collection, field: &Field) -> Option<String> {
+    let FieldType::Ref { to, .. } = &field.kind else { return None };
+    let target = schema.get(*to).filter(|_| dialect == Dialect::Postgres)?;
+    let (table, column, target) = (quoted(&collection.name), quoted(&field.name), quoted(&target.name));
+    let name = quoted(&reference_name(dialect, collection, field));
+    Some(format!(
+        "ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({column}) REFERENCES {target}(\"id\") DEFERRABLE"
+    ))
+}
+
+/// The name of a reference, by which Postgres says which one failed.
+pub(crate) fn reference_name(dialect: Dialect, collection: &Collection, field: &Field) -> String {
+    told(dialect, &format!("{}__{}__reference", collection.name, field.name))
 }
 
 /// A column. References are checked at once and have no action of their own: the engine walks what a delete takes
@@ -108,7 +115,7 @@ fn column(dialect: Dialect, schema: &Schema, field: &Field, added: bool) -> Stri
         out.push_str(&format!(" DEFAULT {}", literal(dialect, value)));
     }
     if let FieldType::Ref { to, .. } = &field.kind
-        && (added || dialect == Dialect::Sqlite)
+        && dialect == Dialect::Sqlite
         && let Some(target) = schema.get(*to)
     {
         out.push_str(&format!(" REFERENCES {}(\"id\")", quoted(&target.name)));
@@ -128,7 +135,7 @@ fn stored_as(dialect: Dialect, kind: &FieldType) -> String {
 }
 
 /// The type that Postgres gives to a field's value, or to each element of a list.
-pub(super) fn element(kind: &FieldType) -> &'static str {
+pub(crate) fn element(kind: &FieldType) -> &'static str {
     match kind {
         FieldType::Bool => "boolean",
         FieldType::Json(_) => "json",
@@ -211,8 +218,19 @@ fn plain_index(dialect: Dialect, schema: &Schema, collection: &Collection, index
 
 fn unique_index(dialect: Dialect, schema: &Schema, collection: &Collection, slots: &[Slot]) -> String {
     let fields: Vec<(Slot, bool)> = slots.iter().map(|slot| (*slot, false)).collect();
-    let name = index_name(schema, collection.id, &Index { fields: fields.clone() });
-    create_index(dialect, "UNIQUE INDEX", &format!("{name}__unique"), collection, &fields)
+    let name = unique_name(dialect, schema, collection, slots);
+    create_index(dialect, "UNIQUE INDEX", &name, collection, &fields)
+}
+
+/// The name of a unique index, by which Postgres says which one failed.
+pub(crate) fn unique_name(
+    dialect: Dialect,
+    schema: &Schema,
+    collection: &Collection,
+    slots: &[Slot],
+) -> String {
+    let fields = slots.iter().map(|slot| (*slot, false)).collect();
+    told(dialect, &format!("{}__unique", index_name(schema, collection.id, &Index { fields })))
 }
 
 fn create_index(

@@ -1,22 +1,17 @@
 //! Making the tables fit a schema: safe steps only, all in one transaction, remembered and logged.
 
 use crate::Error;
+use crate::applied::{self, RULES, SHAPE};
 use crate::query::{Dialect, ddl};
 use crate::sqlite::Shared;
 use crate::sqlite::changes::Pending;
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::handle::Handle;
 use crate::sqlite::migrations::transaction;
-use crate::sqlite::texts::Shape;
+use crate::texts::Shape;
 use rusqlite::{Connection, OptionalExtension};
 use std::sync::Arc;
-use stead_schema::{Field, RuleText, Schema, diff};
-
-/// The tables' shape, see `stead_schema::diff::canonical`.
-const SHAPE: &str = "schema";
-
-/// The rules as text: a change of them concerns subscribers too, though no table changes.
-const RULES: &str = "rules";
+use stead_schema::{Schema, diff};
 
 /// Applies `schema` and makes it the current one.
 ///
@@ -29,14 +24,11 @@ pub(crate) fn run(
     schema: Arc<Schema>,
 ) -> Result<(), Error> {
     let shape = diff::canonical(&schema).to_string();
-    let rules = rules(&schema).to_string();
+    let rules = applied::rules(&schema).to_string();
     let mut changed = false;
     transaction(handle, |connection| {
         let before = recall(connection, SHAPE)?;
-        let remembered = before.as_deref().map(serde_json::from_str).transpose();
-        let remembered = remembered
-            .map_err(|error| Error::Database(format!("the remembered schema is damaged: {error}")))?;
-        let steps = diff::steps(remembered.as_ref(), &schema).map_err(Error::Refused)?;
+        let steps = applied::steps(before.as_deref(), &schema)?;
         for statement in steps.iter().flat_map(|step| ddl::step(Dialect::Sqlite, &schema, step)) {
             connection.execute_batch(&statement).map_err(from_sqlite)?;
         }
@@ -52,7 +44,7 @@ pub(crate) fn run(
         // Places of collections and fields may have moved: older changes are decoded anew from the table.
         shared.ring.write().restart(pending.newest().saturating_sub(1));
     }
-    shared.shape.store(Arc::new(Shape::new(schema)));
+    shared.shape.store(Arc::new(Shape::new(Dialect::Sqlite, schema)));
     Ok(())
 }
 
@@ -61,36 +53,9 @@ pub(crate) fn run(
 /// # Errors
 /// `Refused` unless the tables have exactly this shape.
 pub(crate) fn adopt(handle: &Handle, shared: &Shared, schema: Arc<Schema>) -> Result<(), Error> {
-    let shape = diff::canonical(&schema).to_string();
-    if recall(handle, SHAPE)?.as_deref() != Some(&shape) {
-        return Err(Error::Refused(vec![diff::Unsafe_ {
-            what: "the data has the tables of another version of the app".to_owned(),
-            help: "start this version once, or name the app that the data belongs to".to_owned(),
-        }]));
-    }
-    shared.shape.store(Arc::new(Shape::new(schema)));
+    applied::same(recall(handle, SHAPE)?.as_deref(), &schema)?;
+    shared.shape.store(Arc::new(Shape::new(Dialect::Sqlite, schema)));
     Ok(())
-}
-
-fn rules(schema: &Schema) -> serde_json::Value {
-    let of_fields = |fields: &[Field]| -> Vec<serde_json::Value> {
-        let text = |rule: &Option<RuleText>| rule.as_ref().map(|rule| rule.text.clone());
-        fields
-            .iter()
-            .map(|field| serde_json::json!([field.name, text(&field.read), text(&field.write)]))
-            .collect()
-    };
-    let of_collections = schema.collections.iter().map(|collection| {
-        let mut rules: Vec<String> =
-            collection.rules.iter().map(|(slot, rule)| format!("{slot:?} {}", rule.text)).collect();
-        rules.sort_unstable();
-        serde_json::json!([collection.name, rules, of_fields(&collection.fields)])
-    });
-    let functions = schema.functions.iter().map(|function| {
-        let params: Vec<_> = function.params.iter().map(|(name, kind, _)| [name, kind]).collect();
-        serde_json::json!([function.name, params, function.is.text])
-    });
-    serde_json::json!([of_collections.collect::<Vec<_>>(), functions.collect::<Vec<_>>()])
 }
 
 fn recall(connection: &Connection, key: &str) -> Result<Option<String>, Error> {

@@ -3,15 +3,16 @@
 //! Positions are given from memory by the one writer, so their order is the order of commits. A position that a
 //! failed job took is never given again: a reader may have seen nothing of it, and gaps are harmless.
 
+use crate::line::{Images, Line, Retention, Stored};
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::statement;
 use crate::{Change, ChangeKind, Error};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params};
 use std::sync::Arc;
-use stead_schema::{Collection, Schema, SlotSet, Value, encode};
+use stead_schema::{Collection, Schema, Value};
 
-/// The table. `before` and `after` are records as JSON objects by field name, so that they outlive schema changes.
+/// The table; see [`crate::line`] for what its rows hold.
 pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS _changes(
   seq INTEGER PRIMARY KEY, collection TEXT, record_id TEXT, kind INTEGER NOT NULL, version INTEGER,
   before TEXT, after TEXT, actor TEXT, at INTEGER NOT NULL) STRICT";
@@ -27,29 +28,6 @@ const OLDEST_AT: &str = "SELECT at FROM _changes ORDER BY seq LIMIT 1";
 const LAST_STALE: &str = "SELECT max(seq) FROM (SELECT seq,at FROM _changes ORDER BY seq LIMIT ?3)
   WHERE (at<?1 OR seq<=?2) AND seq<?4";
 const FORGET: &str = "DELETE FROM _changes WHERE seq<=?1";
-
-const INSERT: i64 = 1;
-const UPDATE: i64 = 2;
-const DELETE: i64 = 3;
-const AUTH: i64 = 5;
-const SCHEMA: i64 = 6;
-
-/// What may be forgotten.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Retention {
-    /// Age past which changes may go, in microseconds, by the time of the newest change.
-    pub(crate) age_us_max: i64,
-    /// Most positions kept.
-    pub(crate) rows_max: i64,
-    /// Most rows removed at once.
-    pub(crate) chunk: i64,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { age_us_max: 24 * 3_600 * 1_000_000, rows_max: 2_000_000, chunk: 1_000 }
-    }
-}
 
 /// Changes of a transaction that is not committed yet.
 pub(crate) struct Pending {
@@ -100,25 +78,10 @@ impl Pending {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
-        let Images { id, version, before, after } = images;
-        let before_json = before.as_deref().map(|row| image(collection, row));
-        let after_json = after.as_deref().map(|row| image(collection, row));
-        let kind = match (&before, &after) {
-            (None, _) => INSERT,
-            (Some(_), Some(_)) => UPDATE,
-            (Some(_), None) => DELETE,
-        };
-        let line = Line {
-            collection: Some(&collection.name),
-            record_id: Some(&id),
-            kind,
-            version: Some(version),
-            before: before_json.as_deref(),
-            after: after_json.as_deref(),
-        };
-        let change =
-            ChangeKind::Record { collection: collection.id, id: Arc::clone(&id), version, before, after };
-        self.append(connection, &line, change, actor, at)
+        let line = Line::of_record(collection, &images);
+        let bytes = self.write(connection, &line, actor, at)?;
+        self.keep(images.into_kind(collection.id), bytes, actor, at);
+        Ok(())
     }
 
     /// Logs a change of a user's grants.
@@ -132,10 +95,10 @@ impl Pending {
         session: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
-        let line =
-            Line { record_id: Some(user), kind: AUTH, after: session.map(str::as_bytes), ..Line::default() };
-        let change = ChangeKind::Auth { user: Arc::from(user), session: session.map(Arc::from) };
-        self.append(connection, &line, change, None, at)
+        let bytes = self.write(connection, &Line::of_auth(user, session), None, at)?;
+        let kind = ChangeKind::Auth { user: Arc::from(user), session: session.map(Arc::from) };
+        self.keep(kind, bytes, None, at);
+        Ok(())
     }
 
     /// Logs a change of the schema.
@@ -143,62 +106,45 @@ impl Pending {
     /// # Errors
     /// When the database refuses.
     pub(crate) fn schema(&mut self, connection: &Connection, at: i64) -> Result<(), Error> {
-        let line = Line { kind: SCHEMA, ..Line::default() };
-        self.append(connection, &line, ChangeKind::Schema, None, at)
+        let bytes = self.write(connection, &Line::of_schema(), None, at)?;
+        self.keep(ChangeKind::Schema, bytes, None, at);
+        Ok(())
     }
 
-    fn append(
+    /// Writes the next row; how many bytes of records it holds.
+    fn write(
         &mut self,
         connection: &Connection,
         line: &Line<'_>,
-        kind: ChangeKind,
         actor: Option<&str>,
         at: i64,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         let seq = self.newest + 1;
         let mut append = connection.prepare_cached(APPEND).map_err(from_sqlite)?;
-        let Line { collection, record_id, kind: number, version, before, after } = *line;
+        let Line { collection, record_id, kind, version, before, after } = line;
         append
             .execute(params![
                 stored(seq),
                 collection,
                 record_id,
-                number,
+                kind,
                 version,
-                Json(before),
-                Json(after),
+                Json(before.as_deref()),
+                Json(after.as_deref()),
                 actor,
                 at
             ])
             .map_err(from_sqlite)?;
         self.newest = seq;
-        self.newest_at = self.newest_at.max(at);
-        let bytes = before.map_or(0, <[u8]>::len) + after.map_or(0, <[u8]>::len);
-        self.changes.push((Arc::new(Change { seq, kind, actor: actor.map(Arc::from), at }), bytes));
-        Ok(())
+        Ok(line.bytes())
     }
-}
 
-/// A record before and after a change.
-pub(crate) struct Images {
-    /// Which.
-    pub(crate) id: Arc<str>,
-    /// Its version after the change.
-    pub(crate) version: i64,
-    /// None for a new record.
-    pub(crate) before: Option<Arc<[Value]>>,
-    /// None for a removal.
-    pub(crate) after: Option<Arc<[Value]>>,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Line<'a> {
-    collection: Option<&'a str>,
-    record_id: Option<&'a str>,
-    kind: i64,
-    version: Option<i64>,
-    before: Option<&'a [u8]>,
-    after: Option<&'a [u8]>,
+    /// Keeps the change just written for those who follow the log.
+    fn keep(&mut self, kind: ChangeKind, bytes: usize, actor: Option<&str>, at: i64) {
+        self.newest_at = self.newest_at.max(at);
+        let change = Change { seq: self.newest, kind, actor: actor.map(Arc::from), at };
+        self.changes.push((Arc::new(change), bytes));
+    }
 }
 
 /// UTF-8 bytes as TEXT.
@@ -208,13 +154,6 @@ impl ToSql for Json<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(self.0.map_or(ValueRef::Null, ValueRef::Text)))
     }
-}
-
-fn image(collection: &Collection, row: &[Value]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    encode::open_record(collection, row, SlotSet::ALL, &mut out);
-    encode::close(&mut out);
-    out
 }
 
 /// The newest position of the table; 0 when it is empty.
@@ -250,8 +189,9 @@ pub(crate) fn after(
         let params = [Value::Int(stored(from)), Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))];
         statement::each(connection, AFTER, &params, |row| {
             lines += 1;
-            from = position(row.get(0).map_err(from_sqlite)?);
-            found.extend(change(schema, row)?.map(Arc::new));
+            let line = read(row).map_err(from_sqlite)?;
+            from = line.seq;
+            found.extend(line.change(schema)?.map(Arc::new));
             Ok(())
         })?;
         // A page of nothing but forgotten collections is not the end of the log.
@@ -261,31 +201,18 @@ pub(crate) fn after(
     }
 }
 
-fn change(schema: &Schema, row: &rusqlite::Row<'_>) -> Result<Option<Change>, Error> {
-    let text = |at: usize| row.get::<_, Option<String>>(at).map_err(from_sqlite);
-    let number =
-        |at: usize| row.get::<_, Option<i64>>(at).map(Option::unwrap_or_default).map_err(from_sqlite);
-    let id: Arc<str> = text(2)?.unwrap_or_default().into();
-    let kind = match number(3)? {
-        INSERT | UPDATE | DELETE => {
-            let name = text(1)?.unwrap_or_default();
-            let Some(collection) = schema.collection(&name) else { return Ok(None) };
-            let (before, after) = (row_of(collection, text(5)?)?, row_of(collection, text(6)?)?);
-            ChangeKind::Record { collection: collection.id, id, version: number(4)?, before, after }
-        }
-        AUTH => ChangeKind::Auth { user: id, session: text(6)?.map(Arc::from) },
-        SCHEMA => ChangeKind::Schema,
-        other => return Err(Error::Database(format!("the log holds a change of unknown kind {other}"))),
-    };
-    let actor = text(7)?.map(Arc::from);
-    Ok(Some(Change { seq: position(number(0)?), kind, actor, at: number(8)? }))
-}
-
-fn row_of(collection: &Collection, json: Option<String>) -> Result<Option<Arc<[Value]>>, Error> {
-    let Some(json) = json else { return Ok(None) };
-    let json = serde_json::from_str(&json)
-        .map_err(|error| Error::Database(format!("the log is damaged: {error}")))?;
-    Ok(Some(encode::decode_row(collection, &json).into()))
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        seq: position(row.get(0)?),
+        collection: row.get(1)?,
+        record_id: row.get(2)?,
+        kind: row.get(3)?,
+        version: row.get(4)?,
+        before: row.get(5)?,
+        after: row.get(6)?,
+        actor: row.get(7)?,
+        at: row.get(8)?,
+    })
 }
 
 /// Removes one chunk of what may be forgotten; how many rows. The newest row stays, as it keeps positions growing

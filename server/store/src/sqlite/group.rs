@@ -1,5 +1,6 @@
 //! One transaction for the jobs that wait together. Each has a savepoint, so that a failing job undoes itself alone.
 
+use crate::reader::Session as Either;
 use crate::sqlite::Shared;
 use crate::sqlite::changes::Pending;
 use crate::sqlite::deadline::STATEMENT_MS_MAX;
@@ -9,6 +10,7 @@ use crate::sqlite::job::Job;
 use crate::sqlite::session::Session;
 use crate::sqlite::statement::command;
 use crate::sqlite::writing::Writing;
+use crate::tx::Writing as Kind;
 use crate::{Error, Reader, Tx};
 
 /// Why a group was not committed.
@@ -64,11 +66,13 @@ fn transaction(
         handle.deadline().grant(STATEMENT_MS_MAX);
         let session = Session { connection: handle, shape: &shape, deadline: Some(handle.deadline()) };
         let writing = Writing { session, pending: &mut *pending, full: false };
-        let mut tx = Tx { reader: Reader { session }, writing };
+        let reader = Reader { session: Either::Sqlite(session) };
+        let mut tx = Tx { reader, writing: Kind::Sqlite(writing) };
         let keep = job.run(&mut tx);
+        let full = matches!(&tx.writing, Kind::Sqlite(writing) if writing.full);
         // Nobody in the group would find room; and SQLite ends a whole transaction by itself on a full disk or when
         // it cannot read or write at all.
-        if tx.writing.full || handle.is_autocommit() {
+        if full || handle.is_autocommit() {
             return Err(Failure::Undone(Error::Full));
         }
         if !keep {

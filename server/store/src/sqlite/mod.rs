@@ -18,7 +18,6 @@ mod readers;
 mod session;
 pub(crate) mod statement;
 mod survey;
-pub(crate) mod texts;
 mod writer;
 mod writing;
 
@@ -26,8 +25,10 @@ pub(crate) use job::Typed;
 pub(crate) use session::Session;
 pub(crate) use writing::Writing;
 
+use crate::reader::Session as Either;
 use crate::ring::Ring;
-use crate::{Config, Error, Reader};
+use crate::texts::Shape;
+use crate::{Change, Config, Dialect, Error, Reader};
 use arc_swap::ArcSwap;
 use changes::Pending;
 use deadline::STATEMENT_MS_MAX;
@@ -37,7 +38,6 @@ use readers::{Slots, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stead_schema::Schema;
-use texts::Shape;
 use tokio::sync::{oneshot, watch};
 
 /// An open database.
@@ -80,12 +80,31 @@ impl Shared {
         Ok(Arc::new(Self {
             readers: Slots::open(&place, config.readers.clamp(1, 64), &connect).await?,
             surveyors: Slots::open(&place, survey::THREADS, &connect).await?,
-            shape: ArcSwap::from_pointee(Shape::new(schema)),
+            shape: ArcSwap::from_pointee(Shape::new(Dialect::Sqlite, schema)),
             ring: RwLock::new(Ring::new(newest)),
             head: watch::Sender::new(newest),
             health: Health::default(),
             place,
         }))
+    }
+}
+
+impl Shared {
+    /// The oldest position a reader may resume from.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) fn oldest(&self) -> Result<u64, Error> {
+        self.readers.with(|handle| changes::tail(handle))
+    }
+
+    /// Changes that the ring has forgotten.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) fn older(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+        let shape = self.shape.load();
+        self.readers.with(|handle| changes::after(handle, &shape.schema, seq, limit))
     }
 }
 
@@ -142,7 +161,7 @@ impl Database {
             let shape = self.shared.shape.load();
             handle.deadline().grant(STATEMENT_MS_MAX);
             let session = Session { connection: handle, shape: &shape, deadline: Some(handle.deadline()) };
-            drive(job(&mut Reader { session }))
+            drive(job(&mut Reader { session: Either::Sqlite(session) }))
         })
     }
 
@@ -158,7 +177,9 @@ impl Database {
         self.shared.readers.with(|handle| {
             let _snapshot = Snapshot::begin(handle)?;
             let shape = self.shared.shape.load();
-            drive(job(&mut Reader { session: Session { connection: handle, shape: &shape, deadline: None } }))
+            drive(job(&mut Reader {
+                session: Either::Sqlite(Session { connection: handle, shape: &shape, deadline: None }),
+            }))
         })
     }
 
@@ -209,5 +230,5 @@ impl Database {
 /// What a session needs to know of the tables, for tests that make their own connection.
 #[cfg(test)]
 pub(crate) fn shape(schema: &Schema) -> Shape {
-    Shape::new(Arc::new(schema.clone()))
+    Shape::new(Dialect::Sqlite, Arc::new(schema.clone()))
 }

@@ -1,5 +1,6 @@
 //! How connections are opened: durability, limits, and which SQLite is good enough.
 
+use crate::db::Place as Where;
 use crate::sqlite::handle::Handle;
 use crate::{Config, Error, Synchronous};
 use sqlx::ConnectOptions;
@@ -33,7 +34,7 @@ impl Place {
     /// # Errors
     /// When no folder can be made.
     pub(crate) fn of(config: &Config) -> Result<Self, Error> {
-        if let Some(file) = &config.path {
+        if let Where::File(file) = &config.place {
             return Ok(Self { file: file.clone(), folder: None });
         }
         // Never a name that was used before: a connection of a store that is gone may still be closing, and what it
@@ -93,9 +94,9 @@ pub(crate) fn assert_version() -> Result<(), Error> {
 /// # Errors
 /// When the file cannot be opened or is no database.
 pub(crate) async fn writer(place: &Place, config: &Config) -> Result<Handle, Error> {
-    let synchronous = match (config.synchronous, &config.path) {
+    let synchronous = match (config.synchronous, &config.place) {
         // Nothing is left to survive a power cut.
-        (_, None) => SqliteSynchronous::Off,
+        (_, Where::Memory) => SqliteSynchronous::Off,
         (Synchronous::Full, _) => SqliteSynchronous::Full,
         (Synchronous::Normal, _) => SqliteSynchronous::Normal,
     };

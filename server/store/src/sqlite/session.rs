@@ -2,15 +2,13 @@
 
 use crate::sqlite::deadline::Deadline;
 use crate::sqlite::errors::from_sqlite;
-use crate::sqlite::texts::{self, Shape};
 use crate::sqlite::{cells, changes, statement};
-use crate::{
-    Aggregate, Change, Dialect, Error, Measure, Page, Planned, Related, Row, Select, Shown, Sql, query,
-};
+use crate::texts::{self, Shape};
+use crate::{Aggregate, Dialect, Error, Page, Planned, Related, Row, Select, Shown, Sql, query};
 use rusqlite::Connection;
 use std::sync::Arc;
 use stead_rules::{Expr, Lookup};
-use stead_schema::{Collection, CollectionId, FieldType, Schema, Slot, SlotSet, Value};
+use stead_schema::{Collection, CollectionId, Schema, Slot, SlotSet, Value};
 
 /// A connection and the schema it reads by.
 #[derive(Clone, Copy)]
@@ -101,7 +99,7 @@ impl<'c> Session<'c> {
 
     pub(crate) fn aggregate(&self, ask: &Aggregate<'_>) -> Result<Vec<Vec<Value>>, Error> {
         let query = query::aggregate(Dialect::Sqlite, self.schema(), ask);
-        let kinds = kinds(ask);
+        let kinds = ask.kinds();
         let mut groups = Vec::new();
         statement::each(self.connection, &query.text, &query.params, |row| {
             let cells = kinds.iter().enumerate().map(|(at, kind)| {
@@ -140,7 +138,7 @@ impl<'c> Session<'c> {
     ) -> Result<Vec<Arc<[Value]>>, Error> {
         let unknown = || Error::Database(format!("no field {slot:?} in {collection:?}"));
         let collection = self.schema().get(collection).ok_or_else(unknown)?;
-        let text = texts::referrers(collection, slot).ok_or_else(unknown)?;
+        let text = texts::referrers(Dialect::Sqlite, collection, slot).ok_or_else(unknown)?;
         let mut found = Vec::new();
         let params = [Value::text(key), Value::Int(i64::from(limit))];
         statement::each(self.connection, &text, &params, |row| {
@@ -154,14 +152,6 @@ impl<'c> Session<'c> {
         changes::newest(self.connection)
     }
 
-    pub(crate) fn tail(&self) -> Result<u64, Error> {
-        changes::tail(self.connection)
-    }
-
-    pub(crate) fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        changes::after(self.connection, self.schema(), seq, limit)
-    }
-
     fn in_time<T>(&self, ask: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         match self.deadline {
             Some(deadline) => deadline.within(ask),
@@ -173,14 +163,4 @@ impl<'c> Session<'c> {
         let number = self.in_time(|| statement::integer(self.connection, &query.text, &query.params))?;
         Ok(number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
-}
-
-/// What each column of an aggregate holds; none for numbers that the database made.
-fn kinds<'a>(ask: &Aggregate<'a>) -> Vec<Option<&'a FieldType>> {
-    let measured = ask.measures.iter().map(|measure| match measure {
-        Measure::Sum(slot) | Measure::Min(slot) | Measure::Max(slot) => Some(*slot),
-        Measure::Count | Measure::Avg(_) => None,
-    });
-    let slots = ask.group_by.iter().copied().map(Some).chain(measured);
-    slots.map(|slot| ask.collection.get(slot?).map(|field| &field.kind)).collect()
 }

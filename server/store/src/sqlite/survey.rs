@@ -1,5 +1,6 @@
 //! Reads whose cost is not bounded, on two threads of their own, each cut off at a deadline.
 
+use crate::reader::Session as Either;
 use crate::sqlite::Shared;
 use crate::sqlite::deadline::STATEMENT_MS_MAX;
 use crate::sqlite::job::Survey;
@@ -75,7 +76,9 @@ fn work(index: usize, shared: &Shared, jobs: &Mutex<Receiver<Box<dyn Survey>>>) 
         deadline.grant(STATEMENT_MS_MAX);
         // The job answers by itself, in time or not.
         let _ = deadline.within(|| {
-            job.run(&mut Reader { session: Session { connection, shape: &shape, deadline: None } });
+            job.run(&mut Reader {
+                session: Either::Sqlite(Session { connection, shape: &shape, deadline: None }),
+            });
             Ok(())
         });
     }

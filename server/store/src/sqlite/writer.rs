@@ -4,7 +4,8 @@
 //! forms by itself. Nothing is published or acknowledged before the commit.
 
 use crate::Error;
-use crate::sqlite::changes::{self, Pending, Retention};
+use crate::line::Retention;
+use crate::sqlite::changes::{self, Pending};
 use crate::sqlite::checkpoint::{self, Checkpointer};
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::group::{self, Failure};

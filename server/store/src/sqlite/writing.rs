@@ -1,10 +1,11 @@
 //! Writes in one job's savepoint, as [`crate::Tx`] promises them: each change of a record with its row in the log.
 
-use crate::sqlite::changes::{Images, Pending};
+use crate::line::{Images, identity};
+use crate::sqlite::changes::Pending;
 use crate::sqlite::errors::{Broken, broken, from_sqlite};
 use crate::sqlite::session::Session;
-use crate::sqlite::{statement, texts};
-use crate::{Error, Sql};
+use crate::sqlite::statement;
+use crate::{Dialect, Error, Sql, texts};
 use rusqlite::ErrorCode;
 use std::sync::Arc;
 use stead_schema::{Collection, FieldType, Slot, Value};
@@ -54,7 +55,9 @@ impl Writing<'_> {
             let pairs = (0u16..).map(Slot).zip(before.iter().zip(after.iter()));
             pairs.filter(|(_, (old, new))| old != new).map(|(slot, (_, new))| (slot, new))
         };
-        let Some(text) = texts::update(collection, differing().map(|(slot, _)| slot)) else { return Ok(()) };
+        let Some(text) = texts::update(Dialect::Sqlite, collection, differing().map(|(slot, _)| slot)) else {
+            return Ok(());
+        };
         let connection = self.session.connection;
         let id_value = Value::Text(Arc::clone(&id));
         let params = std::iter::once(&id_value).chain(differing().map(|(_, new)| new));
@@ -128,15 +131,6 @@ impl Writing<'_> {
             }
         }
         Ok(Error::Database(format!("a reference of {} failed, but all of them exist", collection.name)))
-    }
-}
-
-fn identity(collection: &Collection, row: &[Value]) -> Result<(Arc<str>, i64), Error> {
-    match (row.get(Slot::ID.index()), row.get(Slot::VERSION.index())) {
-        (Some(Value::Text(id)), Some(Value::Int(version))) if row.len() == collection.fields.len() => {
-            Ok((Arc::clone(id), *version))
-        }
-        _ => Err(Error::Database(format!("a row of {} lacks its system fields", collection.name))),
     }
 }
 

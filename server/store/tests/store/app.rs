@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use stead_rules::{CmpOp, Expr, SortKey};
 use stead_schema::{
     AppSettings, Collection, CollectionId, Field, FieldType, Index, Kind, OnDelete, Schema, Slot, Span, Value,
 };
-use stead_store::{Config, Error, Store, Synchronous};
+use stead_store::{Change, Config, Error, Place, Postgres, Store, Synchronous};
 
 pub(crate) const ROOMS: CollectionId = CollectionId(0);
 pub(crate) const USERS: CollectionId = CollectionId(1);
@@ -105,9 +106,67 @@ pub(crate) fn chat() -> Schema {
     schema(vec![rooms, users, messages])
 }
 
+/// A URL of the server on which these tests run; without one they run on SQLite.
+fn server() -> Option<String> {
+    let postgres = std::env::var("STEAD_TEST_DATABASE").is_ok_and(|name| name == "postgres");
+    postgres.then(|| std::env::var("STEAD_TEST_POSTGRES").expect("STEAD_TEST_POSTGRES names the server"))
+}
+
+/// For what only SQLite has: a file, a pragma, one writer.
+pub(crate) fn on_postgres() -> bool {
+    server().is_some()
+}
+
+/// A database of its own for each test: new without a path, the same again for the same path.
+fn place(path: Option<&Path>) -> Place {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let Some(server) = server() else {
+        return path.map_or(Place::Memory, |path| Place::File(path.to_owned()));
+    };
+    let name = match path {
+        Some(path) => {
+            path.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase()
+        }
+        None => format!("stead_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)),
+    };
+    make_database(&server, &name);
+    Place::Postgres(Postgres { url: server.replacen("/postgres", &format!("/{name}"), 1), connections: 20 })
+}
+
+fn make_database(server: &str, name: &str) {
+    use sqlx_core::connection::ConnectOptions;
+    let (server, name) = (server.to_owned(), name.to_owned());
+    // A thread of its own: tests call this from inside a runtime.
+    let making = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let options: sqlx_postgres::PgConnectOptions = server.parse().unwrap();
+            let mut connection = options.connect().await.unwrap();
+            let make = sqlx_core::sql_str::AssertSqlSafe(format!("CREATE DATABASE \"{name}\""));
+            // It is there already when a test opens it again.
+            let _ = sqlx_core::raw_sql::raw_sql(make).execute(&mut connection).await;
+        });
+    });
+    making.join().unwrap();
+}
+
+/// The newest position, when all that was answered has been published.
+pub(crate) async fn newest(store: &Store) -> u64 {
+    let seen =
+        store.snapshot(async |reader| reader.head().await).await.unwrap_or_else(|e: Error| panic!("{e}"));
+    let mut head = store.log().head();
+    *head.wait_for(|head| *head >= seen).await.unwrap()
+}
+
+/// Changes after a position, when all that was answered has been published.
+pub(crate) async fn changes(store: &Store, after: u64, limit: usize) -> Vec<Arc<Change>> {
+    newest(store).await;
+    store.log().after(after, limit).await.unwrap()
+}
+
 pub(crate) fn config(path: Option<&Path>) -> Config {
     Config {
-        path: path.map(Path::to_path_buf),
+        place: place(path),
         readers: 2,
         synchronous: Synchronous::Full,
         migrations: vec![(

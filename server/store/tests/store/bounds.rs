@@ -15,6 +15,9 @@ const FOREVER: Sql =
 
 #[tokio::test]
 async fn the_log_of_sqlite_stays_bounded_while_readers_overlap() {
+    if on_postgres() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     let wal = folder.path().join("app.db-wal");

@@ -8,5 +8,6 @@ mod measure;
 mod reads;
 mod schema;
 mod search;
+mod torture;
 mod types;
 mod writes;

@@ -12,6 +12,9 @@ const TASKS: usize = 64;
 #[tokio::test]
 #[ignore = "measures, and asserts nothing"]
 async fn measure() {
+    if on_postgres() {
+        return;
+    }
     for synchronous in [Synchronous::Full, Synchronous::Normal] {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let path = folder.path().join("app.db");

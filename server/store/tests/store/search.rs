@@ -56,6 +56,9 @@ async fn remove(store: &Store, schema: &Arc<Schema>, id: &str) {
 
 #[tokio::test]
 async fn an_index_added_to_a_collection_with_records_finds_them_and_outlives_a_restart() {
+    if on_postgres() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     let (store, plain) = store(Some(&path)).await;
@@ -70,9 +73,9 @@ async fn an_index_added_to_a_collection_with_records_finds_them_and_outlives_a_r
     store.close().await;
 
     let again = Store::open(config(Some(&path))).await.unwrap();
-    let head = *again.log().head().borrow();
+    let head = newest(&again).await;
     again.apply(Arc::clone(&schema)).await.unwrap();
-    assert_eq!(*again.log().head().borrow(), head, "nothing is left to do");
+    assert_eq!(newest(&again).await, head, "nothing is left to do");
     assert_eq!(find_words(&again, &schema, "unicode").await, ["m1", "m2", "m3"]);
 
     // Stems are another index; the same texts fill it.
@@ -93,6 +96,9 @@ async fn an_index_added_to_a_collection_with_records_finds_them_and_outlives_a_r
 
 #[tokio::test]
 async fn a_schema_that_is_refused_leaves_the_index_as_it_was() {
+    if on_postgres() {
+        return;
+    }
     let (store, _) = store(None).await;
     let schema = Arc::new(searched(Language::Simple));
     store.apply(Arc::clone(&schema)).await.unwrap();
@@ -106,6 +112,9 @@ async fn a_schema_that_is_refused_leaves_the_index_as_it_was() {
 
 #[tokio::test]
 async fn every_write_keeps_the_index_in_step_and_an_undone_one_leaves_no_trace() {
+    if on_postgres() {
+        return;
+    }
     let (store, _) = store(None).await;
     let schema = Arc::new(searched(Language::Simple));
     store.apply(Arc::clone(&schema)).await.unwrap();
@@ -165,6 +174,9 @@ async fn every_write_keeps_the_index_in_step_and_an_undone_one_leaves_no_trace()
 
 #[tokio::test]
 async fn a_vacuum_by_another_tool_does_not_move_the_rows_the_index_knows() {
+    if on_postgres() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let (file, copy) = (folder.path().join("app.db"), folder.path().join("copy.db"));
     let (store, _) = store(Some(&file)).await;

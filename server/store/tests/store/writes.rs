@@ -9,7 +9,7 @@ use stead_store::{Config, Error, Sql, Store, Synchronous};
 const COUNT: Sql = Sql::new("SELECT count(*) FROM messages");
 const CHANGES: Sql = Sql::new("SELECT count(*) FROM _changes WHERE collection='messages'");
 const NOTE: Sql = Sql::new("INSERT INTO _notes(name,number) VALUES(?1,?2)");
-const NOTES: Sql = Sql::new("SELECT name,number FROM _notes ORDER BY number");
+const NOTES: Sql = Sql::new("SELECT name,number FROM _notes ORDER BY number NULLS FIRST");
 
 async fn number(store: &Store, sql: Sql) -> i64 {
     store
@@ -86,6 +86,9 @@ async fn gate(store: &Store) -> std::sync::mpsc::Sender<()> {
 
 #[tokio::test]
 async fn one_bad_job_in_a_group_fails_alone() {
+    if on_postgres() {
+        return;
+    }
     let (store, schema) = store(None).await;
     let open = gate(&store).await;
     let mut jobs = Vec::new();
@@ -127,15 +130,18 @@ async fn one_bad_job_in_a_group_fails_alone() {
     assert!(text(8).starts_with("unique fields"), "{}", text(8));
     assert_eq!(number(&store, COUNT).await, 6);
     assert_eq!(number(&store, CHANGES).await, 6, "a job that was undone leaves no row in the log");
-    let changes = store.log().after(0, 100).await.unwrap();
-    assert_eq!(changes.len(), 1 + 2 + 6, "schema, room and user, and what was committed: {changes:?}");
+    let logged = changes(&store, 0, 100).await;
+    assert_eq!(logged.len(), 1 + 2 + 6, "schema, room and user, and what was committed: {logged:?}");
     assert!(store.ready());
 }
 
 #[tokio::test]
 async fn nothing_is_acknowledged_or_published_before_the_commit() {
+    if on_postgres() {
+        return;
+    }
     let (store, schema) = store(None).await;
-    let head = *store.log().head().borrow();
+    let head = newest(&store).await;
     let (open, wait) = std::sync::mpsc::channel::<()>();
     let (inserted, running) = tokio::sync::oneshot::channel();
     let writing = store.clone();
@@ -151,17 +157,20 @@ async fn nothing_is_acknowledged_or_published_before_the_commit() {
     });
     running.await.unwrap();
     assert_eq!(find(&store, "m1").await, None);
-    assert_eq!(*store.log().head().borrow(), head);
-    assert!(store.log().after(head, 10).await.unwrap().is_empty());
+    assert_eq!(newest(&store).await, head);
+    assert!(changes(&store, head, 10).await.is_empty());
     assert!(!answer.is_finished());
     open.send(()).unwrap();
     answer.await.unwrap().unwrap();
     assert_eq!(find(&store, "m1").await, Some(message("m1")));
-    assert_eq!(*store.log().head().borrow(), head + 1);
+    assert_eq!(newest(&store).await, head + 1);
 }
 
 #[tokio::test]
 async fn parallel_writers_share_commits() {
+    if on_postgres() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let (store, schema) = store(Some(&folder.path().join("app.db"))).await;
     let head = store.log().head();
@@ -218,7 +227,9 @@ async fn constraints_are_told_by_field() {
     let referred: Result<(), Error> =
         store.write(async move |tx| tx.delete(&schema.collections[0], room("r1"), None, NOW).await).await;
     assert!(
-        matches!(&referred, Err(Error::Database(text)) if text.contains("still referred to")),
+        // On Postgres somebody else may just have written the reference, so it is worth another try.
+        matches!(&referred, Err(Error::Database(text)) if text.contains("still referred to"))
+            || on_postgres() && matches!(referred, Err(Error::Busy)),
         "{referred:?}"
     );
     assert_eq!(number(&store, COUNT).await, 1);
@@ -240,7 +251,7 @@ async fn a_cascade_walked_by_hand_is_one_job() {
         .await
         .unwrap_or_else(|e: Error| panic!("{e}"));
     assert_eq!(number(&store, COUNT).await, 0);
-    assert_eq!(store.log().after(0, 100).await.unwrap().len(), 1 + 2 + 2 + 3);
+    assert_eq!(changes(&store, 0, 100).await.len(), 1 + 2 + 2 + 3);
 }
 
 #[tokio::test]
@@ -270,8 +281,8 @@ async fn a_reopened_store_has_everything_and_continues_the_log() {
     let path = folder.path().join("app.db");
     let (first, schema) = store(Some(&path)).await;
     insert(&first, &schema, message("m1")).await.unwrap();
-    let changes = first.log().after(0, 100).await.unwrap();
-    let head = *first.log().head().borrow();
+    let logged = changes(&first, 0, 100).await;
+    let head = newest(&first).await;
     first.close().await;
     assert!(matches!(insert(&first, &schema, message("m2")).await, Err(Error::Closed)));
     let closed: Result<(), Error> = first.read(async |_| Ok(())).await;
@@ -279,13 +290,13 @@ async fn a_reopened_store_has_everything_and_continues_the_log() {
     assert!(!first.ready());
 
     let second = Store::open(config(Some(&path))).await.unwrap();
-    assert_eq!(*second.log().head().borrow(), head);
+    assert_eq!(newest(&second).await, head);
     second.apply(Arc::clone(&schema)).await.unwrap();
-    assert_eq!(*second.log().head().borrow(), head, "the same schema is no change");
+    assert_eq!(newest(&second).await, head, "the same schema is no change");
     assert_eq!(find(&second, "m1").await, Some(message("m1")));
-    assert_eq!(second.log().after(0, 100).await.unwrap(), changes, "the table tells what memory told");
+    assert_eq!(changes(&second, 0, 100).await, logged, "the table tells what memory told");
     insert(&second, &schema, message("m2")).await.unwrap();
-    assert_eq!(*second.log().head().borrow(), head + 1);
+    assert_eq!(newest(&second).await, head + 1);
     second.close().await;
 }
 
@@ -304,17 +315,21 @@ async fn a_failing_migration_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     let bad = Config {
-        migrations: vec![("0001_bad", "CREATE TABLE _half(x); CREATE TABLE _half(x);")],
+        migrations: vec![("0001_bad", "CREATE TABLE _half(x TEXT); CREATE TABLE _half(x TEXT);")],
         ..config(Some(&path))
     };
     let Err(error) = Store::open(bad).await else { panic!("it opened") };
     assert!(error.to_string().contains("0001_bad"), "{error}");
-    let good = Config { migrations: vec![("0001_good", "CREATE TABLE _half(x)")], ..config(Some(&path)) };
+    let good =
+        Config { migrations: vec![("0001_good", "CREATE TABLE _half(x TEXT)")], ..config(Some(&path)) };
     Store::open(good).await.unwrap().close().await;
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused() {
+    if on_postgres() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     std::fs::write(&path, "this is a letter to my aunt, and no database at all".repeat(100)).unwrap();
@@ -324,6 +339,9 @@ async fn a_file_that_is_no_database_is_refused() {
 
 #[tokio::test]
 async fn a_full_queue_is_busy_at_once() {
+    if on_postgres() {
+        return;
+    }
     let (store, schema) = store(None).await;
     let open = gate(&store).await;
     let jobs: Vec<_> = (0..1_100)
@@ -348,6 +366,9 @@ async fn a_full_queue_is_busy_at_once() {
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_until_there_is_room() {
+    if on_postgres() {
+        return;
+    }
     let (store, schema) = store(None).await;
     // A bound on pages is met in the same way as the end of the disk.
     let limit = |sql: &'static str| {
@@ -378,12 +399,15 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
         tokio::task::yield_now().await;
     }
     insert(&store, &schema, message("after")).await.unwrap();
-    let log = store.log().after(3, 1_000).await.unwrap();
+    let log = changes(&store, 3, 1_000).await;
     assert_eq!(i64::try_from(log.len()).unwrap(), written + 1, "what was refused is not in the log");
 }
 
 #[tokio::test]
 async fn durability_is_as_configured() {
+    if on_postgres() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     for (synchronous, number) in [(Synchronous::Full, 2), (Synchronous::Normal, 1)] {
         let path = folder.path().join(format!("{number}.db"));

@@ -237,6 +237,10 @@ fn a_rule_that_became_wider_is_shown_with_a_world_and_can_be_refused() {
 
 #[tokio::test]
 async fn who_may_read_a_record_is_told_beside_a_running_server() {
+    // The command is given a data folder.
+    if stead_e2e::on_postgres() {
+        return;
+    }
     let server = Server::example("team-chat").await;
     let chat = examples().join("team-chat");
     let (chat, data) = (chat.to_str().unwrap(), server.data());

@@ -75,6 +75,9 @@ async fn write(
 
 /// `PRAGMA integrity_check` by Python's SQLite, and that the full-text index holds exactly what the records say.
 fn assert_sound(data: &std::path::Path) {
+    if stead_e2e::on_postgres() {
+        return;
+    }
     let file = std::fs::read_dir(data)
         .unwrap()
         .map(|e| e.unwrap().path())

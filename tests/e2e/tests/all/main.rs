@@ -7,6 +7,7 @@ mod chat;
 mod crash;
 mod facts;
 mod failure_modes;
+mod nodes;
 mod oracles;
 mod realtime;
 mod records;

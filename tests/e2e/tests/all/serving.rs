@@ -1,7 +1,7 @@
 //! The server as a process and as a web server.
 
 use serde_json::json;
-use stead_e2e::{PATIENCE, Server, binary, examples};
+use stead_e2e::{PATIENCE, Server, examples};
 
 #[tokio::test]
 async fn health_contract_page_and_sdk_are_served() {
@@ -113,7 +113,8 @@ async fn an_unsafe_schema_change_is_refused_and_nothing_is_lost() {
     assert!(server.terminate().await);
 
     write("      body: {type: int}\n");
-    let refused = std::process::Command::new(binary())
+    let refused = server
+        .command()
         .args([
             "serve",
             app.to_str().unwrap(),
@@ -123,6 +124,7 @@ async fn an_unsafe_schema_change_is_refused_and_nothing_is_lost() {
             server.data().to_str().unwrap(),
         ])
         .output()
+        .await
         .unwrap();
     let told =
         String::from_utf8_lossy(&refused.stderr).into_owned() + &String::from_utf8_lossy(&refused.stdout);
@@ -138,7 +140,8 @@ async fn an_unsafe_schema_change_is_refused_and_nothing_is_lost() {
 async fn operators_are_made_on_the_command_line_and_pass_every_rule() {
     let mut server = Server::probe().await;
     assert!(server.terminate().await);
-    let mut add = tokio::process::Command::new(binary())
+    let mut add = server
+        .command()
         .args([
             "operator",
             "add",

@@ -157,7 +157,7 @@ pub(crate) fn config(
         .unwrap();
     let rules = stead_rules::compile(&schema).unwrap();
     let store = stead_store::Config {
-        path,
+        place: path.map_or(stead_store::Place::Memory, stead_store::Place::File),
         readers: 2,
         synchronous: stead_store::Synchronous::Normal,
         migrations: Vec::new(),

@@ -89,7 +89,7 @@ pub(super) fn config(clock: Arc<Hands>, limits: Limits) -> ProjectConfig {
         .unwrap();
     let rules = stead_rules::compile(&schema).unwrap();
     let store = stead_store::Config {
-        path: None,
+        place: stead_store::Place::Memory,
         readers: 4,
         synchronous: stead_store::Synchronous::Normal,
         migrations: Vec::new(),

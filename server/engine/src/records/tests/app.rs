@@ -234,7 +234,7 @@ impl App {
             schema,
             rules,
             store: stead_store::Config {
-                path: None,
+                place: stead_store::Place::Memory,
                 readers: 2,
                 synchronous: stead_store::Synchronous::Normal,
                 migrations: Vec::new(),

@@ -4,7 +4,7 @@
 //! statement that writes the row, so that no way of writing (a cascade, a batch, an import) can forget it.
 
 use crate::query::search_table;
-use crate::sqlite::texts::quoted;
+use crate::texts::quoted;
 use stead_schema::{Collection, Language, Search};
 
 /// The three triggers, by what they follow.

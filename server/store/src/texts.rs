@@ -1,7 +1,8 @@
-//! The SQL texts of each collection, written once per schema.
+//! The SQL texts of each collection, written once per schema and database.
 //!
 //! Identifiers come from the schema (`[a-z][a-z0-9_]*`) and are quoted all the same; values are parameters.
 
+use crate::Dialect;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -11,25 +12,26 @@ use stead_schema::{Collection, Schema, Slot};
 pub(crate) struct Shape {
     /// Kept for readers and for decoding the log.
     pub(crate) schema: Arc<Schema>,
+    dialect: Dialect,
     texts: Vec<Texts>,
 }
 
-/// Statements on one table. Parameters are the row in slot order, then what is named.
+/// Statements on one table. Parameters, `?1` or `$1`, are the row in slot order, then what is named.
 #[derive(Clone)]
 pub(crate) struct Texts {
     /// The row.
     pub(crate) insert: String,
-    /// `?1` the id.
+    /// The id.
     pub(crate) delete: String,
-    /// `?1` the id; gives the row.
+    /// The id; gives the row.
     pub(crate) find: String,
 }
 
 impl Shape {
     /// Writes all texts.
-    pub(crate) fn new(schema: Arc<Schema>) -> Self {
-        let texts = schema.collections.iter().map(Texts::new).collect();
-        Self { schema, texts }
+    pub(crate) fn new(dialect: Dialect, schema: Arc<Schema>) -> Self {
+        let texts = schema.collections.iter().map(|collection| Texts::new(dialect, collection)).collect();
+        Self { schema, dialect, texts }
     }
 
     /// The texts of a collection: the ready ones when it is of this schema. An operation that began before a change
@@ -38,47 +40,53 @@ impl Shape {
         let same = self.schema.get(collection.id).is_some_and(|own| std::ptr::eq(own, collection));
         match self.texts.get(usize::from(collection.id.0)) {
             Some(texts) if same => Cow::Borrowed(texts),
-            _ => Cow::Owned(Texts::new(collection)),
+            _ => Cow::Owned(Texts::new(self.dialect, collection)),
         }
     }
 }
 
 impl Texts {
-    fn new(collection: &Collection) -> Self {
-        let table = quoted(&collection.name);
+    fn new(dialect: Dialect, collection: &Collection) -> Self {
+        let (table, mark) = (quoted(&collection.name), dialect.mark());
         let columns = columns(collection);
-        let numbers = list(collection, |out, slot, _| write!(out, "?{}", slot.0 + 1));
+        let numbers = list(collection, |out, slot, _| write!(out, "{mark}{}", slot.0 + 1));
         Self {
             insert: format!("INSERT INTO {table}({columns}) VALUES({numbers})"),
-            delete: format!("DELETE FROM {table} WHERE \"id\"=?1"),
-            find: format!("SELECT {columns} FROM {table} WHERE \"id\"=?1"),
+            delete: format!("DELETE FROM {table} WHERE \"id\"={mark}1"),
+            find: format!("SELECT {columns} FROM {table} WHERE \"id\"={mark}1"),
         }
     }
 }
 
-/// Sets fields to `?2`, `?3`… in the record `?1`; `None` without fields.
+/// Sets fields to the second parameter and those after it, in the record that the first names; `None` without fields.
 ///
 /// Only what differs is set: an assignment to an indexed or referred column costs even when the value stays.
-pub(crate) fn update(collection: &Collection, slots: impl Iterator<Item = Slot>) -> Option<String> {
+pub(crate) fn update(
+    dialect: Dialect,
+    collection: &Collection,
+    slots: impl Iterator<Item = Slot>,
+) -> Option<String> {
+    let mark = dialect.mark();
     let mut out = format!("UPDATE {} SET ", quoted(&collection.name));
     let mut number = 1u32;
     for field in slots.filter_map(|slot| collection.get(slot)) {
         let comma = if number > 1 { "," } else { "" };
         number += 1;
-        let _ = write!(out, "{comma}{}=?{number}", quoted(&field.name));
+        let _ = write!(out, "{comma}{}={mark}{number}", quoted(&field.name));
     }
-    out.push_str(" WHERE \"id\"=?1");
+    let _ = write!(out, " WHERE \"id\"={mark}1");
     (number > 1).then_some(out)
 }
 
-/// Records whose field is `?1`, by id, at most `?2`.
-pub(crate) fn referrers(collection: &Collection, slot: Slot) -> Option<String> {
+/// Records whose field is the first parameter, by id, at most as many as the second says.
+pub(crate) fn referrers(dialect: Dialect, collection: &Collection, slot: Slot) -> Option<String> {
+    let mark = dialect.mark();
     let field = collection.get(slot)?;
     let (columns, table, name) = (columns(collection), quoted(&collection.name), quoted(&field.name));
-    Some(format!("SELECT {columns} FROM {table} WHERE {name}=?1 ORDER BY \"id\" LIMIT ?2"))
+    Some(format!("SELECT {columns} FROM {table} WHERE {name}={mark}1 ORDER BY \"id\" LIMIT {mark}2"))
 }
 
-/// One row when the record `?1` exists.
+/// One row when the record `?1` exists, on SQLite.
 pub(crate) fn exists(collection: &Collection) -> String {
     format!("SELECT 1 FROM {} WHERE \"id\"=?1", quoted(&collection.name))
 }

@@ -1,0 +1,166 @@
+//! A change as a row of the log's table, whichever database holds it.
+//!
+//! Rows of records are kept as JSON objects by field name, so that they outlive changes of the schema.
+
+use crate::{Change, ChangeKind, Error};
+use std::sync::Arc;
+use stead_schema::{Collection, CollectionId, Schema, Slot, SlotSet, Value, encode};
+
+const INSERT: i64 = 1;
+const UPDATE: i64 = 2;
+const DELETE: i64 = 3;
+const AUTH: i64 = 5;
+const SCHEMA: i64 = 6;
+
+/// What may be forgotten.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retention {
+    /// Age past which changes may go, in microseconds, by the time of the newest change.
+    pub(crate) age_us_max: i64,
+    /// Most positions kept.
+    pub(crate) rows_max: i64,
+    /// Most rows removed at once.
+    pub(crate) chunk: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age_us_max: 24 * 3_600 * 1_000_000, rows_max: 2_000_000, chunk: 1_000 }
+    }
+}
+
+/// A record before and after a change.
+pub(crate) struct Images {
+    /// Which.
+    pub(crate) id: Arc<str>,
+    /// Its version after the change.
+    pub(crate) version: i64,
+    /// None for a new record.
+    pub(crate) before: Option<Arc<[Value]>>,
+    /// None for a removal.
+    pub(crate) after: Option<Arc<[Value]>>,
+}
+
+impl Images {
+    /// What readers of the log are told.
+    pub(crate) fn into_kind(self, collection: CollectionId) -> ChangeKind {
+        let Self { id, version, before, after } = self;
+        ChangeKind::Record { collection, id, version, before, after }
+    }
+}
+
+/// What is written of a change besides its position, its actor and its time.
+#[derive(Default)]
+pub(crate) struct Line<'a> {
+    pub(crate) collection: Option<&'a str>,
+    pub(crate) record_id: Option<&'a str>,
+    pub(crate) kind: i64,
+    pub(crate) version: Option<i64>,
+    /// UTF-8.
+    pub(crate) before: Option<Vec<u8>>,
+    /// UTF-8: a row, or the session of a change of grants.
+    pub(crate) after: Option<Vec<u8>>,
+}
+
+impl<'a> Line<'a> {
+    /// A change of a record.
+    pub(crate) fn of_record(collection: &'a Collection, images: &'a Images) -> Self {
+        let kind = match (&images.before, &images.after) {
+            (None, _) => INSERT,
+            (Some(_), Some(_)) => UPDATE,
+            (Some(_), None) => DELETE,
+        };
+        Self {
+            collection: Some(&collection.name),
+            record_id: Some(&images.id),
+            kind,
+            version: Some(images.version),
+            before: images.before.as_deref().map(|row| image(collection, row)),
+            after: images.after.as_deref().map(|row| image(collection, row)),
+        }
+    }
+
+    /// A change of what a user was granted.
+    pub(crate) fn of_auth(user: &'a str, session: Option<&str>) -> Self {
+        let session = session.map(|session| session.as_bytes().to_vec());
+        Self { record_id: Some(user), kind: AUTH, after: session, ..Self::default() }
+    }
+
+    /// A change of the schema.
+    pub(crate) fn of_schema() -> Self {
+        Self { kind: SCHEMA, ..Self::default() }
+    }
+
+    /// What its rows weigh, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.before.as_deref().map_or(0, <[u8]>::len) + self.after.as_deref().map_or(0, <[u8]>::len)
+    }
+}
+
+fn image(collection: &Collection, row: &[Value]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    encode::open_record(collection, row, SlotSet::ALL, &mut out);
+    encode::close(&mut out);
+    out
+}
+
+/// A row as it was read.
+pub(crate) struct Stored {
+    pub(crate) seq: u64,
+    pub(crate) collection: Option<String>,
+    pub(crate) record_id: Option<String>,
+    pub(crate) kind: i64,
+    pub(crate) version: Option<i64>,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
+    pub(crate) actor: Option<String>,
+    pub(crate) at: i64,
+}
+
+impl Stored {
+    /// What its rows weigh, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.before.as_deref().map_or(0, str::len) + self.after.as_deref().map_or(0, str::len)
+    }
+
+    /// The change by the schema of today; none when its collection is gone.
+    ///
+    /// # Errors
+    /// When the row was not written by [`Line`].
+    pub(crate) fn change(self, schema: &Schema) -> Result<Option<Change>, Error> {
+        let id: Arc<str> = self.record_id.unwrap_or_default().into();
+        let kind = match self.kind {
+            INSERT | UPDATE | DELETE => {
+                let name = self.collection.unwrap_or_default();
+                let Some(collection) = schema.collection(&name) else { return Ok(None) };
+                let (before, after) = (row_of(collection, self.before)?, row_of(collection, self.after)?);
+                let version = self.version.unwrap_or_default();
+                Images { id, version, before, after }.into_kind(collection.id)
+            }
+            AUTH => ChangeKind::Auth { user: id, session: self.after.map(Arc::from) },
+            SCHEMA => ChangeKind::Schema,
+            other => return Err(Error::Database(format!("the log holds a change of unknown kind {other}"))),
+        };
+        Ok(Some(Change { seq: self.seq, kind, actor: self.actor.map(Arc::from), at: self.at }))
+    }
+}
+
+fn row_of(collection: &Collection, json: Option<String>) -> Result<Option<Arc<[Value]>>, Error> {
+    let Some(json) = json else { return Ok(None) };
+    let json = serde_json::from_str(&json)
+        .map_err(|error| Error::Database(format!("the log is damaged: {error}")))?;
+    Ok(Some(encode::decode_row(collection, &json).into()))
+}
+
+/// The id and the version of a full row.
+///
+/// # Errors
+/// When the row lacks them.
+pub(crate) fn identity(collection: &Collection, row: &[Value]) -> Result<(Arc<str>, i64), Error> {
+    match (row.get(Slot::ID.index()), row.get(Slot::VERSION.index())) {
+        (Some(Value::Text(id)), Some(Value::Int(version))) if row.len() == collection.fields.len() => {
+            Ok((Arc::clone(id), *version))
+        }
+        _ => Err(Error::Database(format!("a row of {} lacks its system fields", collection.name))),
+    }
+}

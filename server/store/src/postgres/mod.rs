@@ -1,0 +1,343 @@
+//! Postgres: many writers at once on any number of nodes, and one order of what they did.
+//!
+//! Nothing outside this room may name a type of the driver. Threads: a few lanes, each with connections of its own.
+
+mod apply;
+mod cells;
+mod errors;
+mod job;
+mod lane;
+mod migrations;
+mod order;
+mod pool;
+mod session;
+mod statement;
+mod tail;
+mod writing;
+
+pub(crate) use session::Session;
+
+use crate::reader::Session as Either;
+use crate::ring::Ring;
+use crate::texts::Shape;
+use crate::tx::Writing;
+use crate::{Change, Config, Dialect, Error, Postgres, Reader, Tx};
+use arc_swap::ArcSwap;
+use lane::Lane;
+use parking_lot::RwLock;
+use pool::Link;
+use sqlx_core::connection::ConnectOptions;
+use sqlx_postgres::PgConnectOptions;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+use stead_schema::Schema;
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+
+/// Begins a write. Who waits for a record longer than this is answered `Busy`, before any statement is too slow.
+const BEGIN: &str = "BEGIN READ WRITE; SET LOCAL lock_timeout=1500; SELECT pg_current_xact_id()";
+
+/// Most surveys that wait or run.
+const SURVEYS_MAX: usize = 64;
+
+/// A log that was not followed for so long makes the node unready, in milliseconds.
+const STALE_MS: u64 = 5_000;
+
+/// An open database.
+pub(crate) struct Database {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What operations share.
+pub(crate) struct Shared {
+    lanes: Vec<Lane>,
+    next: AtomicUsize,
+    pub(crate) shape: ArcSwap<Shape>,
+    pub(crate) ring: RwLock<Ring>,
+    pub(crate) head: watch::Sender<u64>,
+    pub(crate) wake: Arc<Notify>,
+    surveys: Surveys,
+    closed: AtomicBool,
+    began: Instant,
+    /// When the log was followed to its end last, in milliseconds after `began`.
+    reached_ms: AtomicU64,
+}
+
+/// Reads whose cost is not bounded must leave connections to those whose cost is.
+struct Surveys {
+    waiting: Arc<Semaphore>,
+    running: Semaphore,
+}
+
+impl Surveys {
+    fn new(connections: u32) -> Self {
+        let running = usize::try_from(connections / 4).unwrap_or(1).max(1);
+        Self { waiting: Arc::new(Semaphore::new(SURVEYS_MAX)), running: Semaphore::new(running) }
+    }
+}
+
+impl Database {
+    /// Connects, runs the migrations, begins to follow the log.
+    ///
+    /// # Errors
+    /// When the database does not answer, is too old, or was made by a newer version of this program.
+    pub(crate) async fn open(config: &Config, place: &Postgres) -> Result<Self, Error> {
+        let opened = Self::connect(config, place, Arc::default())?;
+        let mut link = opened.shared.lane().pool.take().await.map_err(absent)?;
+        migrations::run(&mut link, &config.migrations).await?;
+        opened.follow(link, place).await
+    }
+
+    /// Connects to a database that is there, to look at it.
+    ///
+    /// # Errors
+    /// When it does not answer or holds no tables of ours.
+    pub(crate) async fn open_read_only(
+        config: &Config,
+        place: &Postgres,
+        schema: Arc<Schema>,
+    ) -> Result<Self, Error> {
+        let opened = Self::connect(config, place, schema)?;
+        let mut link = opened.shared.lane().pool.take().await.map_err(absent)?;
+        order::newest(&mut link).await?;
+        link.give_back();
+        Ok(opened)
+    }
+
+    fn connect(config: &Config, place: &Postgres, schema: Arc<Schema>) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(&place.url)
+            .map_err(|error| Error::Database(format!("the URL of the database: {error}")))?
+            .application_name("stead")
+            .disable_statement_logging();
+        let lanes = config.readers.clamp(1, 64);
+        let each = usize::try_from(place.connections).unwrap_or(1).div_ceil(lanes).max(2);
+        let lanes = (0..lanes).map(|index| Lane::start(index, &options, each)).collect::<Result<_, _>>()?;
+        let shared = Shared {
+            lanes,
+            next: AtomicUsize::new(0),
+            shape: ArcSwap::from_pointee(Shape::new(Dialect::Postgres, schema)),
+            ring: RwLock::new(Ring::new(0)),
+            head: watch::Sender::new(0),
+            wake: Arc::default(),
+            surveys: Surveys::new(place.connections),
+            closed: AtomicBool::new(false),
+            began: Instant::now(),
+            reached_ms: AtomicU64::new(0),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    async fn follow(self, mut link: Link, place: &Postgres) -> Result<Self, Error> {
+        statement::command(&mut link, order::TAKE_TURN).await?;
+        let (_, newest) = order::give(&mut link).await?;
+        statement::command(&mut link, "COMMIT").await?;
+        link.give_back();
+        self.shared.ring.write().restart(newest);
+        self.shared.head.send_replace(newest);
+        tail::start(&self.shared, place.url.clone());
+        Ok(self)
+    }
+
+    /// Hands a job to a lane.
+    ///
+    /// # Errors
+    /// `Busy` when too many wait, `Closed` after the end.
+    pub(crate) fn submit<T, E, F>(&self, job: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (answer, outcome) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.shared.lane().submit(Box::new(job::Write { shared, job, answer }))?;
+        Ok(outcome)
+    }
+
+    /// Hands a read whose cost is not bounded to a lane.
+    ///
+    /// # Errors
+    /// As [`Database::submit`].
+    pub(crate) fn survey<T, E, F>(&self, job: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let waiting =
+            Arc::clone(&self.shared.surveys.waiting).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let (answer, outcome) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.shared.lane().submit(Box::new(job::Survey { shared, job, answer, waiting }))?;
+        Ok(outcome)
+    }
+
+    /// Makes the tables fit a schema.
+    ///
+    /// # Errors
+    /// `Refused`, or what the database says.
+    pub(crate) async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        let mut link = self.shared.lane().pool.take().await?;
+        apply::run(&mut link, &schema).await?;
+        link.give_back();
+        self.shared.shape.store(Arc::new(Shape::new(Dialect::Postgres, schema)));
+        // Places of collections and fields may have moved: older changes are decoded anew from the table.
+        let head = *self.shared.head.borrow();
+        self.shared.ring.write().restart(head);
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+
+    /// Reads by a schema that the tables have already.
+    ///
+    /// # Errors
+    /// `Refused` when they have another.
+    pub(crate) async fn adopt(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        let mut link = self.shared.lane().pool.take().await?;
+        apply::adopt(&mut link, &schema).await?;
+        link.give_back();
+        self.shared.shape.store(Arc::new(Shape::new(Dialect::Postgres, schema)));
+        Ok(())
+    }
+
+    /// Whether this node keeps up with the log.
+    pub(crate) fn ready(&self) -> bool {
+        let now = self.shared.elapsed_ms();
+        !self.shared.closed() && now.saturating_sub(self.shared.reached_ms.load(Ordering::Relaxed)) < STALE_MS
+    }
+
+    /// Finishes what was taken and closes every connection.
+    pub(crate) async fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+        for lane in &self.shared.lanes {
+            lane.close().await;
+        }
+    }
+}
+
+/// At the start, a database that does not answer is more likely named wrongly than busy.
+fn absent(error: Error) -> Error {
+    match error {
+        Error::Busy => Error::Database("Postgres does not answer; the warning before says why".into()),
+        error => error,
+    }
+}
+
+impl Shared {
+    /// The lane whose turn it is.
+    pub(crate) fn lane(&self) -> &Lane {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
+        // `lanes` is never empty, and `at` is below its length.
+        #[expect(clippy::indexing_slicing, reason = "a remainder is below its divisor")]
+        &self.lanes[at]
+    }
+
+    pub(crate) fn closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Notes that the log was followed to its end.
+    pub(crate) fn reached(&self) {
+        self.reached_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+    }
+
+    /// Runs a job in one transaction. It takes its id first: `order` relies on that.
+    pub(crate) async fn transaction<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let mut link = self.lane().pool.take().await?;
+        statement::command(&mut link, BEGIN).await?;
+        let shape = self.shape.load_full();
+        let session = Session { link: &mut link, shape: &shape, head: None, writes: true };
+        let mut tx = Tx { reader: Reader { session: Either::Postgres(session) }, writing: Writing::Postgres };
+        let result = job(&mut tx).await;
+        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = statement::command(&mut link, end).await;
+        if ended.is_ok() {
+            link.give_back();
+        }
+        let value = result?;
+        ended?;
+        self.wake.notify_one();
+        Ok(value)
+    }
+
+    /// Runs a read whose statements each see the newest commit.
+    pub(crate) async fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let mut link = self.lane().pool.take().await?;
+        let result = self.with(&mut link, None, job).await;
+        link.give_back();
+        result
+    }
+
+    /// Runs a read in one snapshot, which belongs to one position exactly.
+    pub(crate) async fn snapshot<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let mut link = self.lane().pool.take().await?;
+        statement::command(&mut link, order::TAKE_TURN).await?;
+        let (given, head) = order::give(&mut link).await?;
+        let result = self.with(&mut link, Some(head), job).await;
+        statement::command(&mut link, "COMMIT").await?;
+        link.give_back();
+        if given > 0 {
+            self.wake.notify_one();
+        }
+        result
+    }
+
+    /// Runs a read that may not take longer than its deadline.
+    pub(crate) async fn survey<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let _running = self.surveys.running.acquire().await.map_err(|_| Error::Closed)?;
+        let mut link = self.lane().pool.take().await?;
+        statement::command(&mut link, "BEGIN READ ONLY").await?;
+        let result = self.with(&mut link, None, job).await;
+        statement::command(&mut link, "ROLLBACK").await?;
+        link.give_back();
+        result
+    }
+
+    async fn with<T, E, F>(&self, link: &mut Link, head: Option<u64>, job: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
+    {
+        let shape = self.shape.load_full();
+        let session = Session { link, shape: &shape, head, writes: false };
+        job(&mut Reader { session: Either::Postgres(session) }).await
+    }
+
+    /// The oldest position a reader may resume from.
+    pub(crate) async fn oldest(&self) -> Result<u64, Error> {
+        let mut link = self.lane().pool.take().await?;
+        let oldest = tail::oldest(&mut link).await?;
+        link.give_back();
+        Ok(oldest)
+    }
+
+    /// Changes that the ring has forgotten.
+    pub(crate) async fn older(&self, position: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+        let mut link = self.lane().pool.take().await?;
+        let shape = self.shape.load_full();
+        let found = tail::after(&mut link, &shape.schema, position, limit).await?;
+        link.give_back();
+        Ok(found)
+    }
+}

@@ -1,0 +1,246 @@
+//! The order of the log: each change gets its position after its commit, from whoever asks first.
+//!
+//! A number from a sequence is no position: a transaction may take number 7, and one that took number 8 may commit and be
+//! read before it. A reader that goes on "after 8" then never sees 7. So a position is given only to changes that can be
+//! seen, by one transaction at a time, and readers follow positions.
+//!
+//! Why positions keep causes before effects: within one giving, changes get them in the order of their numbers. A change
+//! takes its number when its record is already written and held (`writing`). If change B came about with knowledge of
+//! change A, or on the same record, then A was committed before B took its number, so A's number is smaller; and whoever
+//! sees B sees A too. So A is before B, in the same giving or in an earlier one.
+//!
+//! No commit waits for another, and a transaction that lasts holds up nothing but its own changes. Numbers between those
+//! seen are remembered as gaps and looked for again. A gap is forgotten when every transaction that ran when it was first
+//! noticed has ended: who takes a number has a transaction id before (`Database::begin` sees to that), so its owner is
+//! among them.
+//!
+//! The giver's snapshot holds exactly what has a position afterwards. A read in the same transaction therefore belongs to
+//! the newest position, exactly.
+
+use crate::Error;
+use crate::postgres::cells::{self, Params};
+use crate::postgres::errors::from_sqlx;
+use crate::postgres::pool::Link;
+use crate::postgres::statement;
+use sqlx_postgres::PgRow;
+
+/// Tables of the log. `_log` has one row; `_turn` has none and is only locked.
+pub(crate) const TABLES: &str = r#"
+CREATE TABLE IF NOT EXISTS _changes(
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, collection text COLLATE "C", record_id text COLLATE "C",
+  kind bigint NOT NULL, version bigint, before text, after text, actor text, at bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS _order(position bigint PRIMARY KEY, seq bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS _log(
+  one boolean PRIMARY KEY DEFAULT true CHECK (one), position bigint NOT NULL, seq bigint NOT NULL,
+  gaps bigint[] NOT NULL, marked bigint[] NOT NULL, mark bigint NOT NULL) WITH (fillfactor = 50);
+INSERT INTO _log(position,seq,gaps,marked,mark) VALUES(0,0,'{}','{}',0) ON CONFLICT DO NOTHING;
+CREATE TABLE IF NOT EXISTS _turn(one boolean);"#;
+
+/// Waits for the turn, then takes a snapshot: `LOCK` itself needs none.
+pub(crate) const TAKE_TURN: &str =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE; LOCK TABLE _turn IN EXCLUSIVE MODE";
+
+const READ: &str = "SELECT position,seq,gaps,marked,mark,
+  pg_snapshot_xmin(pg_current_snapshot())::text::bigint,pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM _log";
+const UNSEEN: &str = "(SELECT seq FROM _changes WHERE seq=ANY($1))
+  UNION ALL (SELECT seq FROM _changes WHERE seq>$2 ORDER BY seq LIMIT $3)";
+const GIVE: &str =
+    "INSERT INTO _order(position,seq) SELECT $1+ord,seq FROM unnest($2) WITH ORDINALITY u(seq,ord)";
+const KEEP: &str = "UPDATE _log SET position=$1,seq=$2,gaps=$3,marked=$4,mark=$5";
+const NEWEST: &str = "SELECT position FROM _log";
+
+/// Most changes that get their position in one statement.
+const BATCH: usize = 5_000;
+
+/// What is known of the numbers so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Known {
+    /// The last position given.
+    position: i64,
+    /// The highest number seen.
+    seq: i64,
+    /// Numbers below it that were not seen yet.
+    gaps: Vec<i64>,
+    /// Those of them that are given up once all transactions below `mark` have ended.
+    marked: Vec<i64>,
+    mark: i64,
+}
+
+impl Known {
+    /// Takes in what one snapshot shows of the numbers that were unseen. `seen` is ascending; transactions below `xmin`
+    /// have ended, those from `xmax` on had not begun.
+    fn advance(&mut self, seen: &[i64], xmin: i64, xmax: i64) {
+        self.gaps.retain(|gap| seen.binary_search(gap).is_err());
+        let known = self.seq;
+        for &seq in seen.iter().filter(|seq| **seq > known) {
+            self.gaps.extend(self.seq + 1..seq);
+            self.seq = seq;
+        }
+        self.position += i64::try_from(seen.len()).unwrap_or(0);
+        if xmin >= self.mark {
+            let given_up = std::mem::take(&mut self.marked);
+            self.gaps.retain(|gap| !given_up.contains(gap));
+            self.marked.clone_from(&self.gaps);
+            self.mark = xmax;
+        }
+    }
+}
+
+/// Gives positions to all changes that this transaction sees, which must have begun with [`TAKE_TURN`]. How many there
+/// were, and the newest position.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn give(link: &mut Link) -> Result<(usize, u64), Error> {
+    let (mut known, xmin, xmax) = read(link).await?;
+    let mut given = 0;
+    loop {
+        let before = known.clone();
+        let (seen, more) = unseen(link, &known).await?;
+        known.advance(&seen, xmin, xmax);
+        // Gaps to give up are no reason to write, while nothing happens.
+        if seen.is_empty() && known.gaps == before.gaps {
+            return Ok((given, positive(known.position)));
+        }
+        given += seen.len();
+        let mut params = Params::default();
+        params.add(before.position)?;
+        params.add(seen)?;
+        statement::run(link, GIVE.to_owned(), params).await.map_err(from_sqlx)?;
+        keep(link, &known).await?;
+        if !more {
+            return Ok((given, positive(known.position)));
+        }
+    }
+}
+
+async fn read(link: &mut Link) -> Result<(Known, i64, i64), Error> {
+    let rows = statement::rows(link, READ.to_owned(), Params::default()).await.map_err(from_sqlx)?;
+    let missing = || Error::Database("the log has lost its place".into());
+    let row = rows.first().ok_or_else(missing)?;
+    let number = |at| cells::get::<i64>(row, at)?.ok_or_else(missing);
+    let numbers = |at| cells::get::<Vec<i64>>(row, at)?.ok_or_else(missing);
+    let known = Known {
+        position: number(0)?,
+        seq: number(1)?,
+        gaps: numbers(2)?,
+        marked: numbers(3)?,
+        mark: number(4)?,
+    };
+    Ok((known, number(5)?, number(6)?))
+}
+
+/// Numbers that can be seen now, ascending; and whether there are more.
+async fn unseen(link: &mut Link, known: &Known) -> Result<(Vec<i64>, bool), Error> {
+    let mut params = Params::default();
+    params.add(known.gaps.clone())?;
+    params.add(known.seq)?;
+    params.add(i64::try_from(BATCH).unwrap_or(i64::MAX))?;
+    let rows = statement::rows(link, UNSEEN.to_owned(), params).await.map_err(from_sqlx)?;
+    let seq = |row: &PgRow| Ok(cells::get::<i64>(row, 0)?.unwrap_or_default());
+    let mut seen = rows.iter().map(seq).collect::<Result<Vec<_>, Error>>()?;
+    seen.sort_unstable();
+    let more = seen.iter().filter(|seq| **seq > known.seq).count() == BATCH;
+    Ok((seen, more))
+}
+
+async fn keep(link: &mut Link, known: &Known) -> Result<(), Error> {
+    let mut params = Params::default();
+    params.add(known.position)?;
+    params.add(known.seq)?;
+    params.add(known.gaps.clone())?;
+    params.add(known.marked.clone())?;
+    params.add(known.mark)?;
+    statement::run(link, KEEP.to_owned(), params).await.map(|_| ()).map_err(from_sqlx)
+}
+
+/// The last position given.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn newest(link: &mut Link) -> Result<u64, Error> {
+    Ok(statement::integer(link, NEWEST.to_owned(), Params::default()).await?.map_or(0, positive))
+}
+
+fn positive(position: i64) -> u64 {
+    u64::try_from(position).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Transactions as a database sees them: ids are given in order, numbers in the order they are asked for, and both
+    /// are kept whether or not the transaction commits.
+    #[derive(Default)]
+    struct World {
+        next_id: i64,
+        next_number: i64,
+        open: Vec<(i64, Vec<i64>)>,
+        visible: BTreeSet<i64>,
+        ended: usize,
+    }
+
+    impl World {
+        fn step(&mut self, choice: u8) {
+            let which = usize::from(choice / 4) % self.open.len().max(1);
+            match (choice % 4, self.open.is_empty()) {
+                (0, _) | (_, true) => {
+                    self.open.push((self.next_id, Vec::new()));
+                    self.next_id += 1;
+                }
+                (1, _) => {
+                    self.next_number += 1;
+                    self.open[which].1.push(self.next_number);
+                }
+                (2, _) => {
+                    let (_, numbers) = self.open.swap_remove(which);
+                    self.visible.extend(numbers);
+                }
+                _ => {
+                    self.open.swap_remove(which);
+                    self.ended += 1;
+                }
+            }
+        }
+
+        fn xmin(&self) -> i64 {
+            self.open.iter().map(|(id, _)| *id).min().unwrap_or(self.next_id)
+        }
+    }
+
+    fn give(world: &World, known: &mut Known) -> Vec<i64> {
+        let unseen = |seq: &&i64| **seq > known.seq || known.gaps.contains(seq);
+        let seen: Vec<i64> = world.visible.iter().filter(unseen).copied().collect();
+        known.advance(&seen, world.xmin(), world.next_id);
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn every_committed_change_gets_one_position_and_no_gap_is_kept_for_ever(
+            steps in proptest::collection::vec((any::<u8>(), any::<bool>()), 0..200),
+        ) {
+            let (mut world, mut known, mut given) = (World::default(), Known::default(), Vec::new());
+            for (choice, gives) in steps {
+                world.step(choice);
+                if gives {
+                    given.extend(give(&world, &mut known));
+                }
+            }
+            let open = std::mem::take(&mut world.open);
+            world.visible.extend(open.into_iter().flat_map(|(_, numbers)| numbers));
+            // Twice more: what ended since the last mark is then given up.
+            for _ in 0..3 {
+                given.extend(give(&world, &mut known));
+            }
+            prop_assert_eq!(given.len(), world.visible.len());
+            prop_assert_eq!(given.iter().copied().collect::<BTreeSet<_>>(), world.visible);
+            prop_assert_eq!(known.position, i64::try_from(given.len()).unwrap());
+            prop_assert!(known.gaps.is_empty(), "{:?}", known);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Follows the log: gives positions, reads what has one, and lets readers know.
+//!
+//! Woken by this node's own commits, by a word from other nodes, and by a clock, in case a word was lost.
+
+use crate::line::{Retention, Stored};
+use crate::postgres::cells::{self, Params};
+use crate::postgres::errors::from_sqlx;
+use crate::postgres::pool::Link;
+use crate::postgres::{Shared, order, statement};
+use crate::{Change, Error};
+use sqlx_postgres::{PgListener, PgRow};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use stead_schema::Schema;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// Longest silence between two looks.
+const FLOOR: Duration = Duration::from_millis(500);
+
+/// Between two attempts while the database is away.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// Between two times that old changes are forgotten.
+const TIDY: Duration = Duration::from_secs(60);
+
+/// Changes read at once.
+const PAGE: usize = 1_000;
+
+/// What nodes call to each other.
+const CHANNEL: &str = "stead";
+
+const AFTER: &str =
+    "SELECT o.position,c.collection,c.record_id,c.kind,c.version,c.before,c.after,c.actor,c.at
+  FROM _order o JOIN _changes c ON c.seq=o.seq WHERE o.position>$1 ORDER BY o.position LIMIT $2";
+/// How far the oldest changes may be forgotten: `$1` microseconds before the newest, or below position `$2`. The newest
+/// stays, so that a reader knows where the log ends.
+const STALE: &str = "WITH newest AS (
+    SELECT o.position,c.at FROM _order o JOIN _changes c ON c.seq=o.seq ORDER BY o.position DESC LIMIT 1)
+  SELECT max(s.position) FROM newest, (
+    SELECT o.position,c.at FROM _order o JOIN _changes c ON c.seq=o.seq ORDER BY o.position LIMIT $3) s
+  WHERE (s.at<newest.at-$1 OR s.position<=newest.position-$2) AND s.position<newest.position";
+const FORGET: &str = "WITH gone AS (DELETE FROM _order WHERE position<=$1 RETURNING seq)
+  DELETE FROM _changes c USING gone WHERE c.seq=gone.seq";
+const OLDEST: &str = "SELECT min(position) FROM _order";
+
+/// Starts following; ends when the database is closed.
+pub(crate) fn start(shared: &Arc<Shared>, url: String) {
+    let lane = shared.lane();
+    lane.runtime.spawn(follow(Arc::downgrade(shared), Arc::clone(&shared.wake)));
+    lane.runtime.spawn(listen(Arc::downgrade(shared), url));
+}
+
+async fn follow(shared: Weak<Shared>, wake: Arc<Notify>) {
+    let mut tidied = Instant::now();
+    loop {
+        let Some(shared) = shared.upgrade().filter(|shared| !shared.closed()) else { return };
+        // A word that comes while this runs is not lost: it is kept until somebody waits for it.
+        match look(&shared).await {
+            Ok(()) => {
+                shared.reached();
+                if tidied.elapsed() > TIDY {
+                    tidied = Instant::now();
+                    if let Err(error) = tidy(&shared).await {
+                        tracing::warn!(%error, "could not shorten the change log");
+                    }
+                }
+                // Not kept open by who only waits.
+                drop(shared);
+                let _ = timeout(FLOOR, wake.notified()).await;
+            }
+            Err(Error::Closed) => return,
+            Err(error) => {
+                drop(shared);
+                tracing::warn!(%error, "the change log cannot be followed");
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// One look: gives positions, then publishes what has one.
+async fn look(shared: &Shared) -> Result<(), Error> {
+    let mut link = shared.lane().pool.take().await?;
+    statement::command(&mut link, order::TAKE_TURN).await?;
+    let (given, newest) = order::give(&mut link).await?;
+    let told =
+        if given > 0 { format!("COMMIT; SELECT pg_notify('{CHANNEL}','')") } else { "COMMIT".to_owned() };
+    statement::command(&mut link, told).await?;
+    let mut reached = *shared.head.borrow();
+    while reached < newest {
+        let shape = shared.shape.load_full();
+        let lines = lines(&mut link, reached, PAGE).await?;
+        let Some(last) = lines.last().map(|line| line.seq) else {
+            // Others have forgotten them already: who follows must begin anew.
+            shared.ring.write().restart(newest);
+            reached = newest;
+            continue;
+        };
+        publish(shared, &shape.schema, lines)?;
+        reached = last;
+        shared.head.send_replace(reached);
+    }
+    if *shared.head.borrow() < newest {
+        shared.head.send_replace(newest);
+    }
+    link.give_back();
+    Ok(())
+}
+
+async fn tidy(shared: &Shared) -> Result<(), Error> {
+    let mut link = shared.lane().pool.take().await?;
+    while forget(&mut link, Retention::default()).await? > 0 {}
+    link.give_back();
+    Ok(())
+}
+
+/// Removes one chunk of what may be forgotten; how many changes. Nodes may do so at once.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn forget(link: &mut Link, retention: Retention) -> Result<u64, Error> {
+    let mut params = Params::default();
+    params.add(retention.age_us_max)?;
+    params.add(retention.rows_max)?;
+    params.add(retention.chunk)?;
+    let Some(last) = statement::integer(link, STALE.to_owned(), params).await? else { return Ok(0) };
+    let mut params = Params::default();
+    params.add(last)?;
+    statement::command(link, "BEGIN READ WRITE").await?;
+    let gone = statement::run(link, FORGET.to_owned(), params).await.map_err(from_sqlx)?;
+    statement::command(link, "COMMIT").await?;
+    Ok(gone)
+}
+
+fn publish(shared: &Shared, schema: &Schema, lines: Vec<Stored>) -> Result<(), Error> {
+    let mut ring = shared.ring.write();
+    for line in lines {
+        let bytes = line.bytes();
+        if let Some(change) = line.change(schema)? {
+            ring.push(Arc::new(change), bytes);
+        }
+    }
+    Ok(())
+}
+
+async fn lines(link: &mut Link, after: u64, limit: usize) -> Result<Vec<Stored>, Error> {
+    let mut params = Params::default();
+    params.add(i64::try_from(after).unwrap_or(i64::MAX))?;
+    params.add(i64::try_from(limit).unwrap_or(i64::MAX))?;
+    let rows = statement::rows(link, AFTER.to_owned(), params).await.map_err(from_sqlx)?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &PgRow) -> Result<Stored, Error> {
+    let number = |at| Ok::<_, Error>(cells::get::<i64>(row, at)?.unwrap_or_default());
+    Ok(Stored {
+        seq: u64::try_from(number(0)?).unwrap_or(0),
+        collection: cells::get(row, 1)?,
+        record_id: cells::get(row, 2)?,
+        kind: number(3)?,
+        version: cells::get(row, 4)?,
+        before: cells::get(row, 5)?,
+        after: cells::get(row, 6)?,
+        actor: cells::get(row, 7)?,
+        at: number(8)?,
+    })
+}
+
+/// At most `limit` changes after a position, in order. Records of collections that are gone are left out.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn after(
+    link: &mut Link,
+    schema: &Schema,
+    position: u64,
+    limit: usize,
+) -> Result<Vec<Arc<Change>>, Error> {
+    let mut from = position;
+    loop {
+        let lines = lines(link, from, limit).await?;
+        let (count, last) = (lines.len(), lines.last().map_or(from, |line| line.seq));
+        from = last;
+        let mut found = Vec::with_capacity(count);
+        for line in lines {
+            found.extend(line.change(schema)?.map(Arc::new));
+        }
+        // A page of nothing but forgotten collections is not the end of the log.
+        if !found.is_empty() || count < limit || limit == 0 {
+            return Ok(found);
+        }
+    }
+}
+
+/// The oldest position a reader may resume from. An empty table has lost nothing.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn oldest(link: &mut Link) -> Result<u64, Error> {
+    let oldest = statement::integer(link, OLDEST.to_owned(), Params::default()).await?;
+    Ok(oldest.and_then(|position| u64::try_from(position - 1).ok()).unwrap_or(0))
+}
+
+/// Hears what other nodes call. Where that cannot be, behind a pooler that lends connections by the transaction, the
+/// clock of [`follow`] is what remains.
+async fn listen(shared: Weak<Shared>, url: String) {
+    loop {
+        match hear(&shared, &url).await {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(%error, "nothing is heard from other nodes"),
+        }
+        sleep(AGAIN * 4).await;
+    }
+}
+
+async fn hear(shared: &Weak<Shared>, url: &str) -> Result<(), sqlx_core::Error> {
+    let mut listener = PgListener::connect(url).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        // So that the end of the database is noticed, too.
+        let heard = timeout(FLOOR * 10, listener.try_recv()).await;
+        let Some(shared) = shared.upgrade().filter(|shared| !shared.closed()) else { return Ok(()) };
+        if let Ok(notice) = heard {
+            // A line that broke may have lost a word, so it counts as one.
+            notice?;
+            shared.wake.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::postgres::pool::Pool;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    /// A database of its own with a log of changes so many hours old.
+    async fn log(server: &str, name: &str, ages_in_hours: &[i64]) -> Link {
+        let runtime = tokio::runtime::Handle::current();
+        let pool = |url: &str| Arc::new(Pool::new(url.parse().unwrap(), 1, runtime.clone()));
+        let mut link = pool(server).take().await.unwrap();
+        statement::command(&mut link, "SET default_transaction_read_only=off").await.unwrap();
+        // Left over from an earlier run, perhaps.
+        statement::command(&mut link, format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
+        statement::command(&mut link, format!("CREATE DATABASE {name}")).await.unwrap();
+        let mut link = pool(&server.replacen("/postgres", &format!("/{name}"), 1)).take().await.unwrap();
+        statement::command(&mut link, format!("BEGIN READ WRITE; {}", order::TABLES)).await.unwrap();
+        for age in ages_in_hours {
+            let line = format!("INSERT INTO _changes(kind,at) VALUES(6,{})", 1_000 * HOUR - age * HOUR);
+            statement::command(&mut link, line).await.unwrap();
+        }
+        order::give(&mut link).await.unwrap();
+        statement::command(&mut link, "COMMIT").await.unwrap();
+        link
+    }
+
+    async fn kept(link: &mut Link) -> Vec<u64> {
+        lines(link, 0, 100).await.unwrap().iter().map(|line| line.seq).collect()
+    }
+
+    #[tokio::test]
+    async fn old_changes_are_forgotten_by_age_and_by_count_and_the_newest_stays() {
+        let server = match std::env::var("STEAD_TEST_POSTGRES") {
+            Ok(server) if !server.is_empty() => server,
+            _ => {
+                assert!(
+                    std::env::var_os("STEAD_TEST_ALL").is_none(),
+                    "STEAD_TEST_POSTGRES names no database"
+                );
+                return;
+            }
+        };
+        let mut link = log(&server, "stead_tail", &[50, 30, 25, 23, 1, 0]).await;
+        assert_eq!(oldest(&mut link).await.unwrap(), 0);
+        assert_eq!(forget(&mut link, Retention::default()).await.unwrap(), 3);
+        assert_eq!(kept(&mut link).await, [4, 5, 6]);
+        assert_eq!(oldest(&mut link).await.unwrap(), 3);
+        assert_eq!(forget(&mut link, Retention::default()).await.unwrap(), 0);
+        let few = Retention { rows_max: 2, chunk: 1, ..Retention::default() };
+        assert_eq!(forget(&mut link, few).await.unwrap(), 1);
+        assert_eq!(forget(&mut link, few).await.unwrap(), 0);
+        assert_eq!(kept(&mut link).await, [5, 6]);
+        let nothing = Retention { age_us_max: -1, rows_max: 0, chunk: 100 };
+        assert_eq!(forget(&mut link, nothing).await.unwrap(), 1);
+        assert_eq!(kept(&mut link).await, [6]);
+    }
+}

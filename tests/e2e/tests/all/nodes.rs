@@ -1,0 +1,100 @@
+//! Two servers on one Postgres are one: what is done at one is seen, told and ended at the other.
+
+use serde_json::json;
+use stead_e2e::{Client, PATIENCE, Server, on_postgres};
+
+/// The same person at another server.
+fn at(server: &Server, who: &Client) -> Client {
+    let mut there = server.client();
+    there.user.clone_from(&who.user);
+    there.token.clone_from(&who.token);
+    there.refresh_token.clone_from(&who.refresh_token);
+    there
+}
+
+#[tokio::test]
+async fn what_is_done_at_one_server_is_told_at_the_other() {
+    if !on_postgres() {
+        return;
+    }
+    let one = Server::probe().await;
+    let two = one.beside().await;
+    let ana = one.fresh_user("ana").await;
+    let there = at(&two, &ana);
+    there.get("/auth/me").await.ok();
+    let mut window = there.socket().await;
+    window.subscribe("t", "things", json!({})).await;
+    for n in 0..20 {
+        let writer = if n % 2 == 0 { &ana } else { &there };
+        writer.create("things", json!({ "id": format!("t{n}"), "title": "t" })).await.created();
+    }
+    for n in 0..20 {
+        let event = window.until(|frame| frame["t"] == "ev").await;
+        assert_eq!((&event["id"], &event["o"]), (&json!(format!("t{n}")), &json!("put")));
+    }
+    assert_eq!(ana.list("things", &[("limit", "50")]).await.ok()["items"].as_array().unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_at_one_server_ends_at_the_other() {
+    if !on_postgres() {
+        return;
+    }
+    let one = Server::probe().await;
+    let two = one.beside().await;
+    let ana = one.fresh_user("ana").await;
+    let there = at(&two, &ana);
+    let mut window = there.socket().await;
+    window.subscribe("t", "things", json!({})).await;
+    there.get("/auth/me").await.ok();
+    ana.json("POST", "/auth/sign-out", json!({})).await.gone();
+    ana.get("/auth/me").await.problem("token_invalid");
+    assert_eq!(window.until_closed().await, Some(4401));
+    let end = std::time::Instant::now() + PATIENCE;
+    while there.get("/auth/me").await.status == 200 {
+        assert!(std::time::Instant::now() < end, "the session lives on at the other server");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn one_refresh_token_sent_to_both_servers_at_once_is_no_theft() {
+    if !on_postgres() {
+        return;
+    }
+    let one = Server::probe().await;
+    let two = one.beside().await;
+    let ana = one.fresh_user("ana").await;
+    let there = at(&two, &ana);
+    let body = json!({ "refresh_token": ana.refresh_token });
+    let (here, beside) = tokio::join!(
+        ana.json("POST", "/auth/token/refresh", body.clone()),
+        there.json("POST", "/auth/token/refresh", body.clone())
+    );
+    assert_eq!(here.ok()["refresh_token"], beside.ok()["refresh_token"]);
+    // Control: what was refreshed is a session that both know.
+    assert_eq!(ana.get("/auth/sessions").await.ok()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn one_key_sent_to_both_servers_at_once_makes_one_record() {
+    if !on_postgres() {
+        return;
+    }
+    let one = Server::probe().await;
+    let two = one.beside().await;
+    let ana = one.fresh_user("ana").await;
+    let there = at(&two, &ana);
+    for n in 0..10 {
+        let key = format!("key-{n}");
+        let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key.as_str())];
+        let body = Some(json!({ "title": "once" }).to_string());
+        let path = "/api/v1/collections/things/records";
+        let (here, beside) = tokio::join!(
+            ana.send("POST", path, &headers, body.clone()),
+            there.send("POST", path, &headers, body)
+        );
+        assert_eq!(here.created()["id"], beside.created()["id"]);
+    }
+    assert_eq!(ana.list("things", &[("limit", "50")]).await.ok()["items"].as_array().unwrap().len(), 10);
+}
