@@ -12,7 +12,7 @@ pub fn app() -> &'static Catalogue {
         let source = SourceFile { path: "app.yaml".to_owned(), text: include_str!("app.yaml").to_owned() };
         let schema = stead_schema::load(vec![source]).unwrap();
         let rules = stead_rules::compile(&schema).unwrap();
-        Catalogue { schema: Arc::new(schema), rules: Arc::new(rules) }
+        Catalogue::new(schema, rules)
     })
 }
 
