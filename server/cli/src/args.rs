@@ -87,10 +87,13 @@ pub(crate) struct Serve {
     pub(crate) log_json: bool,
 }
 
+/// Where the data folder is, unless another is named.
+pub(crate) const DATA: &str = "./stead-data";
+
 #[derive(Debug, Args)]
 pub(crate) struct Data {
     /// The data folder; the first start makes it
-    #[arg(long, visible_alias = "data-dir", default_value = "./stead-data", env = "STEAD_DATA")]
+    #[arg(long, visible_alias = "data-dir", default_value = DATA, env = "STEAD_DATA")]
     pub(crate) data: PathBuf,
     /// The file of the key that protects secrets at rest [default: beside the data folder, <data>.master.key]
     #[arg(long, env = "STEAD_MASTER_KEY_FILE")]

@@ -33,7 +33,8 @@ pub(crate) fn run(args: &args::Explain) -> anyhow::Result<ExitCode> {
     };
     let question = question(&app.schema.app, args)?;
     let explanation = System::new().block_on(async {
-        let postgres = args.database.is_some().then(|| PathBuf::from("stead-data"));
+        // For the sake of the key beside it.
+        let postgres = args.database.is_some().then(|| PathBuf::from(args::DATA));
         match (&args.given, args.data_dir.as_ref().or(postgres.as_ref())) {
             (Some(given), _) => {
                 let (project, identities) = given::open(&catalogue(app), given).await?;

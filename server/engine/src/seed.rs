@@ -113,6 +113,8 @@ async fn insert(
     }
     let (catalogue, path, name) = (Arc::clone(catalogue), file.path.clone(), collection.name.clone());
     let job = async move |tx: &mut Tx<'_>| {
+        // Servers that start together would each find nothing there, and each make it.
+        tx.hold("seed").await?;
         let (collection, _) = catalogue.collection(&name)?;
         let mut made = 0;
         for Line { number, row, password } in lines {

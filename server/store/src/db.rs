@@ -127,9 +127,9 @@ impl Store {
         }
     }
 
-    /// Runs `job` in a transaction. It is grouped with its neighbours; the answer comes after the group's commit.
-    /// When the job fails, only its own changes are undone. What it asks of rules has 2 s together; its other statements
-    /// have no deadline.
+    /// Runs `job` in a transaction; the answer comes after the commit. When the job fails, only its own changes are undone.
+    /// On SQLite it is grouped with its neighbours, what it asks of rules has 2 s together, and its other statements have no
+    /// deadline. On Postgres each statement has 2 s.
     ///
     /// # Errors
     /// What the job gave, or what the database said; a job that is given `Deadline` must fail with it.
@@ -151,7 +151,7 @@ impl Store {
     }
 
     /// Runs short, bounded reads inline on this thread. Each statement sees the newest commit. What they ask of rules has
-    /// 2 s together.
+    /// 2 s together; on Postgres each statement has them.
     ///
     /// `job` must not read from the store again inside: the connection it has may be the only one.
     ///

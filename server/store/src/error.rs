@@ -1,5 +1,6 @@
 //! What can go wrong with a database, by what a caller can do about it.
 
+use std::any::Any;
 use stead_schema::{CollectionId, Slot};
 
 /// A failed read or write.
@@ -42,4 +43,14 @@ pub enum Error {
     /// Anything else. For the log only.
     #[error("database: {0}")]
     Database(String),
+}
+
+impl Error {
+    /// What a job that panicked is answered. Its message is for the log only.
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let said =
+            panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(panic = said, "a database job panicked");
+        Self::Database(format!("a job panicked: {}", said.unwrap_or("no message")))
+    }
 }

@@ -82,9 +82,7 @@ impl Auth {
             sessions,
         })
     }
-}
 
-impl Auth {
     /// Reads every session anew before it counts again.
     pub(crate) fn forget_sessions(&self) {
         self.sessions.forget_all();

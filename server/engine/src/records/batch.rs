@@ -37,14 +37,7 @@ pub(super) async fn batch(
             result(verb, &answer, &mut body);
         }
         body.extend_from_slice(b"]}");
-        Ok(RecordAnswer {
-            id: String::new(),
-            version: 0,
-            body,
-            created: false,
-            replayed: false,
-            lasting: false,
-        })
+        Ok(RecordAnswer::of(String::new(), 0, body))
     };
     let answer = idempotency::once(cx, key, job).await?;
     Ok((answer.body, answer.replayed))
@@ -90,14 +83,7 @@ async fn run(
             let (stored, _) = found(tx, Gate::new(cx, catalogue, &collection)?, &named(id)?).await?;
             same_version(&stored, if_version)?;
             let (id, version) = (access::id(&stored).to_owned(), access::version(&stored));
-            Ok(RecordAnswer {
-                id,
-                version,
-                body: Vec::new(),
-                created: false,
-                replayed: false,
-                lasting: false,
-            })
+            Ok(RecordAnswer::of(id, version, Vec::new()))
         }
     }
 }

@@ -44,14 +44,7 @@ pub(super) async fn delete_in(
     let fall = Fall::find(tx, &catalogue.schema, gate.collection.id, stored).await?;
     fall.happen(tx, cx, &catalogue.schema).await?;
     gate.audit(tx, "records.delete", id).await?;
-    Ok(RecordAnswer {
-        id: id.to_owned(),
-        version,
-        body: Vec::new(),
-        created: false,
-        replayed: false,
-        lasting: false,
-    })
+    Ok(RecordAnswer::of(id.to_owned(), version, Vec::new()))
 }
 
 type Key = (CollectionId, Arc<str>);

@@ -76,7 +76,6 @@ impl Plan {
         let mut body = Vec::with_capacity(512);
         show::record(&mut body, &self.catalogue, collection, shown, &self.shape, &grown);
         let version = access::version(&shown.row);
-        let (id, lasting) = (self.id.clone(), self.lasting);
-        Ok(RecordAnswer { id, version, body, created: false, replayed: false, lasting })
+        Ok(RecordAnswer { lasting: self.lasting, ..RecordAnswer::of(self.id.clone(), version, body) })
     }
 }

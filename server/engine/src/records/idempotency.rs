@@ -70,14 +70,8 @@ impl Entry {
         if row.text(0)? != self.digest {
             return Err(Error::new(Code::IdempotencyMismatch).hint("Use a new key for a new request."));
         }
-        Ok(Some(RecordAnswer {
-            id: row.text(1)?.to_owned(),
-            version: row.int(2)?,
-            body: row.text(3)?.as_bytes().to_vec(),
-            created: row.int(4)? != 0,
-            replayed: true,
-            lasting: false,
-        }))
+        let answer = RecordAnswer::of(row.text(1)?.to_owned(), row.int(2)?, row.text(3)?.as_bytes().to_vec());
+        Ok(Some(RecordAnswer { created: row.int(4)? != 0, replayed: true, ..answer }))
     }
 
     async fn keep(&self, tx: &mut Tx<'_>, answer: &RecordAnswer) -> Result<(), Error> {

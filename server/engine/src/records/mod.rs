@@ -65,6 +65,13 @@ pub struct RecordAnswer {
     pub lasting: bool,
 }
 
+impl RecordAnswer {
+    /// The answer about a record that was there, made for this request and for this caller alone.
+    pub(crate) fn of(id: String, version: i64, body: Vec<u8>) -> Self {
+        Self { id, version, body, created: false, replayed: false, lasting: false }
+    }
+}
+
 /// An `Idempotency-Key` and a digest of the request it stands for (method, path, body).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {

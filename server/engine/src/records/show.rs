@@ -100,5 +100,5 @@ pub(crate) async fn shown(
     encode::open_record(gate.collection, row, fields, &mut body);
     encode::close(&mut body);
     let (id, version) = (access::id(row).to_owned(), access::version(row));
-    Ok(RecordAnswer { id, version, body, created: false, replayed: false, lasting: false })
+    Ok(RecordAnswer::of(id, version, body))
 }

@@ -29,9 +29,9 @@ fn by_code(code: &str, error: &Refusal) -> Error {
         // a sum or a product past its type
         "22003" => Error::Overflow,
         "53100" => Error::Full,
-        // serialization_failure, deadlock_detected, lock_not_available, query_canceled by a standby, too_many_connections
+        // serialization_failure, deadlock_detected, lock_not_available, too_many_connections
         "40001" | "40P01" | "55P03" | "53300" => Error::Busy,
-        // it is being started, stopped or replaced
+        // it is being started, stopped or replaced, or is a standby that only reads
         "57P01" | "57P02" | "57P03" | "25006" => Error::Busy,
         code if code.starts_with("08") => Error::Busy,
         _ => Error::Database(error.to_string()),

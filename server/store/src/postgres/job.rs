@@ -2,6 +2,7 @@
 
 use crate::postgres::Shared;
 use crate::postgres::lane::Task;
+use crate::postgres::pool::Pool;
 use crate::{Error, Reader, Tx};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -22,10 +23,10 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    fn run(self: Box<Self>) -> LocalBoxFuture<'static, ()> {
+    fn run(self: Box<Self>, pool: Arc<Pool>) -> LocalBoxFuture<'static, ()> {
         let Self { shared, job, answer } = *self;
         Box::pin(async move {
-            let result = guarded(shared.transaction(job)).await;
+            let result = guarded(shared.transaction(&pool, job)).await;
             // Nobody may be waiting any more; the write stands all the same.
             let _ = answer.send(result);
         })
@@ -47,12 +48,12 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    fn run(self: Box<Self>) -> LocalBoxFuture<'static, ()> {
+    fn run(self: Box<Self>, pool: Arc<Pool>) -> LocalBoxFuture<'static, ()> {
         let Self { shared, job, answer, waiting } = *self;
         Box::pin(async move {
             let _waiting = waiting;
             if !answer.is_closed() {
-                let result = guarded(shared.survey(job)).await;
+                let result = guarded(shared.survey(&pool, job)).await;
                 let _ = answer.send(result);
             }
         })
@@ -61,10 +62,5 @@ where
 
 /// A panic in a job is that job's failure. What it held of the database is undone: its connection is closed.
 async fn guarded<T, E: From<Error>>(run: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
-        let said =
-            panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-        tracing::error!(panic = said, "a database job panicked");
-        Err(Error::Database(format!("a job panicked: {}", said.unwrap_or("no message"))).into())
-    })
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| Err(Error::panicked(&*panic).into()))
 }

@@ -18,8 +18,8 @@ const QUEUE_MAX: usize = 1024;
 
 /// An operation from its queue to its answer.
 pub(crate) trait Task: Send {
-    /// Runs and answers it.
-    fn run(self: Box<Self>) -> LocalBoxFuture<'static, ()>;
+    /// Runs and answers it, on a connection of the lane that was asked.
+    fn run(self: Box<Self>, pool: Arc<Pool>) -> LocalBoxFuture<'static, ()>;
 }
 
 /// The way to the thread.
@@ -78,13 +78,13 @@ impl Lane {
     }
 }
 
-fn work(runtime: &Runtime, mut tasks: mpsc::Receiver<Box<dyn Task>>, pool: &Pool) {
+fn work(runtime: &Runtime, mut tasks: mpsc::Receiver<Box<dyn Task>>, pool: &Arc<Pool>) {
     LocalSet::new().block_on(runtime, async move {
         let mut running = JoinSet::new();
         loop {
             tokio::select! {
                 task = tasks.recv() => match task {
-                    Some(task) => { running.spawn_local(task.run()); }
+                    Some(task) => { running.spawn_local(task.run(Arc::clone(pool))); }
                     None => break,
                 },
                 Some(_) = running.join_next(), if !running.is_empty() => {}

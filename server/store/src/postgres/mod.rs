@@ -24,8 +24,8 @@ use crate::tx::Writing;
 use crate::{Change, Config, Dialect, Error, Postgres, Reader, Tx};
 use arc_swap::ArcSwap;
 use lane::Lane;
-use parking_lot::RwLock;
-use pool::Link;
+use parking_lot::{Mutex, RwLock};
+use pool::{Link, Pool};
 use sqlx_core::connection::ConnectOptions;
 use sqlx_postgres::PgConnectOptions;
 use std::str::FromStr;
@@ -34,6 +34,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 use stead_schema::Schema;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Begins a write. Who waits for a record longer than this is answered `Busy`, before any statement is too slow.
 const BEGIN: &str = "BEGIN READ WRITE; SET LOCAL lock_timeout=1500; SELECT pg_current_xact_id()";
@@ -47,6 +48,8 @@ const STALE_MS: u64 = 5_000;
 /// An open database.
 pub(crate) struct Database {
     pub(crate) shared: Arc<Shared>,
+    /// Who follows the log, until the end; nobody for a database that is only looked at.
+    following: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What operations share.
@@ -75,6 +78,13 @@ impl Surveys {
         let running = usize::try_from(connections / 4).unwrap_or(1).max(1);
         Self { waiting: Arc::new(Semaphore::new(SURVEYS_MAX)), running: Semaphore::new(running) }
     }
+}
+
+/// How many lanes, and connections of each: two at least, so that none waits for itself, and together no more than may be.
+fn shared_out(threads: usize, connections: u32) -> (usize, usize) {
+    let connections = usize::try_from(connections).unwrap_or(usize::MAX).max(2);
+    let lanes = threads.clamp(1, 64).min(connections / 2);
+    (lanes, connections / lanes)
 }
 
 impl Database {
@@ -110,8 +120,7 @@ impl Database {
             .map_err(|error| Error::Database(format!("the URL of the database: {error}")))?
             .application_name("stead")
             .disable_statement_logging();
-        let lanes = config.readers.clamp(1, 64);
-        let each = usize::try_from(place.connections).unwrap_or(1).div_ceil(lanes).max(2);
+        let (lanes, each) = shared_out(config.readers, place.connections);
         let lanes = (0..lanes).map(|index| Lane::start(index, &options, each)).collect::<Result<_, _>>()?;
         let shared = Shared {
             lanes,
@@ -125,7 +134,7 @@ impl Database {
             began: Instant::now(),
             reached_ms: AtomicU64::new(0),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), following: Mutex::default() })
     }
 
     async fn follow(self, mut link: Link, place: &Postgres) -> Result<Self, Error> {
@@ -135,7 +144,7 @@ impl Database {
         link.give_back();
         self.shared.ring.write().restart(newest);
         self.shared.head.send_replace(newest);
-        tail::start(&self.shared, place.url.clone());
+        *self.following.lock() = Some(tail::start(&self.shared, place.url.clone()));
         Ok(self)
     }
 
@@ -181,10 +190,12 @@ impl Database {
         let mut link = self.shared.lane().pool.take().await?;
         apply::run(&mut link, &schema).await?;
         link.give_back();
+        let mut ring = self.shared.ring.write();
         self.shared.shape.store(Arc::new(Shape::new(Dialect::Postgres, schema)));
-        // Places of collections and fields may have moved: older changes are decoded anew from the table.
-        let head = *self.shared.head.borrow();
-        self.shared.ring.write().restart(head);
+        // Places of collections and fields may have moved: older changes are decoded anew from the table. Who publishes holds
+        // the same lock, so that the ring begins where the head is and holds nothing that the old schema decoded.
+        ring.restart(*self.shared.head.borrow());
+        drop(ring);
         self.shared.wake.notify_one();
         Ok(())
     }
@@ -211,10 +222,32 @@ impl Database {
     pub(crate) async fn close(&self) {
         self.shared.closed.store(true, Ordering::Release);
         self.shared.wake.notify_one();
+        // It may be using a connection of any lane.
+        let following = self.following.lock().take();
+        if let Some(following) = following {
+            // An error means that it is gone already.
+            let _ = following.await;
+        }
         for lane in &self.shared.lanes {
             lane.close().await;
         }
     }
+}
+
+/// Ends a transaction as its job did. Postgres answers `COMMIT` after a failed statement by undoing everything, without an
+/// error: a job that passed over the failure must not be told that its changes stand.
+async fn end<T, E: From<Error>>(mut link: Link, result: Result<T, E>) -> Result<T, E> {
+    let result = match result {
+        Ok(_) if link.failed() => Err(Error::Database("a job passed over a failed statement".into()).into()),
+        result => result,
+    };
+    let ended = statement::command(&mut link, if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+    if ended.is_ok() {
+        link.give_back();
+    }
+    let value = result?;
+    ended?;
+    Ok(value)
 }
 
 /// At the start, a database that does not answer is more likely named wrongly than busy.
@@ -248,24 +281,18 @@ impl Shared {
     }
 
     /// Runs a job in one transaction. It takes its id first: `order` relies on that.
-    pub(crate) async fn transaction<T, E, F>(&self, job: F) -> Result<T, E>
+    pub(crate) async fn transaction<T, E, F>(&self, pool: &Arc<Pool>, job: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        let mut link = self.lane().pool.take().await?;
+        let mut link = pool.take().await?;
         statement::command(&mut link, BEGIN).await?;
         let shape = self.shape.load_full();
         let session = Session { link: &mut link, shape: &shape, head: None, writes: true };
         let mut tx = Tx { reader: Reader { session: Either::Postgres(session) }, writing: Writing::Postgres };
         let result = job(&mut tx).await;
-        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = statement::command(&mut link, end).await;
-        if ended.is_ok() {
-            link.give_back();
-        }
-        let value = result?;
-        ended?;
+        let value = end(link, result).await?;
         self.wake.notify_one();
         Ok(value)
     }
@@ -292,27 +319,24 @@ impl Shared {
         statement::command(&mut link, order::TAKE_TURN).await?;
         let (given, head) = order::give(&mut link).await?;
         let result = self.with(&mut link, Some(head), job).await;
-        statement::command(&mut link, "COMMIT").await?;
-        link.give_back();
+        let value = end(link, result).await?;
         if given > 0 {
             self.wake.notify_one();
         }
-        result
+        Ok(value)
     }
 
     /// Runs a read that may not take longer than its deadline.
-    pub(crate) async fn survey<T, E, F>(&self, job: F) -> Result<T, E>
+    pub(crate) async fn survey<T, E, F>(&self, pool: &Arc<Pool>, job: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
         E: From<Error>,
     {
         let _running = self.surveys.running.acquire().await.map_err(|_| Error::Closed)?;
-        let mut link = self.lane().pool.take().await?;
+        let mut link = pool.take().await?;
         statement::command(&mut link, "BEGIN READ ONLY").await?;
         let result = self.with(&mut link, None, job).await;
-        statement::command(&mut link, "ROLLBACK").await?;
-        link.give_back();
-        result
+        end(link, result).await
     }
 
     async fn with<T, E, F>(&self, link: &mut Link, head: Option<u64>, job: F) -> Result<T, E>
@@ -339,5 +363,28 @@ impl Shared {
         let found = tail::after(&mut link, &shape.schema, position, limit).await?;
         link.give_back();
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shared_out;
+
+    #[test]
+    fn lanes_share_the_connections_and_never_take_more() {
+        for (threads, connections, expected) in [
+            (2, 20, (2, 10)),
+            (64, 20, (10, 2)),
+            (1, 4, (1, 4)),
+            (16, 5, (2, 2)),
+            (0, 0, (1, 2)),
+            (64, 1000, (64, 15)),
+        ] {
+            assert_eq!(
+                shared_out(threads, connections),
+                expected,
+                "{threads} threads, {connections} connections"
+            );
+        }
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! No commit waits for another, and a transaction that lasts holds up nothing but its own changes. Numbers between those
 //! seen are remembered as gaps and looked for again. A gap is forgotten when every transaction that ran when it was first
-//! noticed has ended: who takes a number has a transaction id before (`Database::begin` sees to that), so its owner is
+//! noticed has ended: who takes a number has a transaction id before (`Shared::transaction` sees to that), so its owner is
 //! among them.
 //!
 //! The giver's snapshot holds exactly what has a position afterwards. A read in the same transaction therefore belongs to
@@ -59,7 +59,7 @@ struct Known {
     position: i64,
     /// The highest number seen.
     seq: i64,
-    /// Numbers below it that were not seen yet.
+    /// Numbers below it that were not seen yet, ascending.
     gaps: Vec<i64>,
     /// Those of them that are given up once all transactions below `mark` have ended.
     marked: Vec<i64>,
@@ -79,7 +79,7 @@ impl Known {
         self.position += i64::try_from(seen.len()).unwrap_or(0);
         if xmin >= self.mark {
             let given_up = std::mem::take(&mut self.marked);
-            self.gaps.retain(|gap| !given_up.contains(gap));
+            self.gaps.retain(|gap| given_up.binary_search(gap).is_err());
             self.marked.clone_from(&self.gaps);
             self.mark = xmax;
         }

@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// What holds unless a transaction says otherwise: reads are bounded, and nothing writes by mistake.
-const SETTINGS: &str =
-    "SET statement_timeout=2000; SET default_transaction_read_only=on; SET TIME ZONE 'UTC'";
+const SETTINGS: &str = "SET statement_timeout=2000; SET default_transaction_read_only=on;
+  SET TIME ZONE 'UTC'; SET client_min_messages=warning";
 
 /// Connections of one lane.
 pub(crate) struct Pool {
@@ -66,6 +66,7 @@ impl Pool {
             pool: Arc::clone(self),
             whole: false,
             lost: false,
+            failed: false,
             _permit: permit,
         }
     }
@@ -94,6 +95,8 @@ pub(crate) struct Link {
     whole: bool,
     /// The line broke, or who answers on it is not to be trusted.
     lost: bool,
+    /// A statement failed, so that an open transaction can only be undone.
+    failed: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -106,9 +109,15 @@ impl Link {
         self.connection.as_mut().ok_or(Error::Closed)
     }
 
-    /// Remembers whether a failed statement left the connection usable.
+    /// Remembers that a statement failed, and whether it left the connection usable.
     pub(crate) fn note(&mut self, usable: bool) {
+        self.failed = true;
         self.lost |= !usable;
+    }
+
+    /// Whether a statement failed since the connection was lent.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
     }
 
     /// Says that nothing is open or under way on the connection, so that it may be lent again.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use stead_schema::Schema;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 /// Longest silence between two looks.
@@ -45,10 +46,10 @@ const FORGET: &str = "WITH gone AS (DELETE FROM _order WHERE position<=$1 RETURN
 const OLDEST: &str = "SELECT min(position) FROM _order";
 
 /// Starts following; ends when the database is closed.
-pub(crate) fn start(shared: &Arc<Shared>, url: String) {
+pub(crate) fn start(shared: &Arc<Shared>, url: String) -> JoinHandle<()> {
     let lane = shared.lane();
-    lane.runtime.spawn(follow(Arc::downgrade(shared), Arc::clone(&shared.wake)));
     lane.runtime.spawn(listen(Arc::downgrade(shared), url));
+    lane.runtime.spawn(follow(Arc::downgrade(shared), Arc::clone(&shared.wake)))
 }
 
 async fn follow(shared: Weak<Shared>, wake: Arc<Notify>) {
@@ -89,20 +90,8 @@ async fn look(shared: &Shared) -> Result<(), Error> {
     statement::command(&mut link, told).await?;
     let mut reached = *shared.head.borrow();
     while reached < newest {
-        let shape = shared.shape.load_full();
         let lines = lines(&mut link, reached, PAGE).await?;
-        let Some(last) = lines.last().map(|line| line.seq) else {
-            // Others have forgotten them already: who follows must begin anew.
-            shared.ring.write().restart(newest);
-            reached = newest;
-            continue;
-        };
-        publish(shared, &shape.schema, lines)?;
-        reached = last;
-        shared.head.send_replace(reached);
-    }
-    if *shared.head.borrow() < newest {
-        shared.head.send_replace(newest);
+        reached = publish(shared, lines, newest)?;
     }
     link.give_back();
     Ok(())
@@ -133,15 +122,27 @@ pub(crate) async fn forget(link: &mut Link, retention: Retention) -> Result<u64,
     Ok(gone)
 }
 
-fn publish(shared: &Shared, schema: &Schema, lines: Vec<Stored>) -> Result<(), Error> {
+/// Lets readers of the log see some lines; up to which position they see it then. One lock for what is in the ring and
+/// where it ends: see `Database::apply`.
+fn publish(shared: &Shared, lines: Vec<Stored>, newest: u64) -> Result<u64, Error> {
     let mut ring = shared.ring.write();
+    let shape = shared.shape.load();
+    let reached = match lines.last() {
+        Some(line) => line.seq,
+        None => {
+            // Others have forgotten them already: who follows must begin anew.
+            ring.restart(newest);
+            newest
+        }
+    };
     for line in lines {
         let bytes = line.bytes();
-        if let Some(change) = line.change(schema)? {
+        if let Some(change) = line.change(&shape.schema)? {
             ring.push(Arc::new(change), bytes);
         }
     }
-    Ok(())
+    shared.head.send_replace(reached);
+    Ok(reached)
 }
 
 async fn lines(link: &mut Link, after: u64, limit: usize) -> Result<Vec<Stored>, Error> {

@@ -92,13 +92,7 @@ pub(crate) fn drive<T, E: From<Error>>(future: impl Future<Output = Result<T, E>
 /// A panic in a job is that job's failure: it must not take the thread and its neighbours along. What the job held
 /// of the database is undone by the caller, so no broken state is seen afterwards.
 fn guarded<T, E: From<Error>>(run: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let said =
-            panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-        let text = format!("a job panicked: {}", said.unwrap_or("no message"));
-        tracing::error!(panic = said, "a database job panicked");
-        Err(Error::Database(text).into())
-    })
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(Error::panicked(&*panic).into()))
 }
 
 /// The same failure once more, for each job of a group.

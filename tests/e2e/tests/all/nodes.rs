@@ -3,24 +3,24 @@
 use serde_json::json;
 use stead_e2e::{Client, PATIENCE, Server, on_postgres};
 
-/// The same person at another server.
-fn at(server: &Server, who: &Client) -> Client {
-    let mut there = server.client();
-    there.user.clone_from(&who.user);
-    there.token.clone_from(&who.token);
-    there.refresh_token.clone_from(&who.refresh_token);
-    there
-}
-
-#[tokio::test]
-async fn what_is_done_at_one_server_is_told_at_the_other() {
+/// Two servers on one database, and the same person at each; nothing on SQLite, which has one server at a time.
+async fn two_servers() -> Option<([Server; 2], [Client; 2])> {
     if !on_postgres() {
-        return;
+        return None;
     }
     let one = Server::probe().await;
     let two = one.beside().await;
     let ana = one.fresh_user("ana").await;
-    let there = at(&two, &ana);
+    let mut there = two.client();
+    there.user.clone_from(&ana.user);
+    there.token.clone_from(&ana.token);
+    there.refresh_token.clone_from(&ana.refresh_token);
+    Some(([one, two], [ana, there]))
+}
+
+#[tokio::test]
+async fn what_is_done_at_one_server_is_told_at_the_other() {
+    let Some((_servers, [ana, there])) = two_servers().await else { return };
     there.get("/auth/me").await.ok();
     let mut window = there.socket().await;
     window.subscribe("t", "things", json!({})).await;
@@ -37,13 +37,7 @@ async fn what_is_done_at_one_server_is_told_at_the_other() {
 
 #[tokio::test]
 async fn a_session_that_ends_at_one_server_ends_at_the_other() {
-    if !on_postgres() {
-        return;
-    }
-    let one = Server::probe().await;
-    let two = one.beside().await;
-    let ana = one.fresh_user("ana").await;
-    let there = at(&two, &ana);
+    let Some((_servers, [ana, there])) = two_servers().await else { return };
     let mut window = there.socket().await;
     window.subscribe("t", "things", json!({})).await;
     there.get("/auth/me").await.ok();
@@ -59,13 +53,7 @@ async fn a_session_that_ends_at_one_server_ends_at_the_other() {
 
 #[tokio::test]
 async fn one_refresh_token_sent_to_both_servers_at_once_is_no_theft() {
-    if !on_postgres() {
-        return;
-    }
-    let one = Server::probe().await;
-    let two = one.beside().await;
-    let ana = one.fresh_user("ana").await;
-    let there = at(&two, &ana);
+    let Some((_servers, [ana, there])) = two_servers().await else { return };
     let body = json!({ "refresh_token": ana.refresh_token });
     let (here, beside) = tokio::join!(
         ana.json("POST", "/auth/token/refresh", body.clone()),
@@ -78,13 +66,7 @@ async fn one_refresh_token_sent_to_both_servers_at_once_is_no_theft() {
 
 #[tokio::test]
 async fn one_key_sent_to_both_servers_at_once_makes_one_record() {
-    if !on_postgres() {
-        return;
-    }
-    let one = Server::probe().await;
-    let two = one.beside().await;
-    let ana = one.fresh_user("ana").await;
-    let there = at(&two, &ana);
+    let Some((_servers, [ana, there])) = two_servers().await else { return };
     for n in 0..10 {
         let key = format!("key-{n}");
         let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key.as_str())];
