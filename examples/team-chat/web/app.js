@@ -216,7 +216,13 @@ at('write').onsubmit = async (event) => {
 
 // ── the line to the server ──────────────────────────────────────────────────────────────────────────────────────────
 
-const lineTexts = { open: 'live', connecting: 'connecting…', waiting: 'offline, trying again', idle: '' };
+const lineTexts = {
+  open: 'live',
+  connecting: 'connecting…',
+  waiting: 'offline, trying again',
+  degraded: 'the database is away; nothing is lost',
+  idle: '',
+};
 stead.realtime.onStatus((status) => {
   at('line').dataset.state = status;
   at('line').textContent = lineTexts[status];

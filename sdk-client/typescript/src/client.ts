@@ -45,11 +45,12 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
   /** @internal */
   constructor(base: string, options: ClientOptions) {
     const surroundings = options.surroundings ?? realSurroundings;
+    // Called as a plain function: a browser's fetch refuses any other `this`.
+    const ask: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
     const http: Http = new Http(
       {
         base,
-        // Called as a plain function: a browser's fetch refuses any other `this`.
-        fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+        fetch: ask,
         headers: options.headers ?? {},
         retries: options.retries ?? 3,
         timeoutMs: options.timeoutMs ?? 30_000,
@@ -74,7 +75,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
     });
     const tokens: Tokens = options.token === undefined ? this.#keeper : fixedToken(options.token);
     this.auth = new Auth(http, this.#keeper);
-    this.realtime = new Realtime({ base, tokens, surroundings, WebSocket: options.WebSocket });
+    this.realtime = new Realtime({ base, tokens, surroundings, fetch: ask, WebSocket: options.WebSocket });
     this.#keeper.listen((_, event) => {
       if (event === "signed_in" || event === "signed_out") this.realtime.callerChanged();
     });

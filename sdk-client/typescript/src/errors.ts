@@ -42,6 +42,7 @@ const SERVER_CODES = {
   internal: true,
   store_busy: true,
   hash_busy: true,
+  outcome_unknown: true,
   shutting_down: true,
   storage_full: true,
 } as const;

@@ -20,6 +20,8 @@ type Step =
   | { server: Json }
   | { wait_ms: number }
   | { view: Record<string, Json[] | null> }
+  | { status: string }
+  | { probe: boolean }
   | { ended: Record<string, string> };
 
 interface Transcript {
@@ -37,6 +39,8 @@ class Player {
   readonly #ended = new Map<string, string>();
   #sent: Json[] = [];
   #connecting = false;
+  #probing = false;
+  #status = "idle";
   #wakeAt: number | null = null;
   #now = 1_000_000;
 
@@ -45,12 +49,14 @@ class Player {
   }
 
   play(step: Step): void {
-    if (!("client" in step) && !("view" in step)) this.assertQuiet();
+    if (!("client" in step) && !("view" in step) && !("status" in step)) this.assertQuiet();
     if ("app" in step) this.#app(step);
     else if ("transport" in step) this.#transport(step);
     else if ("client" in step) this.#match(this.#sent.shift(), step.client);
     else if ("server" in step) this.#feed({ type: "message", text: JSON.stringify(this.#fill(step.server)) });
     else if ("wait_ms" in step) this.#wait(step.wait_ms);
+    else if ("status" in step) assert.equal(this.#status, step.status);
+    else if ("probe" in step) this.#probed(step.probe);
     else if ("view" in step) {
       for (const [name, records] of Object.entries(step.view)) assert.deepEqual(this.#views.get(name) ?? null, records);
     } else {
@@ -75,6 +81,12 @@ class Player {
     this.#feed({ type: "opened" });
   }
 
+  #probed(ready: boolean): void {
+    assert.ok(this.#probing, "the client has not asked whether a server is ready");
+    this.#probing = false;
+    this.#feed({ type: "probed", ready });
+  }
+
   #wait(ms: number): void {
     const until = this.#now + ms;
     while (this.#wakeAt !== null && this.#wakeAt <= until) {
@@ -88,6 +100,8 @@ class Player {
     for (const output of this.#machine.handle(input, this.#now)) {
       if (output.type === "send") this.#sent.push(JSON.parse(output.text) as Json);
       else if (output.type === "connect") this.#connecting = true;
+      else if (output.type === "probe") this.#probing = true;
+      else if (output.type === "status") this.#status = output.status;
       else if (output.type === "disconnect") this.#connecting = false;
       else if (output.type === "wake") this.#wakeAt = output.at;
       else if (output.type === "update") this.#views.set(output.s, output.update.records as unknown as Json[]);

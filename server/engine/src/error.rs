@@ -79,6 +79,11 @@ impl From<store::Error> for Error {
             E::Overflow => Self::new(Code::NumberTooLarge)
                 .hint("Narrow the filter, or group so that each sum is smaller."),
             E::Busy => Self::new(Code::StoreBusy).retry_after_ms(200),
+            // Why is told once, by who follows the log, not for each request.
+            E::Away(_) => Self::new(Code::StoreBusy).retry_after_ms(1000),
+            E::Unknown => Self::new(Code::OutcomeUnknown).retry_after_ms(1000).hint(
+                "With an `Idempotency-Key`, asking again does it once; else look before you repeat it.",
+            ),
             // Not `store_busy`: a client that repeats it by itself would keep the server busy with it.
             E::Deadline => Self::with(Code::QueryTooSlow, "The query was stopped after two seconds.")
                 .hint("Filter by an indexed field, search for rarer words, or ask for fewer records."),

@@ -204,12 +204,21 @@ impl Store {
         outcome.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
+    /// The schema that the tables have and changes are read by.
+    pub fn schema(&self) -> Arc<Schema> {
+        match &self.database {
+            Database::Sqlite(database) => Arc::clone(&database.shared.shape.load().schema),
+            Database::Postgres(database) => Arc::clone(&database.shared.shape.load().schema),
+        }
+    }
+
     /// The change log.
     pub fn log(&self) -> Log {
         Log { store: self.clone() }
     }
 
-    /// Whether writes are taken: the disk has room and the last commit succeeded.
+    /// Whether writes are taken: the disk has room and the last commit succeeded, or the Postgres is there and its log is
+    /// followed.
     pub fn ready(&self) -> bool {
         match &self.database {
             Database::Sqlite(database) => database.ready(),

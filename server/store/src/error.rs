@@ -25,6 +25,12 @@ pub enum Error {
     /// The database is locked or the queue before the writer is full.
     #[error("the database is busy")]
     Busy,
+    /// The database does not answer, or is being started or stopped. Why is for the log only.
+    #[error("the database does not answer: {0}")]
+    Away(String),
+    /// The line to the database broke between a commit and its answer: the changes stand, or they do not.
+    #[error("the database did not say whether it committed")]
+    Unknown,
     /// A read, or the rules of a write, took longer than their deadline.
     #[error("the query took too long")]
     Deadline,

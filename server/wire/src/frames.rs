@@ -201,6 +201,10 @@ pub enum ServerFrame<'a> {
         /// Newest position of the log.
         head: &'a str,
     },
+    /// The database does not answer: nothing is lost, but nothing new arrives and writes are refused.
+    Degraded {},
+    /// It answers again; what happened meanwhile follows.
+    Healed {},
 }
 
 /// What an event does to a record that a client holds.

@@ -78,6 +78,7 @@ codes! {
     Internal = "internal", 500, true, "Something went wrong on the server.";
     StoreBusy = "store_busy", 503, true, "The database is busy; try again.";
     HashBusy = "hash_busy", 503, true, "Too many sign-ins at once; try again.";
+    OutcomeUnknown = "outcome_unknown", 503, true, "It is not known whether this was done.";
     ShuttingDown = "shutting_down", 503, true, "The server is going away; try again.";
     StorageFull = "storage_full", 507, true, "The server has no room left.";
 }

@@ -86,7 +86,10 @@ export type ServerFrame =
   | { t: "resync"; g: number; reason: string }
   | { t: "revoked"; g: number }
   | { t: "auth_expiring"; in_s: number }
-  | { t: "ping"; head: string };
+  | { t: "ping"; head: string }
+  /** The server has no database for now. Nothing is lost, and nothing new arrives. */
+  | { t: "degraded" }
+  | { t: "healed" };
 
 /** Why the server closed a socket. */
 export const CLOSE = {

@@ -18,6 +18,11 @@ const DRAIN_MS_MAX = 2_000;
 const GREETING_MS_MAX = 15_000;
 /** A connection that lived this long was a good one: the next backoff starts over. */
 const GOOD_CONNECTION_MS = 5_000;
+/**
+ * A server that has no database may be the only one cut off from it. After so long, with jitter, another one is asked for;
+ * where there is none, staying is better than going.
+ */
+const PROBE_MS = 10_000;
 /** A socket nobody uses any more is kept this long, for an app that goes from page to page. */
 const LINGER_MS = 2_000;
 /** A window that ran short is filled again after this pause, in which more deletions may come. */
@@ -31,6 +36,8 @@ interface Open {
   quietMsMax: number;
   messageBytesMax: number;
   allowance: Allowance;
+  /** When to ask for a server that is ready, while this one is not. */
+  probeAt: number | undefined;
 }
 
 type Phase =
@@ -100,6 +107,9 @@ export class Machine {
         break;
       case "caller_changed":
         this.#callerChanged();
+        break;
+      case "probed":
+        if (input.ready) this.#moveOn();
         break;
       case "online":
         if (this.#phase.at === "waiting") this.#connect();
@@ -270,6 +280,12 @@ export class Machine {
       case "ping":
         this.#say({ t: "pong" });
         break;
+      case "degraded":
+        this.#probeSoon();
+        break;
+      case "healed":
+        this.#healed();
+        break;
       case "ok":
       // What a slow client missed follows by itself.
       case "lag":
@@ -285,8 +301,27 @@ export class Machine {
       quietMsMax: (2 * ping_s + 5) * 1000,
       messageBytesMax: limits.message_bytes_max,
       allowance: new Allowance(this.#now),
+      probeAt: undefined,
     };
     this.#ask([...this.#subs.values()]);
+  }
+
+  #probeSoon(): void {
+    if (this.#phase.at === "open") this.#phase.probeAt = this.#now + PROBE_MS * (0.5 + this.#settings.random() / 2);
+  }
+
+  /** Another server has what this one lacks. */
+  #moveOn(): void {
+    if (this.#phase.at !== "open" || this.#phase.probeAt === undefined) return;
+    this.#hangUp();
+    this.#connect();
+  }
+
+  /** What was refused for lack of a database need not wait any longer. */
+  #healed(): void {
+    if (this.#phase.at !== "open") return;
+    this.#phase.probeAt = undefined;
+    this.#ask([...this.#subs.values()].filter((sub) => sub.state === "unasked"));
   }
 
   #group(g: number): Subscription[] {
@@ -371,7 +406,13 @@ export class Machine {
     if (phase.at === "waiting" && this.#due(phase.until)) this.#connect();
     else if (phase.at === "greeting" && this.#due(phase.until)) this.#closed(0);
     else if (phase.at === "open" && this.#due(phase.heardAt + phase.quietMsMax)) this.#closed(0);
-    else if (phase.at === "open") this.#askDue();
+    else if (phase.at === "open") {
+      if (this.#due(phase.probeAt)) {
+        this.#out.push({ type: "probe" });
+        this.#probeSoon();
+      }
+      this.#askDue();
+    }
   }
 
   #askDue(): void {
@@ -398,15 +439,20 @@ export class Machine {
     const dues: (number | undefined)[] = [this.#lingerUntil];
     if (phase.at === "waiting" || phase.at === "greeting") dues.push(phase.until);
     if (phase.at === "open") {
-      dues.push(phase.heardAt + phase.quietMsMax);
+      dues.push(phase.heardAt + phase.quietMsMax, phase.probeAt);
       for (const sub of this.#subs.values()) dues.push(sub.askAt);
     }
     const next = Math.min(...dues.filter((due) => due !== undefined));
     const at = next === Infinity ? null : next;
     if (at !== this.#wakeAt) this.#out.push({ type: "wake", at });
     this.#wakeAt = at;
-    const status = phase.at === "token" || phase.at === "greeting" ? "connecting" : phase.at;
+    const status = statusOf(phase);
     if (status !== this.#status) this.#out.push({ type: "status", status });
     this.#status = status;
   }
+}
+
+function statusOf(phase: Phase): Status {
+  if (phase.at === "token" || phase.at === "greeting") return "connecting";
+  return phase.at === "open" && phase.probeAt !== undefined ? "degraded" : phase.at;
 }

@@ -25,6 +25,7 @@ export interface RealtimeSettings {
   base: string;
   tokens: Tokens;
   surroundings: Surroundings;
+  fetch: typeof fetch;
   WebSocket: WebSocketConstructor | undefined;
 }
 
@@ -48,7 +49,7 @@ export class Realtime {
     if (typeof window !== "undefined") window.addEventListener("online", this.#online);
   }
 
-  /** `idle`: nothing to watch. `waiting`: offline, will try again by itself. */
+  /** How the line is; see `Status`. It mends by itself. */
   get status(): Status {
     return this.#status;
   }
@@ -114,6 +115,9 @@ export class Realtime {
       case "connect":
         this.#open();
         break;
+      case "probe":
+        void this.#probe();
+        break;
       case "send":
         this.#socket?.send(output.text);
         break;
@@ -148,6 +152,15 @@ export class Realtime {
         (error: Error): Input => ({ type: "token_failed", n, error }),
       ),
     );
+  }
+
+  async #probe(): Promise<void> {
+    const { base, fetch } = this.#settings;
+    const ready = await fetch(`${base}/readyz`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    this.#handle({ type: "probed", ready });
   }
 
   #open(): void {

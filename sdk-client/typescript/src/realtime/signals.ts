@@ -4,8 +4,11 @@
 
 import type { Update, WatchQuery } from "./subscription.js";
 
-/** `idle`: nothing to watch. `waiting`: offline, will try again. */
-export type Status = "idle" | "connecting" | "open" | "waiting";
+/**
+ * `idle`: nothing to watch. `waiting`: offline, will try again. `degraded`: connected, but the server has no database
+ * for now: what is shown may be old, and writes are refused.
+ */
+export type Status = "idle" | "connecting" | "open" | "degraded" | "waiting";
 
 export type Input =
   | { type: "subscribe"; s: string; query: WatchQuery }
@@ -18,6 +21,8 @@ export type Input =
   | { type: "closed"; code: number }
   /** Somebody signed in or out. */
   | { type: "caller_changed" }
+  /** Answers `probe`: whether some server is ready. */
+  | { type: "probed"; ready: boolean }
   /** The network came back. */
   | { type: "online" }
   /** The time asked for by `wake` has come. */
@@ -29,6 +34,8 @@ export type Output =
   /** Get a token, other than `stale` if that is named, and answer with the same `n`. */
   | { type: "token"; n: number; stale: string | null }
   | { type: "connect" }
+  /** Ask whether a server is ready, and answer with `probed`. */
+  | { type: "probe" }
   | { type: "send"; text: string }
   /** Close the socket and report nothing more of it. */
   | { type: "disconnect" }

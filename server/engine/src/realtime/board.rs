@@ -60,6 +60,8 @@ pub(super) struct Board {
     pub(super) auth_changes: VecDeque<AuthChange>,
     /// When groups that depend on the time were judged last.
     pub(super) aged: Instant,
+    /// The database does not answer; everybody was told.
+    pub(super) degraded: bool,
 }
 
 /// A session ended, or a user's roles changed.
@@ -130,6 +132,7 @@ impl Board {
             bell,
             auth_changes: VecDeque::new(),
             aged: now,
+            degraded: false,
         }
     }
 
@@ -167,17 +170,11 @@ impl Board {
     /// Rows are in the slots of the store's schema. When that is not the one the groups were made for, they end before
     /// any row is looked at.
     pub(super) fn follow_schema(&mut self, source: &mut dyn Source) {
-        match source.schema() {
-            Ok(schema) if Arc::ptr_eq(&schema, &self.schema) => {}
-            Ok(schema) => {
-                self.schema = schema;
-                self.cache.clear();
-                self.resync_all(reason::SCHEMA);
-            }
-            Err(error) => {
-                tracing::error!(%error, "the schema of the tables cannot be read");
-                self.resync_all(reason::UNAVAILABLE);
-            }
+        let schema = source.schema();
+        if !Arc::ptr_eq(&schema, &self.schema) {
+            self.schema = schema;
+            self.cache.clear();
+            self.resync_all(reason::SCHEMA);
         }
     }
 

@@ -130,6 +130,9 @@ impl Board {
             Load::Control,
             frame::of(&ServerFrame::Welcome { sid: &sid, ping_s: SOCKET_PING_S, limits }),
         );
+        if self.degraded {
+            outbox.push(Load::Control, frame::of(&ServerFrame::Degraded {}));
+        }
         self.check_identity(id);
     }
 
@@ -220,9 +223,23 @@ impl Board {
             }
             self.remind(id);
         }
-        if now.us().div_euclid(TIME_STEP_US) != self.aged.us().div_euclid(TIME_STEP_US) {
+        self.follow_health(source.ready());
+        // Who gains or loses by the time alone cannot be asked of a database that does not answer.
+        if !self.degraded && now.us().div_euclid(TIME_STEP_US) != self.aged.us().div_euclid(TIME_STEP_US) {
             self.aged = now;
             self.time_passed(source, now);
+        }
+    }
+
+    /// Tells everybody when the database goes away, and when it is there again: sockets stay.
+    fn follow_health(&mut self, ready: bool) {
+        if self.degraded != ready {
+            return;
+        }
+        self.degraded = !ready;
+        let told = frame::of(if ready { &ServerFrame::Healed {} } else { &ServerFrame::Degraded {} });
+        for open in self.connections.values().filter(|open| open.identity.is_some()) {
+            open.outbox.push(Load::Control, told.clone());
         }
     }
 

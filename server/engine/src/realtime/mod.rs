@@ -75,10 +75,7 @@ impl Hub {
             let mut source = StoreSource { store, runtime: Arc::clone(&runtime) };
             // Before the schema is read: a change of it that comes between is then applied.
             let position = source.head();
-            let schema = match source.schema() {
-                Ok(schema) => schema,
-                Err(error) => return tracing::error!(%error, "the hub cannot read the schema of the tables"),
-            };
+            let schema = source.schema();
             let board = Board::new(position, schema, bell, shared, clock.now());
             Worker { board, source, runtime, commands: waiting, closing: close, clock, sockets_per_user_max }
                 .run();

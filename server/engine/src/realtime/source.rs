@@ -29,7 +29,10 @@ pub(super) trait Source {
     fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error>;
 
     /// The schema whose slots the rows of [`Source::after`] have.
-    fn schema(&mut self) -> Result<Arc<Schema>, Error>;
+    fn schema(&mut self) -> Arc<Schema>;
+
+    /// Whether the database answers and takes writes.
+    fn ready(&mut self) -> bool;
 
     /// Records for which every predicate is true, by id, at most `limit`; and the position they belong to.
     fn select(
@@ -76,8 +79,12 @@ impl Source for StoreSource {
         Ok(self.runtime.block_on(self.store.log().after(seq, limit))?)
     }
 
-    fn schema(&mut self) -> Result<Arc<Schema>, Error> {
-        self.runtime.block_on(self.store.read::<_, Error, _>(async |reader| Ok(Arc::clone(reader.schema()))))
+    fn schema(&mut self) -> Arc<Schema> {
+        self.store.schema()
+    }
+
+    fn ready(&mut self) -> bool {
+        self.store.ready()
     }
 
     fn select(

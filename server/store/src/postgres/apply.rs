@@ -23,6 +23,7 @@ const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp())*1000)::bigint*1
 /// `Refused` with every unsafe change; nothing is changed then.
 pub(crate) async fn run(link: &mut Link, schema: &Arc<Schema>) -> Result<(), Error> {
     refuse_what_is_missing(schema)?;
+    link.be_patient();
     statement::command(link, format!("{BEGIN}; SELECT pg_current_xact_id()")).await?;
     let shape = diff::canonical(schema).to_string();
     let rules = applied::rules(schema).to_string();

@@ -14,8 +14,7 @@ pub(crate) fn from_sqlx(error: Refusal) -> Error {
     match &error {
         // The database is away, or the line to it broke: asked again in a while, it may be there.
         Refusal::Io(_) | Refusal::Tls(_) | Refusal::PoolTimedOut | Refusal::WorkerCrashed => {
-            tracing::warn!(%error, "Postgres does not answer");
-            Error::Busy
+            Error::Away(error.to_string())
         }
         Refusal::Database(said) => by_code(said.code().as_deref().unwrap_or_default(), &error),
         _ => Error::Database(error.to_string()),
@@ -29,11 +28,11 @@ fn by_code(code: &str, error: &Refusal) -> Error {
         // a sum or a product past its type
         "22003" => Error::Overflow,
         "53100" => Error::Full,
-        // serialization_failure, deadlock_detected, lock_not_available, too_many_connections
-        "40001" | "40P01" | "55P03" | "53300" => Error::Busy,
-        // it is being started, stopped or replaced, or is a standby that only reads
-        "57P01" | "57P02" | "57P03" | "25006" => Error::Busy,
-        code if code.starts_with("08") => Error::Busy,
+        // serialization_failure, deadlock_detected, lock_not_available
+        "40001" | "40P01" | "55P03" => Error::Busy,
+        // too_many_connections; it is being started, stopped or replaced, or is a standby that only reads
+        "53300" | "57P01" | "57P02" | "57P03" | "25006" => Error::Away(error.to_string()),
+        code if code.starts_with("08") => Error::Away(error.to_string()),
         _ => Error::Database(error.to_string()),
     }
 }

@@ -27,6 +27,7 @@ pub(crate) const BEGIN: &str =
 /// When Postgres is too old, a newer binary has worked on the database, or a script fails: all is undone then.
 pub(crate) async fn run(link: &mut Link, scripts: &[(&'static str, &'static str)]) -> Result<(), Error> {
     fit(link).await?;
+    link.be_patient();
     statement::command(link, format!("{BEGIN}; {META}; {MIGRATIONS}; {}", order::TABLES)).await?;
     match recall(link, "format").await?.as_deref() {
         None => remember(link, "format", FORMAT).await?,

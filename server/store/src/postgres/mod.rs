@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     began: Instant,
     /// When the log was followed to its end last, in milliseconds after `began`.
     reached_ms: AtomicU64,
+    /// The last look at the log found no database.
+    away: AtomicBool,
 }
 
 /// Reads whose cost is not bounded must leave connections to those whose cost is.
@@ -94,7 +96,7 @@ impl Database {
     /// When the database does not answer, is too old, or was made by a newer version of this program.
     pub(crate) async fn open(config: &Config, place: &Postgres) -> Result<Self, Error> {
         let opened = Self::connect(config, place, Arc::default())?;
-        let mut link = opened.shared.lane().pool.take().await.map_err(absent)?;
+        let mut link = opened.shared.lane().pool.take().await?;
         migrations::run(&mut link, &config.migrations).await?;
         opened.follow(link, place).await
     }
@@ -109,7 +111,7 @@ impl Database {
         schema: Arc<Schema>,
     ) -> Result<Self, Error> {
         let opened = Self::connect(config, place, schema)?;
-        let mut link = opened.shared.lane().pool.take().await.map_err(absent)?;
+        let mut link = opened.shared.lane().pool.take().await?;
         order::newest(&mut link).await?;
         link.give_back();
         Ok(opened)
@@ -133,6 +135,7 @@ impl Database {
             closed: AtomicBool::new(false),
             began: Instant::now(),
             reached_ms: AtomicU64::new(0),
+            away: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared), following: Mutex::default() })
     }
@@ -214,8 +217,9 @@ impl Database {
 
     /// Whether this node keeps up with the log.
     pub(crate) fn ready(&self) -> bool {
-        let now = self.shared.elapsed_ms();
-        !self.shared.closed() && now.saturating_sub(self.shared.reached_ms.load(Ordering::Relaxed)) < STALE_MS
+        let silent_ms =
+            self.shared.elapsed_ms().saturating_sub(self.shared.reached_ms.load(Ordering::Relaxed));
+        !self.shared.closed() && !self.shared.away.load(Ordering::Relaxed) && silent_ms < STALE_MS
     }
 
     /// Finishes what was taken and closes every connection.
@@ -234,6 +238,22 @@ impl Database {
     }
 }
 
+/// Begins a transaction with the first words of it. A line that broke while it lay idle is noticed only now, when nothing
+/// was done on it yet, so another may take its place.
+async fn begin(pool: &Arc<Pool>, words: &'static str) -> Result<Link, Error> {
+    let mut link = pool.take().await?;
+    let began = statement::command(&mut link, words).await;
+    if began.is_err() && link.lost() {
+        drop(link);
+        pool.forget();
+        link = pool.take().await?;
+        statement::command(&mut link, words).await?;
+    } else {
+        began?;
+    }
+    Ok(link)
+}
+
 /// Ends a transaction as its job did. Postgres answers `COMMIT` after a failed statement by undoing everything, without an
 /// error: a job that passed over the failure must not be told that its changes stand.
 async fn end<T, E: From<Error>>(mut link: Link, result: Result<T, E>) -> Result<T, E> {
@@ -242,19 +262,15 @@ async fn end<T, E: From<Error>>(mut link: Link, result: Result<T, E>) -> Result<
         result => result,
     };
     let ended = statement::command(&mut link, if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+    let lost = link.lost();
     if ended.is_ok() {
         link.give_back();
     }
     let value = result?;
-    ended?;
-    Ok(value)
-}
-
-/// At the start, a database that does not answer is more likely named wrongly than busy.
-fn absent(error: Error) -> Error {
-    match error {
-        Error::Busy => Error::Database("Postgres does not answer; the warning before says why".into()),
-        error => error,
+    match ended {
+        // Whoever is told that it failed would do it twice.
+        Err(_) if lost => Err(Error::Unknown.into()),
+        ended => Ok(ended.map(|()| value)?),
     }
 }
 
@@ -278,6 +294,18 @@ impl Shared {
     /// Notes that the log was followed to its end.
     pub(crate) fn reached(&self) {
         self.reached_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+        if self.away.swap(false, Ordering::Relaxed) {
+            tracing::info!("the database is there again");
+        }
+    }
+
+    /// Notes why the log could not be followed. Somebody else's turn that lasts is no sign that the database is away.
+    fn missed(&self, error: &Error) {
+        if matches!(error, Error::Deadline | Error::Busy) {
+            tracing::debug!(%error, "the turn at the change log lasts");
+        } else if !self.away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "the change log cannot be followed; trying again until it can");
+        }
     }
 
     /// Runs a job in one transaction. It takes its id first: `order` relies on that.
@@ -286,8 +314,7 @@ impl Shared {
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        let mut link = pool.take().await?;
-        statement::command(&mut link, BEGIN).await?;
+        let mut link = begin(pool, BEGIN).await?;
         let shape = self.shape.load_full();
         let session = Session { link: &mut link, shape: &shape, head: None, writes: true };
         let mut tx = Tx { reader: Reader { session: Either::Postgres(session) }, writing: Writing::Postgres };
@@ -315,8 +342,7 @@ impl Shared {
         F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        let mut link = self.lane().pool.take().await?;
-        statement::command(&mut link, order::TAKE_TURN).await?;
+        let mut link = begin(&self.lane().pool, order::TAKE_TURN).await?;
         let (given, head) = order::give(&mut link).await?;
         let result = self.with(&mut link, Some(head), job).await;
         let value = end(link, result).await?;
@@ -333,8 +359,7 @@ impl Shared {
         E: From<Error>,
     {
         let _running = self.surveys.running.acquire().await.map_err(|_| Error::Closed)?;
-        let mut link = pool.take().await?;
-        statement::command(&mut link, "BEGIN READ ONLY").await?;
+        let mut link = begin(pool, "BEGIN READ ONLY").await?;
         let result = self.with(&mut link, None, job).await;
         end(link, result).await
     }

@@ -18,6 +18,9 @@ use tokio::time::timeout;
 /// Longest wait for a connection that others use, and for a new one.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Longest wait for the answer to a statement that the database itself bounds: past it the line is dead.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// A connection that lay idle for longer is asked whether it is still there.
 const TRUSTED: Duration = Duration::from_secs(1);
 
@@ -43,7 +46,7 @@ impl Pool {
     /// A connection for one operation.
     ///
     /// # Errors
-    /// `Busy` when none is free in time or the database does not answer, `Closed` after the end.
+    /// `Busy` when none is free in time, `Away` when the database does not answer, `Closed` after the end.
     pub(crate) async fn take(self: &Arc<Self>) -> Result<Link, Error> {
         let free = timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned());
         let permit = free.await.map_err(|_| Error::Busy)?.map_err(|_| Error::Closed)?;
@@ -53,10 +56,13 @@ impl Pool {
             if since.elapsed() < TRUSTED || matches!(timeout(PATIENCE, connection.ping()).await, Ok(Ok(()))) {
                 return Ok(self.link(connection, permit));
             }
+            // The others are as old or older, and to ask each would take its time.
+            self.forget();
         }
         let options = self.options.clone();
         let opening = self.runtime.spawn(async move { timeout(PATIENCE, open(&options)).await });
-        let opened = opening.await.map_err(|_| Error::Closed)?.map_err(|_| Error::Busy)?;
+        let opened = opening.await.map_err(|_| Error::Closed)?;
+        let opened = opened.map_err(|_| Error::Away("no new connection was opened in time".to_owned()))?;
         Ok(self.link(opened.map_err(from_sqlx)?, permit))
     }
 
@@ -67,8 +73,14 @@ impl Pool {
             whole: false,
             lost: false,
             failed: false,
+            patient: false,
             _permit: permit,
         }
+    }
+
+    /// Forgets the connections that are idle: one that is dead is seldom alone.
+    pub(crate) fn forget(&self) {
+        self.idle.lock().clear();
     }
 
     /// Gives no more connections and closes those that are idle.
@@ -97,6 +109,8 @@ pub(crate) struct Link {
     lost: bool,
     /// A statement failed, so that an open transaction can only be undone.
     failed: bool,
+    /// Statements may take as long as they do.
+    patient: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -109,10 +123,25 @@ impl Link {
         self.connection.as_mut().ok_or(Error::Closed)
     }
 
+    /// Statements may take as long as they do from here on: tables are being made.
+    pub(crate) fn be_patient(&mut self) {
+        self.patient = true;
+    }
+
+    /// How long an answer may take; without end while tables are being made.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        (!self.patient).then_some(SILENCE)
+    }
+
     /// Remembers that a statement failed, and whether it left the connection usable.
     pub(crate) fn note(&mut self, usable: bool) {
         self.failed = true;
         self.lost |= !usable;
+    }
+
+    /// Whether the connection can do nothing more.
+    pub(crate) fn lost(&self) -> bool {
+        self.lost
     }
 
     /// Whether a statement failed since the connection was lent.

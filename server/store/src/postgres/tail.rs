@@ -6,7 +6,7 @@ use crate::line::{Retention, Stored};
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
-use crate::postgres::{Shared, order, statement};
+use crate::postgres::{Shared, begin, order, statement};
 use crate::{Change, Error};
 use sqlx_postgres::{PgListener, PgRow};
 use std::sync::{Arc, Weak};
@@ -72,8 +72,8 @@ async fn follow(shared: Weak<Shared>, wake: Arc<Notify>) {
             }
             Err(Error::Closed) => return,
             Err(error) => {
+                shared.missed(&error);
                 drop(shared);
-                tracing::warn!(%error, "the change log cannot be followed");
                 sleep(AGAIN).await;
             }
         }
@@ -82,8 +82,7 @@ async fn follow(shared: Weak<Shared>, wake: Arc<Notify>) {
 
 /// One look: gives positions, then publishes what has one.
 async fn look(shared: &Shared) -> Result<(), Error> {
-    let mut link = shared.lane().pool.take().await?;
-    statement::command(&mut link, order::TAKE_TURN).await?;
+    let mut link = begin(&shared.lane().pool, order::TAKE_TURN).await?;
     let (given, newest) = order::give(&mut link).await?;
     let told =
         if given > 0 { format!("COMMIT; SELECT pg_notify('{CHANNEL}','')") } else { "COMMIT".to_owned() };

@@ -17,12 +17,14 @@ use std::task::{Context, Poll, Waker};
 use stead_rules::{Expr, Lookup};
 use stead_schema::{Collection, Schema, Slot, Value};
 use stead_store::{Change, Shown};
+use stead_wire::Instant;
 use tokio::runtime::{Builder, Runtime};
 
 /// A database whose questions about single records can be made to fail.
 struct Faulty {
     inner: StoreSource,
     failing: bool,
+    away: bool,
     asked: u64,
 }
 
@@ -46,8 +48,11 @@ impl Source for Faulty {
     fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
         self.inner.after(seq, limit)
     }
-    fn schema(&mut self) -> Result<Arc<Schema>, Error> {
+    fn schema(&mut self) -> Arc<Schema> {
         self.inner.schema()
+    }
+    fn ready(&mut self) -> bool {
+        !self.away
     }
     fn select(
         &mut self,
@@ -83,10 +88,10 @@ impl Stage {
         runtime.block_on(app.room("r", "public"));
         let own = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
         let inner = StoreSource { store: app.project.store().clone(), runtime: own };
-        let mut source = Faulty { inner, failing: false, asked: 0 };
+        let mut source = Faulty { inner, failing: false, away: false, asked: 0 };
         let counters = Arc::new(Counters::default());
         let bell: Bell = Arc::new(|_| {});
-        let (head, schema) = (source.head(), source.schema().unwrap());
+        let (head, schema) = (source.head(), source.schema());
         let board = Board::new(head, schema, bell, Arc::clone(&counters), app.project.now());
         Self { runtime, app, source, board, counters }
     }
@@ -102,6 +107,15 @@ impl Stage {
         assert_eq!(self.board.subscribe(&mut self.source, id, ask), Outcome::Begun);
         frames(&outbox);
         outbox
+    }
+
+    /// Only says hello; the kinds of what is answered.
+    fn connect_only(&mut self, id: ConnectionId, cx: &Ctx) -> Vec<String> {
+        let outbox = Arc::new(Outbox::new());
+        self.board.open(id, Arc::clone(&outbox), cx.now);
+        let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head() };
+        self.board.hello(id, identity, 100);
+        frames(&outbox).iter().map(|frame| frame["t"].as_str().unwrap().to_owned()).collect()
     }
 
     fn guest(&self) -> Ctx {
@@ -185,4 +199,30 @@ fn a_membership_is_judged_as_of_its_own_place_in_the_log() {
     let kinds: Vec<_> = told.iter().map(|frame| frame["t"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["ev", "forget_scope"], "{told:?}");
     assert_eq!(told[0]["d"]["body"], "while a member");
+}
+
+#[test]
+fn a_database_that_goes_away_is_told_once_and_so_is_its_return() {
+    let mut stage = Stage::set();
+    let (guest, mut now) = (stage.guest(), stage.app.project.now());
+    let outbox = stage.connect(1, &guest);
+    let silent = Arc::new(Outbox::new());
+    stage.board.open(2, Arc::clone(&silent), now);
+    let mut kinds = |stage: &mut Stage, outbox: &Outbox| {
+        now = Instant(now.us() + 500_000);
+        stage.board.tick(&mut stage.source, now);
+        frames(outbox).iter().map(|frame| frame["t"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(kinds(&mut stage, &outbox).is_empty(), "all is well");
+    stage.source.away = true;
+    assert_eq!(kinds(&mut stage, &outbox), ["degraded"]);
+    assert!(kinds(&mut stage, &outbox).is_empty(), "told once");
+    let late = stage.connect_only(3, &guest);
+    assert_eq!(late, ["welcome", "degraded"], "who comes meanwhile learns of it");
+    stage.source.away = false;
+    assert_eq!(kinds(&mut stage, &outbox), ["healed"]);
+    assert!(frames(&silent).is_empty(), "who did not say hello is told nothing");
+    stage.say("and on it goes");
+    stage.advance();
+    assert_eq!(frames(&outbox)[0]["d"]["body"], "and on it goes");
 }
