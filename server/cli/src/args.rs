@@ -79,6 +79,10 @@ pub(crate) struct Serve {
     /// A proxy whose X-Forwarded-For is believed: an address or a block such as 10.0.0.0/8
     #[arg(long, env = "STEAD_TRUST_PROXY", value_delimiter = ',')]
     pub(crate) trust_proxy: Vec<Network>,
+    /// Seconds that requests are still answered after SIGTERM, while /readyz says no already and sockets are sent elsewhere
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "STEAD_DRAIN",
+        value_parser = clap::value_parser!(u32).range(0..=300))]
+    pub(crate) drain: u32,
     /// What is logged: error, warn, info, debug, trace, or a filter such as info,stead_http=debug
     #[arg(long, default_value = "info", env = "STEAD_LOG")]
     pub(crate) log: String,

@@ -9,6 +9,7 @@ use anyhow::Context;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 use stead_engine::{Project, seed};
 use stead_http::{HttpSettings, Rate, State};
 use stead_store::Place;
@@ -68,6 +69,7 @@ fn settings(args: &args::Serve, folder: &AppFolder) -> HttpSettings {
         rate_per_user: rate(args.rate_per_user, 2),
         rate_of_sign_in: rate(args.rate_sign_in, 3),
         trusted_proxies: args.trust_proxy.clone(),
+        drain: Duration::from_secs(args.drain.into()),
         site: folder.site(),
         ..usual
     }

@@ -110,17 +110,19 @@ pub const REFRESH_REPEAT_MS: i64 = 10_000;
 /// Operator token life in seconds.
 pub const OPERATOR_TOKEN_S: i64 = 3_600;
 /// Wrong passwords in a row before an account has to wait, for one address of the network.
-pub const SIGN_IN_FREE_FAILURES: u32 = 5;
+pub const SIGN_IN_FREE_FAILURES: i64 = 5;
 /// Longest such wait in milliseconds.
 pub const SIGN_IN_WAIT_MS_MAX: i64 = 900_000;
-/// Accounts times addresses whose failures are counted.
-pub const SIGN_IN_COUNTERS_MAX: u64 = 50_000;
+/// Seconds of rest after which they are forgotten.
+pub const SIGN_IN_FAILURES_KEPT_S: i64 = 3_600;
 /// Pings without a sign of life before a socket is closed.
 pub const SOCKET_SILENT_PINGS_MAX: u32 = 2;
 /// Seconds in which a socket must say `hello`.
 pub const SOCKET_HELLO_S: u64 = 10;
 /// Seconds that a client may take nothing while frames wait.
 pub const SOCKET_STALL_S: u64 = 60;
+/// A change that waits longer to be told makes the server unready, in seconds.
+pub const HUB_BEHIND_S: u64 = 10;
 /// Seconds before a token's end at which its socket is warned, and after it at which it is closed.
 pub const SOCKET_GRACE_S: u64 = 60;
 /// Messages per second that a socket's client may send for long.

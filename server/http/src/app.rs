@@ -48,6 +48,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/sessions/{id}").delete(auth::end_session))
         .service(Door::at("/auth/settings").get(auth::settings))
         .service(Door::at("/realtime").get(socket::connect))
+        .service(Door::at("/admin/nodes").get(admin::nodes))
         .service(Door::at("/admin/rules/explain").post(admin::explain_rules))
         .service(Door::at("/admin/rules/test").post(admin::test_rules))
         .service(Door::at("/admin/users/{id}").patch(admin::change_user))

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant as Stopwatch};
+use stead_wire::Instant;
 
 /// Longest time the head of a request may take to arrive.
 const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
@@ -16,14 +17,14 @@ const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Longest time that requests in flight get to finish at the end.
 const FINISH: Duration = Duration::from_secs(10);
-/// How often limiters forget who has been quiet.
-const TIDY: Duration = Duration::from_secs(10);
+/// How often limiters forget who has been quiet, and learn of servers that came or went.
+const TIDY: Duration = Duration::from_secs(5);
 
 /// Connections the kernel keeps for us until a worker takes them.
 const BACKLOG: u32 = 2048;
 
-/// Listens on `address`, tells `bound` which port it became, and answers requests until `shutdown` is ready; then takes
-/// no more, ends the sockets, lets requests in flight finish for at most 10 s and returns. Closing the project is left
+/// Listens on `address`, tells `bound` which port it became, and answers requests until `shutdown` is ready; then drains
+/// for as long as `HttpSettings::drain` says, takes no more, ends the sockets, lets requests in flight finish for at most 10 s and returns. Closing the project is left
 /// to the caller. Must run on an actix system.
 ///
 /// # Errors
@@ -55,13 +56,25 @@ pub async fn serve(
     let running = tokio::task::spawn_local(server);
     let tidying = tokio::task::spawn_local(tidy(state.clone()));
     shutdown.await;
-    state.drain();
+    drain(&state).await;
     handle.pause().await;
     state.project.hub().close();
     finish(&state).await;
     handle.stop(true).await;
     tidying.abort();
     running.await.map_err(io::Error::other)?
+}
+
+/// Says that it is going away, and goes on answering for as long as whoever sends requests here may take to notice.
+async fn drain(state: &State) {
+    state.drain();
+    let period = state.settings.drain;
+    if !period.is_zero() {
+        let ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
+        let until = Instant::from_ms(state.project.now().ms().saturating_add(ms));
+        state.project.hub().drain(until).await;
+        tokio::time::sleep(period).await;
+    }
 }
 
 async fn tidy(state: Data<State>) {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant as Stopwatch;
+use std::time::{Duration, Instant as Stopwatch};
 use stead_engine::{Catalogue, Project};
 
 /// What the process sets for HTTP.
@@ -22,6 +22,7 @@ pub struct HttpSettings {
     /// Largest JSON body in bytes. Default 1 MiB.
     pub body_bytes_max: usize,
     /// Requests of one address; an IPv6 address counts as its /64. `None` for no limit. Default 300 per second, burst 600.
+    /// All rates hold for all servers on one database together: each allows its share.
     pub rate_per_address: Option<Rate>,
     /// Requests of one signed-in user. `None` for no limit. Default 300 per second, burst 600.
     pub rate_per_user: Option<Rate>,
@@ -29,6 +30,9 @@ pub struct HttpSettings {
     pub rate_of_sign_in: Option<Rate>,
     /// Proxies whose `X-Forwarded-For` is believed. Default none.
     pub trusted_proxies: Vec<Network>,
+    /// How long requests are still answered after the wish to end, while `/readyz` says no already and sockets are sent
+    /// elsewhere a few at a time. Default none.
+    pub drain: Duration,
     /// The folder of the app's static site, if it has one.
     pub site: Option<PathBuf>,
 }
@@ -42,6 +46,7 @@ impl Default for HttpSettings {
             rate_per_user: Some(Rate { per_second: 300, burst: 600 }),
             rate_of_sign_in: Some(Rate { per_second: 10, burst: 30 }),
             trusted_proxies: Vec::new(),
+            drain: Duration::ZERO,
             site: None,
         }
     }
@@ -94,11 +99,13 @@ impl State {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Forgets addresses and users that have been quiet. Called on a timer, because a keyed limiter never shrinks by itself.
+    /// Forgets addresses and users that have been quiet, and shares the rates with the servers that live now. Called on a
+    /// timer, because a keyed limiter never shrinks by itself.
     pub fn tidy(&self) {
-        self.by_address.tidy();
-        self.by_user.tidy();
-        self.sign_in.tidy();
+        let servers = u32::try_from(self.project.store().nodes().len()).unwrap_or(u32::MAX).max(1);
+        self.by_address.tidy(servers);
+        self.by_user.tidy(servers);
+        self.sign_in.tidy(servers);
     }
 
     /// The OpenAPI document of the app as it is now; made once per version of the app.

@@ -1,7 +1,7 @@
 //! Opening, reading, writing, closing.
 
 use crate::sqlite::Typed;
-use crate::{Error, Log, Reader, Tx, postgres, sqlite};
+use crate::{Error, Log, Node, Reader, Tx, postgres, sqlite};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -223,6 +223,14 @@ impl Store {
         match &self.database {
             Database::Sqlite(database) => database.ready(),
             Database::Postgres(database) => database.ready(),
+        }
+    }
+
+    /// The servers that live on this database, oldest first, as of a few seconds ago. None on SQLite, which has one at a time.
+    pub fn nodes(&self) -> Arc<Vec<Node>> {
+        match &self.database {
+            Database::Sqlite(_) => Arc::default(),
+            Database::Postgres(database) => database.shared.nodes.load_full(),
         }
     }
 

@@ -9,6 +9,7 @@ mod db;
 mod error;
 mod line;
 mod log;
+mod node;
 mod postgres;
 mod query;
 mod reader;
@@ -21,6 +22,7 @@ mod tx;
 pub use db::{Config, Place, Postgres, Store, Synchronous};
 pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
+pub use node::Node;
 pub use query::{
     Aggregate, Dialect, GroupKey, Measure, Page, Planned, Reach, Related, Select, Shown, Wanted, Words,
     explain_list, explain_sql, explain_tables, reach,

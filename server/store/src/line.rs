@@ -1,10 +1,12 @@
 //! A change as a row of the log's table, whichever database holds it.
 //!
-//! Rows of records are kept as JSON objects by field name, so that they outlive changes of the schema.
+//! Rows of records are kept as JSON objects by field name, so that they outlive changes of the schema. While servers with
+//! an older schema still write, their images lack the fields they do not know: the table's own cells come along then.
 
 use crate::{Change, ChangeKind, Error};
+use serde_json::Value as Json;
 use std::sync::Arc;
-use stead_schema::{Collection, CollectionId, Schema, Slot, SlotSet, Value, encode};
+use stead_schema::{Collection, CollectionId, Decimal, FieldType, Schema, Slot, SlotSet, Value, encode};
 
 const INSERT: i64 = 1;
 const UPDATE: i64 = 2;
@@ -115,6 +117,9 @@ pub(crate) struct Stored {
     pub(crate) after: Option<String>,
     pub(crate) actor: Option<String>,
     pub(crate) at: i64,
+    /// The record as the table has it, where whoever wrote the line did not know all of its fields: cells by column, as
+    /// Postgres writes a row as JSON.
+    pub(crate) beyond: Option<String>,
 }
 
 impl Stored {
@@ -133,7 +138,9 @@ impl Stored {
             INSERT | UPDATE | DELETE => {
                 let name = self.collection.unwrap_or_default();
                 let Some(collection) = schema.collection(&name) else { return Ok(None) };
-                let (before, after) = (row_of(collection, self.before)?, row_of(collection, self.after)?);
+                let beyond = self.beyond.as_deref().map(json).transpose()?;
+                let row = |image: Option<String>| row_of(collection, image, beyond.as_ref());
+                let (before, after) = (row(self.before)?, row(self.after)?);
                 let version = self.version.unwrap_or_default();
                 Images { id, version, before, after }.into_kind(collection.id)
             }
@@ -145,11 +152,45 @@ impl Stored {
     }
 }
 
-fn row_of(collection: &Collection, json: Option<String>) -> Result<Option<Arc<[Value]>>, Error> {
-    let Some(json) = json else { return Ok(None) };
-    let json = serde_json::from_str(&json)
-        .map_err(|error| Error::Database(format!("the log is damaged: {error}")))?;
-    Ok(Some(encode::decode_row(collection, &json).into()))
+/// A row from its image, and what the image lacks from `beyond`: a write leaves alone what its writer does not know, so
+/// that it is the same before and after.
+fn row_of(
+    collection: &Collection,
+    image: Option<String>,
+    beyond: Option<&Json>,
+) -> Result<Option<Arc<[Value]>>, Error> {
+    let Some(image) = image else { return Ok(None) };
+    let image = json(&image)?;
+    let mut row = encode::decode_row(collection, &image);
+    if let Some(beyond) = beyond {
+        for (cell, field) in row.iter_mut().zip(&collection.fields) {
+            if let (None, Some(stored)) = (image.get(&field.name), beyond.get(&field.name)) {
+                *cell = cell_of(&field.kind, stored).unwrap_or_default();
+            }
+        }
+    }
+    Ok(Some(row.into()))
+}
+
+/// A cell as Postgres writes it as JSON; see `query::ddl` for how each type is stored.
+fn cell_of(kind: &FieldType, stored: &Json) -> Option<Value> {
+    match kind {
+        FieldType::Datetime => stored.as_i64().map(Value::Datetime),
+        FieldType::Date => stored.as_i64().map(Value::Date),
+        FieldType::Duration => stored.as_i64().map(Value::Duration),
+        FieldType::Decimal { scale, .. } => {
+            stored.as_i64().map(|units| Value::Decimal(Decimal::new(units, *scale)))
+        }
+        FieldType::List { of, .. } => {
+            let cells = stored.as_array()?.iter().map(|item| cell_of(of, item));
+            cells.collect::<Option<Vec<_>>>().map(|cells| Value::List(cells.into()))
+        }
+        _ => encode::decode_value(kind, stored),
+    }
+}
+
+fn json(text: &str) -> Result<Json, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Database(format!("the log is damaged: {error}")))
 }
 
 /// The id and the version of a full row.

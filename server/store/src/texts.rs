@@ -12,6 +12,9 @@ use stead_schema::{Collection, Schema, Slot};
 pub(crate) struct Shape {
     /// Kept for readers and for decoding the log.
     pub(crate) schema: Arc<Schema>,
+    /// Counts the shapes that the tables had; where it is not the newest, another server has changed them since. Only
+    /// Postgres counts: on SQLite nobody else can.
+    pub(crate) edition: i64,
     dialect: Dialect,
     texts: Vec<Texts>,
 }
@@ -31,15 +34,24 @@ impl Shape {
     /// Writes all texts.
     pub(crate) fn new(dialect: Dialect, schema: Arc<Schema>) -> Self {
         let texts = schema.collections.iter().map(|collection| Texts::new(dialect, collection)).collect();
-        Self { schema, dialect, texts }
+        Self { schema, edition: 0, dialect, texts }
+    }
+
+    /// The same, with its place in the count of shapes.
+    pub(crate) fn of_edition(self, edition: i64) -> Self {
+        Self { edition, ..self }
+    }
+
+    /// Whether a collection is of this schema, and not of one that was swapped meanwhile.
+    pub(crate) fn owns(&self, collection: &Collection) -> bool {
+        self.schema.get(collection.id).is_some_and(|own| std::ptr::eq(own, collection))
     }
 
     /// The texts of a collection: the ready ones when it is of this schema. An operation that began before a change
     /// of the schema still holds the old collection and gets texts with the columns it knows.
     pub(crate) fn texts(&self, collection: &Collection) -> Cow<'_, Texts> {
-        let same = self.schema.get(collection.id).is_some_and(|own| std::ptr::eq(own, collection));
         match self.texts.get(usize::from(collection.id.0)) {
-            Some(texts) if same => Cow::Borrowed(texts),
+            Some(texts) if self.owns(collection) => Cow::Borrowed(texts),
             _ => Cow::Owned(Texts::new(self.dialect, collection)),
         }
     }

@@ -14,7 +14,7 @@ use crate::{Caller, Ctx, Error, OperatorCaller, Project, limits};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use stead_schema::Value;
-use stead_store::{Row, Tx};
+use stead_store::{Node, Row, Tx};
 use stead_wire::auth::PasswordSignIn;
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -110,6 +110,26 @@ pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<Json, Error> {
         "expires_in": limits::OPERATOR_TOKEN_S,
         "operator": { "id": id, "email": email },
     }))
+}
+
+/// The servers that live on this database, oldest first: `{items: [{id, version, began_at, seen_at, position}]}`. Empty with
+/// SQLite.
+///
+/// # Errors
+/// `token_required`, `forbidden` for anybody but an operator.
+pub fn nodes(cx: &Ctx) -> Result<Json, Error> {
+    operator(cx)?;
+    let shown = |node: &Node| {
+        json!({
+            "id": node.id,
+            "version": node.version,
+            "began_at": Instant(node.began).to_string(),
+            "seen_at": Instant(node.seen).to_string(),
+            "position": node.position,
+        })
+    };
+    let items: Vec<Json> = cx.project.store().nodes().iter().map(shown).collect();
+    Ok(json!({ "items": items }))
 }
 
 /// The operator of a token whose signature was checked.

@@ -53,7 +53,6 @@ pub struct Auth {
     tokens: access_token::AccessTokens,
     sessions: Arc<memory::Sessions>,
     hashing: hashing::Hashing,
-    throttle: throttle::Throttle,
     _follower: follow::Follower,
 }
 
@@ -76,7 +75,6 @@ impl Auth {
         Ok(Self {
             tokens: access_token::AccessTokens::new(keys)?,
             hashing: hashing::Hashing::start(limits, random)?,
-            throttle: throttle::Throttle::new(),
             _follower: follow::Follower::start(store, &sessions),
             secrets,
             sessions,

@@ -2,7 +2,7 @@
 
 use super::issue::Issue;
 use super::session::Beginning;
-use super::throttle::Pair;
+use super::throttle::{self, Pair};
 use super::{Email, sql, users, users_of};
 use crate::{Ctx, Error, limits};
 use std::sync::Arc;
@@ -38,22 +38,23 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
 /// Checks a password under the throttle, for users and operators.
 ///
 /// # Errors
-/// `invalid_credentials`, `rate_limited`, `hash_busy`.
+/// `invalid_credentials`, `rate_limited`, `hash_busy`, or what the database said.
 pub(crate) async fn verify(cx: &Ctx, pair: &Pair, password: &str, stored: Option<&str>) -> Result<(), Error> {
-    let auth = cx.project.auth();
-    auth.throttle.check(pair, cx.now)?;
+    let project = &cx.project;
+    throttle::check(project, pair, cx.now).await?;
     // What nobody can have set is not worth its bytes, but costs the same time.
     let possible =
         password.chars().take(limits::PASSWORD_CHARS_MAX + 1).count() <= limits::PASSWORD_CHARS_MAX;
     let (password, stored) = if possible { (password, stored) } else { ("", None) };
-    if !auth.hashing.verify(password, stored).await? {
-        auth.throttle.failed(pair, cx.now);
+    if !project.auth().hashing.verify(password, stored).await? {
+        throttle::failed(project, pair, cx.now).await?;
         tracing::info!(request.id = %cx.meta.request_id, "sign-in refused");
         return Err(refused());
     }
     // Guesses sent at the same moment: those that end after the free ones were used up learn nothing.
-    auth.throttle.check(pair, cx.now)?;
-    auth.throttle.succeeded(pair);
+    if throttle::check(project, pair, cx.now).await? {
+        throttle::succeeded(project, pair).await?;
+    }
     Ok(())
 }
 

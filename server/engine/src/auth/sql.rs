@@ -4,7 +4,7 @@
 
 use stead_store::Sql;
 
-pub(super) const MIGRATIONS: &[(&str, &str)] = &[("auth_1", FIRST), ("auth_2", FACTS)];
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES)];
 
 const FIRST: &str = "CREATE TABLE _emails (
         canonical TEXT NOT NULL PRIMARY KEY,
@@ -55,6 +55,26 @@ const FACTS: &str = "CREATE TABLE _user_claims (
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE _sessions ADD COLUMN method TEXT NOT NULL DEFAULT 'password';
     ALTER TABLE _sessions ADD COLUMN aal INTEGER NOT NULL DEFAULT 1;";
+
+/// Wrong passwords in a row, by a digest of who was tried from where.
+const FAILURES: &str = "CREATE TABLE _sign_in_failures (
+        pair TEXT NOT NULL PRIMARY KEY,
+        in_a_row INTEGER NOT NULL,
+        wait_until INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _sign_in_failures_at ON _sign_in_failures (at);";
+
+pub(super) const FAILURES_OF: Sql =
+    Sql::new("SELECT wait_until FROM _sign_in_failures WHERE pair = ?1 AND at >= ?2");
+pub(super) const COUNT_FAILURE: Sql = Sql::new(
+    "INSERT INTO _sign_in_failures (pair, in_a_row, wait_until, at) VALUES (?1, 1, 0, ?2)
+     ON CONFLICT (pair) DO UPDATE SET in_a_row = _sign_in_failures.in_a_row + 1, at = excluded.at
+     RETURNING in_a_row",
+);
+pub(super) const WAIT_UNTIL: Sql = Sql::new("UPDATE _sign_in_failures SET wait_until = ?2 WHERE pair = ?1");
+pub(super) const FORGET_FAILURES: Sql = Sql::new("DELETE FROM _sign_in_failures WHERE pair = ?1");
+pub(super) const FORGET_OLD_FAILURES: Sql = Sql::new("DELETE FROM _sign_in_failures WHERE at < ?1");
 
 pub(super) const SIGNING_KEYS: Sql = Sql::new(
     "SELECT kid, private_enc, public_x, public_y FROM _signing_keys ORDER BY state = 'active' DESC, created_at DESC",

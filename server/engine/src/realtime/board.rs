@@ -62,6 +62,10 @@ pub(super) struct Board {
     pub(super) aged: Instant,
     /// The database does not answer; everybody was told.
     pub(super) degraded: bool,
+    /// Everybody is to be gone by then.
+    pub(super) draining: Option<Instant>,
+    /// A position that is to be told of, and since when.
+    pub(super) owed: Option<(u64, Instant)>,
 }
 
 /// A session ended, or a user's roles changed.
@@ -133,6 +137,8 @@ impl Board {
             auth_changes: VecDeque::new(),
             aged: now,
             degraded: false,
+            draining: None,
+            owed: None,
         }
     }
 

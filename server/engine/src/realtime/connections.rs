@@ -7,9 +7,10 @@ use super::outbox::{Load, Outbox, Pushed};
 use super::source::Source;
 use super::stats::count;
 use super::view::TIME_STEP_US;
+use super::worker::TICK;
 use crate::limits::{
-    SOCKET_GRACE_S, SOCKET_HELLO_S, SOCKET_MESSAGE_BYTES_MAX, SOCKET_PING_S, SOCKET_SILENT_PINGS_MAX,
-    SOCKET_STALL_S, SUBSCRIPTIONS_MAX,
+    HUB_BEHIND_S, SOCKET_GRACE_S, SOCKET_HELLO_S, SOCKET_MESSAGE_BYTES_MAX, SOCKET_PING_S,
+    SOCKET_SILENT_PINGS_MAX, SOCKET_STALL_S, SUBSCRIPTIONS_MAX,
 };
 use crate::{Caller, Catalogue};
 use std::collections::HashMap;
@@ -195,7 +196,7 @@ impl Board {
     /// Everybody must go elsewhere.
     pub(super) fn end_all(&mut self) {
         for id in self.connections.keys().copied().collect::<Vec<_>>() {
-            self.end(id, Code::ShuttingDown, "The server is going away.", CloseCode::GoElsewhere);
+            self.send_elsewhere(id);
         }
     }
 
@@ -224,10 +225,49 @@ impl Board {
             self.remind(id);
         }
         self.follow_health(source.ready());
+        self.watch_itself(source, now);
+        self.drain(now);
         // Who gains or loses by the time alone cannot be asked of a database that does not answer.
         if !self.degraded && now.us().div_euclid(TIME_STEP_US) != self.aged.us().div_euclid(TIME_STEP_US) {
             self.aged = now;
             self.time_passed(source, now);
+        }
+    }
+
+    /// Sends as many elsewhere as it takes for all to be gone in time, one about as often as the other: all at once they would
+    /// fall upon the other servers together.
+    fn drain(&mut self, now: Instant) {
+        let Some(until) = self.draining else { return };
+        let left_ms = u128::try_from(until.ms().saturating_sub(now.ms())).unwrap_or(0);
+        let ticks = usize::try_from(left_ms / TICK.as_millis()).unwrap_or(0) + 1;
+        let count = self.connections.len().div_ceil(ticks);
+        for id in self.connections.keys().copied().take(count).collect::<Vec<_>>() {
+            self.send_elsewhere(id);
+        }
+    }
+
+    fn send_elsewhere(&mut self, id: ConnectionId) {
+        self.end(id, Code::ShuttingDown, "The server is going away.", CloseCode::GoElsewhere);
+    }
+
+    /// A server that cannot keep up must not look healthy while its clients see an old world: it says that it is not
+    /// ready, and where there are others its clients go to them.
+    fn watch_itself(&mut self, source: &mut dyn Source, now: Instant) {
+        let (reached, head) = (self.timeline.position(), source.head());
+        let behind = match self.owed {
+            Some((owed, since)) if reached < owed => now >= after(since, HUB_BEHIND_S),
+            _ => {
+                self.owed = (reached < head).then_some((head, now));
+                false
+            }
+        };
+        self.counters.position.store(reached, Ordering::Relaxed);
+        self.counters.looked_ms.store(now.ms(), Ordering::Relaxed);
+        if self.counters.behind.swap(behind, Ordering::Relaxed) != behind {
+            tracing::warn!(behind, reached, head, "whether subscribers are told of changes in time");
+        }
+        if behind && source.has_company() {
+            self.end_all();
         }
     }
 

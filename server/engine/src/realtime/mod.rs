@@ -25,15 +25,16 @@ mod timeline;
 mod view;
 mod worker;
 
+use crate::limits::HUB_BEHIND_S;
 use crate::{Clock, Error, Limits, Project, RequestMeta};
 use board::{Bell, Board};
 use outbox::Outbox;
 use source::{Source, StoreSource};
 use stats::Counters;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use stead_store::Store;
-use stead_wire::Code;
+use stead_wire::{Code, Instant};
 use tokio::sync::{mpsc, watch};
 use worker::{Command, Worker};
 
@@ -47,6 +48,7 @@ const COMMANDS_MAX: usize = 1024;
 pub struct Hub {
     commands: mpsc::Sender<Command>,
     closing: watch::Sender<bool>,
+    draining: AtomicBool,
     counters: Arc<Counters>,
     sockets_max: usize,
     last: AtomicU64,
@@ -81,15 +83,22 @@ impl Hub {
                 .run();
         };
         std::thread::Builder::new().name("stead-hub".to_owned()).spawn(run).map_err(Error::internal)?;
-        Ok(Self { commands, closing, counters, sockets_max: limits.sockets_max, last: AtomicU64::new(0) })
+        Ok(Self {
+            commands,
+            closing,
+            draining: AtomicBool::new(false),
+            counters,
+            sockets_max: limits.sockets_max,
+            last: AtomicU64::new(0),
+        })
     }
 
     /// Takes a connection: its reading and its writing half.
     ///
     /// # Errors
-    /// `limit_exceeded` when the process has too many sockets, `shutting_down` after [`Hub::close`].
+    /// `limit_exceeded` when the process has too many sockets, `shutting_down` after [`Hub::drain`] or [`Hub::close`].
     pub async fn connect(&self, project: &Project, meta: RequestMeta) -> Result<(Socket, Outgoing), Error> {
-        if *self.closing.borrow() {
+        if *self.closing.borrow() || self.draining.load(Ordering::Relaxed) {
             return Err(Error::new(Code::ShuttingDown).retry_after_ms(1000));
         }
         let open = self.counters.connections.fetch_add(1, Ordering::Relaxed);
@@ -122,9 +131,24 @@ impl Hub {
         }
     }
 
+    /// Takes no more connections and sends those that are there elsewhere, a few at a time, until `until`.
+    pub async fn drain(&self, until: Instant) {
+        self.draining.store(true, Ordering::Relaxed);
+        // A hub that has ended has nobody left.
+        let _ = self.commands.send(Command::Drain { until }).await;
+    }
+
     /// Tells every connection to go elsewhere and takes no more.
     pub fn close(&self) {
         self.closing.send_replace(true);
+    }
+
+    /// Whether subscribers are told of changes in time.
+    pub fn keeps_up(&self, now: Instant) -> bool {
+        let looked = self.counters.looked_ms.load(Ordering::Relaxed);
+        let silent_ms = now.ms().saturating_sub(looked);
+        let alive = looked == 0 || silent_ms < i64::try_from(HUB_BEHIND_S * 1000).unwrap_or(i64::MAX);
+        alive && !self.counters.behind.load(Ordering::Relaxed)
     }
 
     /// What the hub holds and did.

@@ -34,6 +34,9 @@ pub(super) trait Source {
     /// Whether the database answers and takes writes.
     fn ready(&mut self) -> bool;
 
+    /// Whether other servers work on the same database.
+    fn has_company(&mut self) -> bool;
+
     /// Records for which every predicate is true, by id, at most `limit`; and the position they belong to.
     fn select(
         &mut self,
@@ -85,6 +88,10 @@ impl Source for StoreSource {
 
     fn ready(&mut self) -> bool {
         self.store.ready()
+    }
+
+    fn has_company(&mut self) -> bool {
+        self.store.nodes().len() > 1
     }
 
     fn select(

@@ -1,6 +1,6 @@
 //! Counters of the hub, for people who watch it. They decide nothing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// What the hub holds now and did since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Stats {
     pub snapshots: u64,
     /// Connections closed by the hub.
     pub closes: u64,
+    /// Position of the log up to which every change was told.
+    pub position: u64,
 }
 
 /// The same, counted by the hub's thread and read by any.
@@ -46,6 +48,11 @@ pub(super) struct Counters {
     pub(super) resumes: AtomicU64,
     pub(super) snapshots: AtomicU64,
     pub(super) closes: AtomicU64,
+    pub(super) position: AtomicU64,
+    /// Changes wait to be told for longer than they may.
+    pub(super) behind: AtomicBool,
+    /// When the hub's thread last looked at its connections, in milliseconds since the epoch.
+    pub(super) looked_ms: AtomicI64,
 }
 
 impl Counters {
@@ -64,6 +71,7 @@ impl Counters {
             resumes: of(&self.resumes),
             snapshots: of(&self.snapshots),
             closes: of(&self.closes),
+            position: of(&self.position),
         }
     }
 }

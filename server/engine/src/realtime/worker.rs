@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 /// How often connections are looked at.
-const TICK: Duration = Duration::from_millis(500);
+pub(super) const TICK: Duration = Duration::from_millis(500);
 /// Changes applied between two looks at the commands.
 const CHANGES: usize = 64;
 /// Commands taken between two looks at the log.
@@ -57,6 +57,10 @@ pub(super) enum Command {
         id: ConnectionId,
     },
     Catalogue(Arc<Catalogue>),
+    /// Everybody is sent elsewhere, a few at a time, until then.
+    Drain {
+        until: Instant,
+    },
 }
 
 /// What the thread works with.
@@ -135,6 +139,7 @@ impl Worker {
             Command::Empty { id } => board.turns.push_back(id),
             Command::Gone { id } => board.remove(id),
             Command::Catalogue(catalogue) => board.use_catalogue(catalogue),
+            Command::Drain { until } => board.draining = Some(until),
         }
     }
 }

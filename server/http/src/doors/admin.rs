@@ -19,6 +19,11 @@ pub(crate) async fn sign_in(
     answer::value(&admin::sign_in(&cx, body).await?).map(secret)
 }
 
+/// GET /admin/nodes
+pub(crate) async fn nodes(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&admin::nodes(&cx)?)
+}
+
 /// POST /admin/rules/explain
 pub(crate) async fn explain_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesQuestion>) -> Answer {
     answer::value(&admin::explain_rules(&cx, &body).await?).map(secret)

@@ -26,6 +26,9 @@ pub(crate) async fn ready(state: web::Data<State>) -> Answer {
     if !state.project.store().ready() {
         return Err(Failure::with(Code::StoreBusy, "The database takes no writes now."));
     }
+    if !state.project.hub().keeps_up(state.project.now()) {
+        return Err(Failure::with(Code::StoreBusy, "Subscribers are not told of changes in time."));
+    }
     answer::value(&json!({"status": "ready"}))
 }
 
@@ -50,6 +53,12 @@ pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
         "stead_log_head",
         "Newest position of the change log.",
         *cx.project.store().log().head().borrow(),
+    );
+    gauge(
+        &mut text,
+        "stead_nodes",
+        "Servers that live on this database.",
+        cx.project.store().nodes().len().max(1),
     );
     let filters = cx.project.catalogue().filter_stats();
     gauge(&mut text, "stead_filters_kept", "Filters in memory, of this version of the app.", filters.kept);

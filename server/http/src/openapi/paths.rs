@@ -173,6 +173,11 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             .trades("PasswordSignIn", "Object"),
     ),
     (
+        "/api/v1/admin/nodes",
+        "get",
+        Operation::new("operators", "listNodes", "The servers that live on this database.").answers("Object"),
+    ),
+    (
         "/api/v1/admin/rules/explain",
         "post",
         Operation::new(

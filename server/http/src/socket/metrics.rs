@@ -9,6 +9,7 @@ pub(crate) fn write(stats: &Stats, out: &mut String) {
         ("stead_realtime_connections", "Open sockets.", stats.connections),
         ("stead_realtime_subscriptions", "Subscriptions.", stats.subscriptions),
         ("stead_realtime_groups", "Distinct views that subscribers share.", stats.groups),
+        ("stead_realtime_position", "Position of the log up to which changes were told.", stats.position),
     ];
     let counters = [
         ("stead_realtime_changes_total", "Changes read from the log.", stats.changes),

@@ -14,32 +14,44 @@ use std::sync::Arc;
 use stead_schema::diff::{self, Step};
 use stead_schema::{Schema, diff::Unsafe_};
 
+/// Key of the count of shapes, see [`Shape::edition`].
+const EDITION: &str = "edition";
+
 /// Milliseconds, as every time of a change.
 const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp())*1000)::bigint*1000";
 
-/// Applies `schema`, in a transaction of its own. Several nodes may try at once; one does it.
+/// Applies `schema`, in a transaction of its own, and gives it with its edition. Several nodes may try at once; one does it.
 ///
 /// # Errors
 /// `Refused` with every unsafe change; nothing is changed then.
-pub(crate) async fn run(link: &mut Link, schema: &Arc<Schema>) -> Result<(), Error> {
-    refuse_what_is_missing(schema)?;
+pub(crate) async fn run(link: &mut Link, schema: Arc<Schema>) -> Result<Shape, Error> {
+    refuse_what_is_missing(&schema)?;
     link.be_patient();
     statement::command(link, format!("{BEGIN}; SELECT pg_current_xact_id()")).await?;
-    let shape = diff::canonical(schema).to_string();
-    let rules = applied::rules(schema).to_string();
+    let canonical = diff::canonical(&schema).to_string();
+    let rules = applied::rules(&schema).to_string();
     let before = recall(link, SHAPE).await?;
-    for text in statements(schema, &applied::steps(before.as_deref(), schema)?) {
+    for text in statements(&schema, &applied::steps(before.as_deref(), &schema)?) {
         statement::command(link, text).await?;
     }
-    if before.as_deref() != Some(&shape) || recall(link, RULES).await?.as_deref() != Some(&rules) {
-        remember(link, SHAPE, &shape).await?;
+    let reshaped = before.as_deref() != Some(&canonical);
+    let edition = edition(link).await? + i64::from(reshaped);
+    let shape = Shape::new(Dialect::Postgres, schema).of_edition(edition);
+    if reshaped || recall(link, RULES).await?.as_deref() != Some(&rules) {
+        remember(link, SHAPE, &canonical).await?;
         remember(link, RULES, &rules).await?;
+        remember(link, EDITION, &edition.to_string()).await?;
         let at = statement::integer(link, NOW.to_owned(), Params::default()).await?.unwrap_or_default();
-        let shape = Shape::new(Dialect::Postgres, Arc::clone(schema));
         let mut session = Session { link, shape: &shape, head: None, writes: true };
         session.log(&Line::of_schema(), at).await?;
     }
-    statement::command(link, "COMMIT").await
+    statement::command(link, "COMMIT").await?;
+    Ok(shape)
+}
+
+async fn edition(link: &mut Link) -> Result<i64, Error> {
+    let remembered = recall(link, EDITION).await?;
+    Ok(remembered.and_then(|edition| edition.parse().ok()).unwrap_or(0))
 }
 
 /// All tables first, then their references.
@@ -63,10 +75,11 @@ fn refuse_what_is_missing(schema: &Schema) -> Result<(), Error> {
     if refused.is_empty() { Ok(()) } else { Err(Error::Refused(refused)) }
 }
 
-/// Checks that the tables have exactly the shape of `schema`.
+/// The shape of `schema`, which the tables must have exactly.
 ///
 /// # Errors
 /// `Refused` unless they have.
-pub(crate) async fn adopt(link: &mut Link, schema: &Schema) -> Result<(), Error> {
-    applied::same(recall(link, SHAPE).await?.as_deref(), schema)
+pub(crate) async fn adopt(link: &mut Link, schema: Arc<Schema>) -> Result<Shape, Error> {
+    applied::same(recall(link, SHAPE).await?.as_deref(), &schema)?;
+    Ok(Shape::new(Dialect::Postgres, schema).of_edition(edition(link).await?))
 }

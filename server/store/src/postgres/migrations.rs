@@ -4,7 +4,7 @@ use crate::Error;
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
-use crate::postgres::{order, statement};
+use crate::postgres::{nodes, order, statement};
 
 /// Format of the store's own tables.
 const FORMAT: &str = "1";
@@ -28,7 +28,8 @@ pub(crate) const BEGIN: &str =
 pub(crate) async fn run(link: &mut Link, scripts: &[(&'static str, &'static str)]) -> Result<(), Error> {
     fit(link).await?;
     link.be_patient();
-    statement::command(link, format!("{BEGIN}; {META}; {MIGRATIONS}; {}", order::TABLES)).await?;
+    statement::command(link, format!("{BEGIN}; {META}; {MIGRATIONS}; {}; {}", order::TABLES, nodes::TABLE))
+        .await?;
     match recall(link, "format").await?.as_deref() {
         None => remember(link, "format", FORMAT).await?,
         Some(FORMAT) => {}

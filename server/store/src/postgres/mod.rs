@@ -8,6 +8,7 @@ mod errors;
 mod job;
 mod lane;
 mod migrations;
+mod nodes;
 mod order;
 mod pool;
 mod session;
@@ -21,7 +22,7 @@ use crate::reader::Session as Either;
 use crate::ring::Ring;
 use crate::texts::Shape;
 use crate::tx::Writing;
-use crate::{Change, Config, Dialect, Error, Postgres, Reader, Tx};
+use crate::{Change, Config, Dialect, Error, Node, Postgres, Reader, Tx};
 use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
@@ -67,6 +68,8 @@ pub(crate) struct Shared {
     reached_ms: AtomicU64,
     /// The last look at the log found no database.
     away: AtomicBool,
+    /// All servers on this database that live, as of the last sign of life.
+    pub(crate) nodes: ArcSwap<Vec<Node>>,
 }
 
 /// Reads whose cost is not bounded must leave connections to those whose cost is.
@@ -136,6 +139,7 @@ impl Database {
             began: Instant::now(),
             reached_ms: AtomicU64::new(0),
             away: AtomicBool::new(false),
+            nodes: ArcSwap::default(),
         };
         Ok(Self { shared: Arc::new(shared), following: Mutex::default() })
     }
@@ -144,10 +148,11 @@ impl Database {
         statement::command(&mut link, order::TAKE_TURN).await?;
         let (_, newest) = order::give(&mut link).await?;
         statement::command(&mut link, "COMMIT").await?;
+        let own = nodes::begin(&mut link).await?;
         link.give_back();
         self.shared.ring.write().restart(newest);
         self.shared.head.send_replace(newest);
-        *self.following.lock() = Some(tail::start(&self.shared, place.url.clone()));
+        *self.following.lock() = Some(tail::start(&self.shared, place.url.clone(), own));
         Ok(self)
     }
 
@@ -191,10 +196,10 @@ impl Database {
     /// `Refused`, or what the database says.
     pub(crate) async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
         let mut link = self.shared.lane().pool.take().await?;
-        apply::run(&mut link, &schema).await?;
+        let shape = apply::run(&mut link, schema).await?;
         link.give_back();
         let mut ring = self.shared.ring.write();
-        self.shared.shape.store(Arc::new(Shape::new(Dialect::Postgres, schema)));
+        self.shared.shape.store(Arc::new(shape));
         // Places of collections and fields may have moved: older changes are decoded anew from the table. Who publishes holds
         // the same lock, so that the ring begins where the head is and holds nothing that the old schema decoded.
         ring.restart(*self.shared.head.borrow());
@@ -209,9 +214,9 @@ impl Database {
     /// `Refused` when they have another.
     pub(crate) async fn adopt(&self, schema: Arc<Schema>) -> Result<(), Error> {
         let mut link = self.shared.lane().pool.take().await?;
-        apply::adopt(&mut link, &schema).await?;
+        let shape = apply::adopt(&mut link, schema).await?;
         link.give_back();
-        self.shared.shape.store(Arc::new(Shape::new(Dialect::Postgres, schema)));
+        self.shared.shape.store(Arc::new(shape));
         Ok(())
     }
 

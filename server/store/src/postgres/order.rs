@@ -28,7 +28,7 @@ use sqlx_postgres::PgRow;
 pub(crate) const TABLES: &str = r#"
 CREATE TABLE IF NOT EXISTS _changes(
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, collection text COLLATE "C", record_id text COLLATE "C",
-  kind bigint NOT NULL, version bigint, before text, after text, actor text, at bigint NOT NULL);
+  kind bigint NOT NULL, version bigint, before text, after text, actor text, at bigint NOT NULL, beyond text);
 CREATE TABLE IF NOT EXISTS _order(position bigint PRIMARY KEY, seq bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS _log(
   one boolean PRIMARY KEY DEFAULT true CHECK (one), position bigint NOT NULL, seq bigint NOT NULL,

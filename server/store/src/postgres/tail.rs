@@ -5,9 +5,10 @@
 use crate::line::{Retention, Stored};
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
+use crate::postgres::nodes::{self, BEAT};
 use crate::postgres::pool::Link;
 use crate::postgres::{Shared, begin, order, statement};
-use crate::{Change, Error};
+use crate::{Change, Error, Node};
 use sqlx_postgres::{PgListener, PgRow};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ const PAGE: usize = 1_000;
 const CHANNEL: &str = "stead";
 
 const AFTER: &str =
-    "SELECT o.position,c.collection,c.record_id,c.kind,c.version,c.before,c.after,c.actor,c.at
+    "SELECT o.position,c.collection,c.record_id,c.kind,c.version,c.before,c.after,c.actor,c.at,c.beyond
   FROM _order o JOIN _changes c ON c.seq=o.seq WHERE o.position>$1 ORDER BY o.position LIMIT $2";
 /// How far the oldest changes may be forgotten: `$1` microseconds before the newest, or below position `$2`. The newest
 /// stays, so that a reader knows where the log ends.
@@ -46,20 +47,27 @@ const FORGET: &str = "WITH gone AS (DELETE FROM _order WHERE position<=$1 RETURN
 const OLDEST: &str = "SELECT min(position) FROM _order";
 
 /// Starts following; ends when the database is closed.
-pub(crate) fn start(shared: &Arc<Shared>, url: String) -> JoinHandle<()> {
+pub(crate) fn start(shared: &Arc<Shared>, url: String, own: Node) -> JoinHandle<()> {
     let lane = shared.lane();
     lane.runtime.spawn(listen(Arc::downgrade(shared), url));
-    lane.runtime.spawn(follow(Arc::downgrade(shared), Arc::clone(&shared.wake)))
+    lane.runtime.spawn(follow(Arc::downgrade(shared), Arc::clone(&shared.wake), own))
 }
 
-async fn follow(shared: Weak<Shared>, wake: Arc<Notify>) {
-    let mut tidied = Instant::now();
+async fn follow(shared: Weak<Shared>, wake: Arc<Notify>, own: Node) {
+    let (mut tidied, mut beaten) = (Instant::now(), None::<Instant>);
     loop {
-        let Some(shared) = shared.upgrade().filter(|shared| !shared.closed()) else { return };
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.closed() {
+            return leave(&shared, &own).await;
+        }
         // A word that comes while this runs is not lost: it is kept until somebody waits for it.
         match look(&shared).await {
             Ok(()) => {
                 shared.reached();
+                if beaten.is_none_or(|beaten| beaten.elapsed() > BEAT) {
+                    beaten = Some(Instant::now());
+                    beat(&shared, &own).await;
+                }
                 if tidied.elapsed() > TIDY {
                     tidied = Instant::now();
                     if let Err(error) = tidy(&shared).await {
@@ -70,13 +78,41 @@ async fn follow(shared: Weak<Shared>, wake: Arc<Notify>) {
                 drop(shared);
                 let _ = timeout(FLOOR, wake.notified()).await;
             }
-            Err(Error::Closed) => return,
+            Err(Error::Closed) if shared.closed() => {}
             Err(error) => {
                 shared.missed(&error);
                 drop(shared);
                 sleep(AGAIN).await;
             }
         }
+    }
+}
+
+/// Tells the other servers of this one, and learns of them.
+async fn beat(shared: &Shared, own: &Node) {
+    let own = Node { position: *shared.head.borrow(), ..own.clone() };
+    let living = async {
+        let mut link = shared.lane().pool.take().await?;
+        let living = nodes::beat(&mut link, &own).await?;
+        link.give_back();
+        Ok::<_, Error>(living)
+    };
+    match living.await {
+        Ok(living) => shared.nodes.store(Arc::new(living)),
+        Err(error) => tracing::debug!(%error, "no sign of life was given"),
+    }
+}
+
+/// The others need not wait for this one.
+async fn leave(shared: &Shared, own: &Node) {
+    let left = async {
+        let mut link = shared.lane().pool.take().await?;
+        nodes::leave(&mut link, &own.id).await?;
+        link.give_back();
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = left.await {
+        tracing::debug!(%error, "the other servers were not told of the end");
     }
 }
 
@@ -164,6 +200,7 @@ fn read(row: &PgRow) -> Result<Stored, Error> {
         after: cells::get(row, 6)?,
         actor: cells::get(row, 7)?,
         at: number(8)?,
+        beyond: cells::get(row, 9)?,
     })
 }
 

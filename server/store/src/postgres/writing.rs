@@ -15,7 +15,7 @@ use stead_schema::{Collection, Slot, Value};
 /// Two names may share a number; then one waits without need. The first number keeps ours apart from other programs'.
 const HOLD: &str = "SELECT pg_advisory_xact_lock(1937007972, hashtext($1))";
 
-const LOG: &str = "INSERT INTO _changes(collection,record_id,kind,version,before,after,actor,at)";
+const LOG: &str = "INSERT INTO _changes(collection,record_id,kind,version,before,after,actor,at";
 
 impl Session<'_> {
     pub(crate) async fn hold(&mut self, name: &str) -> Result<(), Error> {
@@ -108,7 +108,7 @@ impl Session<'_> {
     pub(crate) async fn log(&mut self, line: &Line<'_>, at: i64) -> Result<(), Error> {
         let mut params = Params::default();
         told(&mut params, line, None, at)?;
-        let text = format!("{LOG} VALUES({})", numbers(0));
+        let text = format!("{LOG}) VALUES({})", numbers(0));
         statement::run(self.link, text, params).await.map(|_| ()).map_err(from_sqlx)
     }
 
@@ -124,8 +124,14 @@ impl Session<'_> {
         let (write, mut params, count) = write;
         let line = Line::of_record(collection, images);
         told(&mut params, &line, actor, at)?;
-        let text =
-            format!("WITH written AS ({write} RETURNING 1) {LOG} SELECT {} FROM written", numbers(count));
+        // What an operation knows that began before the schema was swapped here is of no edition any more.
+        let edition = if self.shape.owns(collection) { self.shape.edition } else { -1 };
+        params.text(Some(&edition.to_string()))?;
+        let text = format!(
+            "WITH written AS ({write} RETURNING {}) {LOG},beyond) SELECT {},beyond FROM written",
+            beyond(collection, count + 9),
+            numbers(count)
+        );
         let touched = statement::run(self.link, text, params).await;
         match touched {
             Ok(1) => Ok(()),
@@ -134,6 +140,15 @@ impl Session<'_> {
             Err(error) => Err(of_write(&self.shape.schema, collection, error)),
         }
     }
+}
+
+/// The whole record as the table has it, where the tables are of another edition than the one that the parameter names.
+/// Asked in the statement that writes, when nobody can change the table any more.
+fn beyond(collection: &Collection, edition: usize) -> String {
+    let table = texts::quoted(&collection.name);
+    format!(
+        "CASE WHEN (SELECT value FROM _meta WHERE key='edition')<>${edition} THEN row_to_json({table}.*)::text END AS beyond"
+    )
 }
 
 /// Marks of the log's columns after `before` other parameters.

@@ -212,6 +212,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
         after: row.get(6)?,
         actor: row.get(7)?,
         at: row.get(8)?,
+        beyond: None,
     })
 }
 

@@ -5,6 +5,7 @@ mod app;
 mod bounds;
 mod log;
 mod measure;
+mod nodes;
 mod reads;
 mod schema;
 mod search;

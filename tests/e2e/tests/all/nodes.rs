@@ -1,6 +1,7 @@
 //! Two servers on one Postgres are one: what is done at one is seen, told and ended at the other.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::Path;
 use stead_e2e::{Client, PATIENCE, Server, on_postgres};
 
 /// Two servers on one database, and the same person at each; nothing on SQLite, which has one server at a time.
@@ -33,6 +34,37 @@ async fn what_is_done_at_one_server_is_told_at_the_other() {
         assert_eq!((&event["id"], &event["o"]), (&json!(format!("t{n}")), &json!("put")));
     }
     assert_eq!(ana.list("things", &[("limit", "50")]).await.ok()["items"].as_array().unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn operators_see_which_servers_live_and_nobody_else_does() {
+    let mut one = Server::probe().await;
+    let root = one.operator().await;
+    one.client().get("/admin/nodes").await.problem("token_required");
+    one.fresh_user("ana").await.get("/admin/nodes").await.problem("forbidden");
+    if !on_postgres() {
+        assert_eq!(root.get("/admin/nodes").await.ok(), json!({ "items": [] }));
+        return;
+    }
+    let mut two = one.beside().await;
+    let live = async |count: usize| {
+        let end = std::time::Instant::now() + PATIENCE;
+        loop {
+            let nodes = root.get("/admin/nodes").await.ok()["items"].as_array().unwrap().clone();
+            if nodes.len() == count {
+                return nodes;
+            }
+            assert!(std::time::Instant::now() < end, "{nodes:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let nodes = live(2).await;
+    assert!(nodes[0]["began_at"].as_str() <= nodes[1]["began_at"].as_str());
+    assert!(nodes.iter().all(|node| node["version"].is_string() && node["seen_at"].is_string()), "{nodes:?}");
+    let metrics = root.send("GET", "/metrics", &[], None).await;
+    assert!(metrics.text.contains("\nstead_nodes 2\n"), "{}", metrics.text);
+    assert!(two.terminate().await);
+    assert_eq!(live(1).await[0]["id"], nodes[0]["id"]);
 }
 
 #[tokio::test]
@@ -79,4 +111,126 @@ async fn one_key_sent_to_both_servers_at_once_makes_one_record() {
         assert_eq!(here.created()["id"], beside.created()["id"]);
     }
     assert_eq!(ana.list("things", &[("limit", "50")]).await.ok()["items"].as_array().unwrap().len(), 10);
+}
+
+/// Writes an app with these fields of its notes, and whatever else it declares.
+fn write_notes(app: &Path, fields: &str, more: &str) {
+    std::fs::create_dir_all(app.join("schema")).unwrap();
+    let rules = "{read: public, create: public, update: public, delete: public}";
+    let text = format!("collections:\n  notes:\n    fields:\n{fields}    rules: {rules}\n{more}");
+    std::fs::write(app.join("schema/app.yaml"), text).unwrap();
+}
+
+const OLD: &str = "      body: {type: text}\n";
+const NEW: &str = "      stars: {type: int, default: 3}
+      due: {type: datetime, optional: true}
+      price: {type: decimal, precision: 9, scale: 2, optional: true}
+      tags: {type: list, of: text, max: 5, optional: true}
+      days: {type: list, of: date, max: 5, optional: true}
+      more: {type: json, optional: true}
+      done: {type: bool, optional: true}
+      body: {type: text}\n";
+
+#[tokio::test]
+async fn an_older_and_a_newer_version_of_an_app_work_side_by_side_and_lose_nothing_of_each_other() {
+    if !on_postgres() {
+        return;
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    let app = folder.path().join("app");
+    write_notes(&app, OLD, "");
+    let old = Server::serve(&app, &[]).await;
+    write_notes(
+        &app,
+        NEW,
+        "  labels:\n    fields: {of: {type: ref, to: notes}}\n    rules: {read: public, create: public}\n",
+    );
+    let new = old.beside().await;
+    let (at_old, at_new) = (old.client(), new.client());
+    let mut old_window = at_old.socket().await;
+    old_window.subscribe("n", "notes", json!({})).await;
+    let mut new_window = at_new.socket().await;
+    new_window.subscribe("n", "notes", json!({ "filter": "stars > 2" })).await;
+
+    let full = json!({
+        "id": "n", "body": "new", "stars": 5, "due": "2026-01-02T03:04:05.678Z", "price": "12.50",
+        "tags": ["a", "b"], "days": ["2026-02-03"], "more": {"x": 1e16}, "done": true,
+    });
+    let with = |changes: Value| {
+        let mut record = full.clone();
+        record.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        record
+    };
+    at_new.create("notes", full.clone()).await.created();
+    let told = old_window.until(|frame| frame["t"] == "ev").await;
+    assert_eq!((&told["d"]["body"], told["d"].get("stars")), (&json!("new"), None), "what it knows of it");
+    shows(&new_window.until(|frame| frame["t"] == "ev").await, &full);
+
+    at_old.update("notes", "n", json!({ "body": "by the old" })).await.ok();
+    let changed = new_window.until(|frame| frame["t"] == "ev").await;
+    shows(&changed, &with(json!({ "body": "by the old", "version": 2 })));
+    assert_eq!(at_new.show("notes", "n").await.ok(), changed["d"], "an event tells what is stored");
+
+    at_old.create("notes", json!({ "id": "o", "body": "of the old" })).await.created();
+    let made = new_window.until(|frame| frame["t"] == "ev").await;
+    assert_eq!((&made["id"], &made["d"]["stars"]), (&json!("o"), &json!(3)), "the default of the new");
+    assert_eq!(at_new.show("notes", "o").await.ok(), made["d"]);
+
+    at_old.delete("notes", "n").await.gone();
+    let gone = new_window.until(|frame| frame["t"] == "ev").await;
+    assert_eq!(
+        (&gone["id"], &gone["o"]),
+        (&json!("n"), &json!("del")),
+        "though its filter is about a new field"
+    );
+
+    at_new.create("labels", json!({ "id": "l", "of": "o" })).await.created();
+    at_new.update("notes", "o", json!({ "stars": 1 })).await.ok();
+    let left = new_window.until(|frame| frame["t"] == "ev").await;
+    assert_eq!((&left["id"], &left["o"]), (&json!("o"), &json!("forget")));
+    // Control: the older one goes on as before.
+    let seen = old_window.until(|frame| frame["id"] == "o" && frame["v"] == 2).await;
+    assert_eq!(seen["d"]["body"], "of the old");
+}
+
+/// Whether an event tells at least these fields of a record.
+fn shows(event: &Value, record: &Value) {
+    for (name, value) in record.as_object().unwrap() {
+        assert_eq!(&event["d"][name], value, "{name}: {event}");
+    }
+}
+
+#[tokio::test]
+async fn who_guesses_at_one_server_waits_at_the_other_and_after_a_restart() {
+    let mut one = Server::probe().await;
+    one.fresh_user("ana").await;
+    let two = if on_postgres() { Some(one.beside().await) } else { None };
+    let guess = async |client: &Client, password: &str| {
+        let body = json!({ "email": "ana@example.test", "password": password });
+        client.json("POST", "/auth/sign-in/password", body).await
+    };
+    let (here, there) = (one.client(), two.as_ref().unwrap_or(&one).client());
+    for n in 0..5 {
+        let client = if n % 2 == 0 { &here } else { &there };
+        guess(client, "not-the-password").await.problem("invalid_credentials");
+    }
+    // Five are free, wherever they were sent. Each further one doubles the wait, until it outlasts what follows.
+    for n in 0.. {
+        let refused = guess(if n % 2 == 0 { &here } else { &there }, "not-the-password").await;
+        if refused.status == 401 {
+            continue;
+        }
+        let wait_ms = refused.problem("rate_limited")["retry_after_ms"].as_u64().unwrap();
+        if wait_ms > 6_000 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+    }
+    guess(&there, "a-long-enough-secret").await.problem("rate_limited");
+    // Control: another account from the same place does not wait.
+    one.fresh_user("bob").await;
+    one.signed_in("bob@example.test", "a-long-enough-secret").await;
+    one.kill().await;
+    one.restart().await;
+    guess(&one.client(), "a-long-enough-secret").await.problem("rate_limited");
 }

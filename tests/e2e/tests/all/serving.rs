@@ -97,6 +97,49 @@ async fn a_server_that_is_asked_to_end_tells_its_sockets_and_keeps_its_data() {
 }
 
 #[tokio::test]
+async fn a_server_that_drains_is_unready_at_once_and_still_answers_while_its_sockets_leave() {
+    let app = stead_e2e::examples().join("team-chat");
+    let mut server = Server::serve(&app, &["--drain", "3"]).await;
+    let ann = server.signed_in("ann@example.test", "correct-horse-ann").await;
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        let mut socket = ann.socket().await;
+        socket.subscribe("x", "messages", json!({})).await;
+        sockets.push(socket);
+    }
+    let late = ann.clone();
+    let meanwhile = async {
+        while late.send("GET", "/readyz", &[], None).await.status == 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let unready = late.send("GET", "/readyz", &[], None).await;
+        assert_eq!(unready.header("connection"), Some("close"));
+        assert_eq!(
+            (unready.status, unready.text.contains("\"shutting_down\"")),
+            (503, true),
+            "{}",
+            unready.text
+        );
+        late.create("messages", json!({ "id": "late", "room": "lobby", "body": "still here" }))
+            .await
+            .created();
+        let mut told = 0;
+        for socket in &mut sockets {
+            while let Some(frame) = socket.next().await {
+                told += usize::from(frame["t"] == "ev" && frame["id"] == "late");
+            }
+            assert_eq!(socket.closed, Some(4013));
+        }
+        assert!(told > 0, "who had not left yet is told of what happens");
+    };
+    let (ended, ()) = tokio::join!(server.terminate(), meanwhile);
+    assert!(ended, "it ends in good order");
+    server.restart().await;
+    let ann = server.signed_in("ann@example.test", "correct-horse-ann").await;
+    assert_eq!(ann.show("messages", "late").await.ok()["body"], "still here");
+}
+
+#[tokio::test]
 async fn an_unsafe_schema_change_is_refused_and_nothing_is_lost() {
     let folder = tempfile::TempDir::new().unwrap();
     let app = folder.path().join("app");

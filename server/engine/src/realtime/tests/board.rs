@@ -25,6 +25,7 @@ struct Faulty {
     inner: StoreSource,
     failing: bool,
     away: bool,
+    company: bool,
     asked: u64,
 }
 
@@ -53,6 +54,9 @@ impl Source for Faulty {
     }
     fn ready(&mut self) -> bool {
         !self.away
+    }
+    fn has_company(&mut self) -> bool {
+        self.company
     }
     fn select(
         &mut self,
@@ -88,7 +92,7 @@ impl Stage {
         runtime.block_on(app.room("r", "public"));
         let own = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
         let inner = StoreSource { store: app.project.store().clone(), runtime: own };
-        let mut source = Faulty { inner, failing: false, away: false, asked: 0 };
+        let mut source = Faulty { inner, failing: false, away: false, company: false, asked: 0 };
         let counters = Arc::new(Counters::default());
         let bell: Bell = Arc::new(|_| {});
         let (head, schema) = (source.head(), source.schema());
@@ -225,4 +229,33 @@ fn a_database_that_goes_away_is_told_once_and_so_is_its_return() {
     stage.say("and on it goes");
     stage.advance();
     assert_eq!(frames(&outbox)[0]["d"]["body"], "and on it goes");
+}
+
+#[test]
+fn a_server_that_falls_behind_says_so_and_sends_its_clients_to_another_if_there_is_one() {
+    let mut stage = Stage::set();
+    let (guest, began) = (stage.guest(), stage.app.project.now());
+    let outbox = stage.connect(1, &guest);
+    let tick = |stage: &mut Stage, seconds: i64| {
+        stage.board.tick(&mut stage.source, Instant(began.us() + seconds * 1_000_000));
+        stage.counters.behind.load(Ordering::Relaxed)
+    };
+    stage.say("nobody is told of this");
+    assert!(!tick(&mut stage, 0), "it has just come");
+    assert!(!tick(&mut stage, 9));
+    assert!(tick(&mut stage, 10), "it waits for ten seconds now");
+    assert!(frames(&outbox).is_empty(), "alone it keeps its clients");
+    stage.source.company = true;
+    assert!(tick(&mut stage, 11));
+    let told = frames(&outbox);
+    assert_eq!(told[0]["code"], "shutting_down", "{told:?}");
+    stage.advance();
+    assert!(!tick(&mut stage, 12), "it has caught up");
+    stage.connect(2, &guest);
+    stage.say("one after the other");
+    stage.advance();
+    stage.say("never keeps a server behind");
+    assert!(!tick(&mut stage, 30) && !tick(&mut stage, 39));
+    stage.advance();
+    assert!(!tick(&mut stage, 41));
 }
