@@ -65,6 +65,28 @@ async fn one_refresh_token_sent_to_both_servers_at_once_is_no_theft() {
 }
 
 #[tokio::test]
+async fn a_session_that_one_server_refreshed_goes_on_at_the_other() {
+    let Some((_servers, [mut ana, mut there])) = two_servers().await else { return };
+    let superseded = there.token.clone();
+    for _ in 0..3 {
+        // Both know the session as it is before.
+        ana.get("/auth/me").await.ok();
+        there.get("/auth/me").await.ok();
+        let next =
+            ana.json("POST", "/auth/token/refresh", json!({ "refresh_token": ana.refresh_token })).await.ok();
+        for client in [&mut there, &mut ana] {
+            client.token = next["access_token"].as_str().map(str::to_owned);
+            client.refresh_token = next["refresh_token"].as_str().map(str::to_owned);
+            client.get("/auth/me").await.ok();
+        }
+    }
+    assert_ne!(superseded, there.token);
+    // Control: the other server refuses what nobody signed.
+    there.token = there.token.map(|token| token.replace('.', "x."));
+    there.get("/auth/me").await.problem("token_invalid");
+}
+
+#[tokio::test]
 async fn one_key_sent_to_both_servers_at_once_makes_one_record() {
     let Some((_servers, [ana, there])) = two_servers().await else { return };
     for n in 0..10 {
