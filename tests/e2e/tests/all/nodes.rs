@@ -1,7 +1,7 @@
 //! Two servers on one Postgres are one: what is done at one is seen, told and ended at the other.
 
 use serde_json::json;
-use stead_e2e::{Client, PATIENCE, Server, on_postgres};
+use stead_e2e::{Client, PATIENCE, Server, everywhere, on_postgres};
 
 /// Two servers on one database, and the same person at each; nothing on SQLite, which has one server at a time.
 async fn two_servers() -> Option<([Server; 2], [Client; 2])> {
@@ -42,6 +42,7 @@ async fn a_session_that_ends_at_one_server_ends_at_the_other() {
     window.subscribe("t", "things", json!({})).await;
     there.get("/auth/me").await.ok();
     ana.json("POST", "/auth/sign-out", json!({})).await.gone();
+    everywhere(async || ana.get("/auth/me").await.status == 401).await;
     ana.get("/auth/me").await.problem("token_invalid");
     assert_eq!(window.until_closed().await, Some(4401));
     let end = std::time::Instant::now() + PATIENCE;
