@@ -3,7 +3,8 @@
     cut.py BINARY APP FOLDER ext4|xfs full|normal CYCLES
 
 The file system stops as if the power went: what was not written to the image by then never is. With `full` nothing that was
-acknowledged may be lost. With `normal` something must be: were nothing lost, these cuts would prove nothing.
+acknowledged may be lost. With `normal` something must be, and the first loss ends the run: were nothing lost in so many cuts, they would
+prove nothing.
 """
 
 import fcntl
@@ -172,6 +173,8 @@ def main():
     run = Run(*where)
     for number in range(int(cycles)):
         run.cycle(number)
+        if run.lost and not run.careful:
+            break
     run.end()
 
 

@@ -45,10 +45,10 @@ run() {
 app=tests/e2e/apps/probe
 
 run cut ext4 full "${CYCLES_EXT4:-10}"
-run cut ext4 normal 3
+run cut ext4 normal 20
 if command -v mkfs.xfs >/dev/null; then
   run cut xfs full "${CYCLES_XFS:-3}"
-  run cut xfs normal 3
+  run cut xfs normal 20
 else
   echo 'XFS is left out: there is no mkfs.xfs'
 fi
