@@ -29,6 +29,7 @@ install_tools() {
   command -v chromium >/dev/null || missing+=(chromium)
   command -v node >/dev/null || missing+=(nodejs npm)
   command -v python3 >/dev/null || missing+=(python3)
+  command -v haproxy >/dev/null || missing+=(haproxy)
   if [ ${#missing[@]} -gt 0 ]; then
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
@@ -88,6 +89,7 @@ step 'TypeScript SDK'           bash -c "$(declare -f sdk); sdk"
 step 'end to end'               cargo test --locked -p stead-e2e
 step 'store, on Postgres'       env STEAD_TEST_DATABASE=postgres cargo test --locked -p stead-store --test store
 step 'end to end, on Postgres'  env STEAD_TEST_DATABASE=postgres cargo test --locked -p stead-e2e
+step 'end to end, two nodes behind a balancer' env STEAD_TEST_DATABASE=postgres STEAD_TEST_NODES=2 cargo test --locked -p stead-e2e
 step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
 step 'documentation'            node tests/docs.mjs

@@ -2,6 +2,7 @@
 
 use crate::Socket;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 
 /// A client of the API.
 #[derive(Clone)]
@@ -30,7 +31,16 @@ pub struct Answer {
 impl Client {
     /// A client that is nobody yet.
     pub fn new(base: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self::made(base, reqwest::Client::builder())
+    }
+
+    /// The same, calling from an address.
+    pub fn at(base: &str, address: IpAddr) -> Self {
+        Self::made(base, reqwest::Client::builder().local_address(address))
+    }
+
+    fn made(base: &str, http: reqwest::ClientBuilder) -> Self {
+        let http = http.no_proxy().build().unwrap();
         Self { http, base: base.to_owned(), token: None, refresh_token: None, user: String::new() }
     }
 
@@ -59,7 +69,8 @@ impl Client {
         Answer { status, headers, text: response.text().await.unwrap() }
     }
 
-    /// Posts JSON to a server that may die meanwhile; the status, or `None` when no answer came.
+    /// Posts JSON to a server that may die meanwhile; the status, or `None` when no answer came. What a balancer says in
+    /// place of a server that is gone bears no request id and is no answer.
     pub async fn try_post(&self, path: &str, body: String) -> Option<u16> {
         let mut request = self
             .http
@@ -69,7 +80,8 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        Some(request.send().await.ok()?.status().as_u16())
+        let answer = request.send().await.ok()?;
+        answer.headers().contains_key("x-request-id").then(|| answer.status().as_u16())
     }
 
     /// Sends JSON to a path below `/api/v1`.

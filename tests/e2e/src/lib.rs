@@ -1,11 +1,12 @@
 //! A running server and clients of it, for tests. Shares no code with the server.
 
+mod balancer;
 mod client;
 mod server;
 mod socket;
 
 pub use client::{Answer, Client};
-pub use server::{Server, binary, examples, on_postgres};
+pub use server::{Server, binary, everywhere, examples, nodes, on_postgres};
 pub use socket::Socket;
 
 /// Longest a test waits for something that should happen at once.

@@ -1,10 +1,13 @@
 //! The real binary on a port of its own and a folder that goes with the test.
 
+use crate::balancer::{self, Balancer};
 use crate::{Client, PATIENCE};
+use futures_util::future::join_all;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Instant;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -24,6 +27,27 @@ pub fn binary() -> PathBuf {
 /// Whether the tests run on Postgres: `STEAD_TEST_DATABASE=postgres`, and `STEAD_TEST_POSTGRES` names the server.
 pub fn on_postgres() -> bool {
     std::env::var("STEAD_TEST_DATABASE").is_ok_and(|name| name == "postgres")
+}
+
+/// How many servers share the work of each test, behind a balancer when they are several: `STEAD_TEST_NODES`, else one.
+pub fn nodes() -> usize {
+    let nodes = std::env::var("STEAD_TEST_NODES").map_or(1, |nodes| nodes.parse().expect("STEAD_TEST_NODES"));
+    assert!(nodes == 1 || nodes > 1 && on_postgres(), "several servers need one Postgres");
+    nodes
+}
+
+/// Waits until what was done at one server is known at all of them: until `known` is true as often in a row as there are
+/// servers, which have their turns. Asks nothing where there is one: it must know at once, and the test asserts that next.
+pub async fn everywhere(known: impl AsyncFn() -> bool) {
+    if nodes() == 1 {
+        return;
+    }
+    let end = Instant::now() + PATIENCE;
+    let mut in_a_row = 0;
+    while in_a_row < nodes() {
+        in_a_row = if known().await { in_a_row + 1 } else { 0 };
+        assert!(Instant::now() < end, "what was done is not known everywhere");
+    }
 }
 
 /// The app, without what Postgres does not have: an index of words.
@@ -82,14 +106,20 @@ pub fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").canonicalize().unwrap()
 }
 
-/// A running server. It ends with the value.
+/// A running server, or as many as [`nodes`] says behind a balancer. It ends with the value.
 pub struct Server {
-    child: Child,
+    running: Running,
     app: PathBuf,
     folder: Arc<TempDir>,
     flags: Vec<String>,
     /// `http://127.0.0.1:port`
     pub url: String,
+}
+
+/// The processes of a server.
+struct Running {
+    nodes: Vec<Child>,
+    balancer: Option<Balancer>,
 }
 
 impl Server {
@@ -108,20 +138,25 @@ impl Server {
         let folder = Arc::new(TempDir::new().unwrap());
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
         let app = fitting(app, folder.path());
-        let (child, url) = start(&app, folder.path(), &flags).await;
-        Self { child, app, folder, flags, url }
+        let (running, url) = start_all(&app, folder.path(), &flags).await;
+        Self { running, app, folder, flags, url }
     }
 
     /// A second server of the same app on the same database, which must be a Postgres.
     pub async fn beside(&self) -> Self {
         let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
-        let (child, url) = start(&app, folder.path(), &flags).await;
-        Self { child, app, folder, flags, url }
+        let (running, url) = start_all(&app, folder.path(), &flags).await;
+        Self { running, app, folder, flags, url }
     }
 
     /// A client that is nobody yet.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
+    }
+
+    /// A client that calls from this address of the loopback network.
+    pub fn client_at(&self, address: &str) -> Client {
+        Client::at(&self.url, address.parse().unwrap())
     }
 
     /// A client that signed in with an e-mail address and password.
@@ -149,25 +184,32 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    /// The process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id().unwrap()
-    }
-
-    /// Ends the process without a chance to tidy up, as `kill -9` does.
+    /// Ends every process without a chance to tidy up, as `kill -9` does.
     pub async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+        for node in &mut self.running.nodes {
+            node.start_kill().unwrap();
+        }
+        for node in &mut self.running.nodes {
+            node.wait().await.unwrap();
+        }
+        if let Some(balancer) = self.running.balancer.take() {
+            balancer.end().await;
+        }
     }
 
-    /// Asks the process to end and waits; whether it ended well.
+    /// Asks every process to end and waits; whether all ended well. A balancer stays until the next start, so that what
+    /// they say at last is heard.
     pub async fn terminate(&mut self) -> bool {
-        let pid = self.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-        tokio::time::timeout(PATIENCE * 2, self.child.wait())
-            .await
-            .expect("the server ends when asked")
-            .unwrap()
-            .success()
+        for node in &self.running.nodes {
+            let pid = node.id().unwrap().to_string();
+            Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        }
+        let mut well = true;
+        for node in &mut self.running.nodes {
+            let ended = tokio::time::timeout(PATIENCE * 2, node.wait()).await;
+            well &= ended.expect("the server ends when asked").unwrap().success();
+        }
+        well
     }
 
     /// A command of the binary that works on what this server works on.
@@ -198,7 +240,7 @@ impl Server {
 
     /// Starts again on the same data, after [`Server::kill`] or [`Server::terminate`].
     pub async fn restart(&mut self) {
-        (self.child, self.url) = start(&self.app, self.folder.path(), &self.flags).await;
+        (self.running, self.url) = start_all(&self.app, self.folder.path(), &self.flags).await;
     }
 }
 
@@ -209,6 +251,29 @@ fn unlimited(flags: &[String]) -> impl Iterator<Item = &'static str> {
         .into_iter()
         .filter(|limit| !flags.iter().any(|flag| flag == limit))
         .flat_map(|limit| [limit, "1000000"])
+}
+
+/// The servers of one app, all started at once, and where they are reached.
+async fn start_all(app: &Path, folder: &Path, flags: &[String]) -> (Running, String) {
+    if nodes() == 1 {
+        let (node, url) = start(app, folder, flags).await;
+        return (Running { nodes: vec![node], balancer: None }, url);
+    }
+    share_master_key(folder);
+    let flags = [flags, &["--trust-proxy".to_owned(), balancer::ADDRESS.to_owned()]].concat();
+    let started = join_all((0..nodes()).map(|_| start(app, folder, &flags))).await;
+    let (nodes, urls): (Vec<Child>, Vec<String>) = started.into_iter().unzip();
+    let balancer = Balancer::start(folder, &urls);
+    let url = balancer.url.clone();
+    (Running { nodes, balancer: Some(balancer) }, url)
+}
+
+/// Servers that share a database are given one key; one that starts alone makes its own.
+fn share_master_key(folder: &Path) {
+    let file = folder.join("data.master.key");
+    if !file.exists() {
+        std::fs::write(file, "0123456789abcdef".repeat(4)).unwrap();
+    }
 }
 
 async fn start(app: &Path, folder: &Path, flags: &[String]) -> (Child, String) {

@@ -32,7 +32,7 @@ async fn admit(project: &Project, token: &str, claims: UserClaims, now: Instant)
     if now.us() / 1_000_000 >= claims.exp || claims.iss != issuer(project) {
         return Err(Error::new(Code::TokenExpired));
     }
-    let live = session::live(project, &claims.sid).await?.ok_or_else(invalid)?;
+    let live = current(project, &claims, now).await?.ok_or_else(invalid)?;
     if live.ended(now) || *live.facts.id != *claims.sub {
         return Err(invalid());
     }
@@ -54,6 +54,20 @@ async fn admit(project: &Project, token: &str, claims: UserClaims, now: Instant)
         }
     }
     Ok(Caller::User(project.auth().sessions.remember_token(token, &live, claims, now)))
+}
+
+/// The session of a token; `None` when it is over. A refresh at another server changes it without a word to this one, so
+/// whatever memory does not simply know is asked of the database.
+async fn current(project: &Project, claims: &UserClaims, now: Instant) -> Result<Option<Arc<Live>>, Error> {
+    let sessions = &project.auth().sessions;
+    if let Some(live) = sessions.remembered(&claims.sid) {
+        let sight = live.generations.lock().sight(claims.generation);
+        if sight == Sight::Known && !live.ended(now) {
+            return Ok(Some(live));
+        }
+        sessions.forget(std::iter::once(&*claims.sid));
+    }
+    session::live(project, &claims.sid).await
 }
 
 /// Writes down that a generation was seen. The request does not wait: memory knows it already, a refresh asks memory

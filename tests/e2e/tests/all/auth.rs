@@ -1,7 +1,7 @@
 //! Sign-up, sign-in, tokens and sessions.
 
 use serde_json::{Value, json};
-use stead_e2e::Server;
+use stead_e2e::{Server, everywhere};
 
 #[tokio::test]
 async fn who_signs_up_is_signed_in_and_finds_the_own_record() {
@@ -155,10 +155,12 @@ async fn sign_out_ends_the_session_at_once_on_calls_and_sockets() {
     let mut window = laptop.socket().await;
     window.subscribe("t", "things", json!({})).await;
     phone.json("POST", "/auth/sign-out", json!({ "scope": "others" })).await.gone();
+    everywhere(async || laptop.get("/auth/me").await.status == 401).await;
     laptop.get("/auth/me").await.problem("token_invalid");
     assert_eq!(window.until_closed().await, Some(4401));
     phone.get("/auth/me").await.ok();
     phone.json("POST", "/auth/sign-out", json!({})).await.gone();
+    everywhere(async || phone.get("/auth/me").await.status == 401).await;
     phone.get("/auth/me").await.problem("token_invalid");
     phone
         .json("POST", "/auth/token/refresh", json!({ "refresh_token": phone.refresh_token }))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::path::Path;
-use stead_e2e::{Client, Server};
+use stead_e2e::{Client, Server, everywhere};
 
 const KEY: &str = "k-3f9a77c1";
 const LINK: (&str, &str) = ("param.share", KEY);
@@ -139,27 +139,34 @@ async fn claims_count_at_once_and_their_sockets_hear_of_it() {
     let claims = async |user: &str, claims: Value| {
         root.json("PATCH", &format!("/admin/users/{user}"), json!({ "claims": claims })).await
     };
+    let has = async |who: &Client, claims: Value| {
+        everywhere(async || who.get("/auth/session").await.ok()["claims"] == claims).await;
+    };
     let report = |id: &str| json!({"id": id, "title": id, "level": 5});
     ann.create("reports", report("early")).await.problem("rule_denied");
     assert_eq!(
         claims(&ann.user, json!({"groups": ["editors"]})).await.ok()["claims"]["groups"],
         json!(["editors"])
     );
+    has(&ann, json!({"level": 1, "groups": ["editors"]})).await;
     ann.create("reports", report("early")).await.created();
     assert!(ben.ids("reports", &[]).await.is_empty(), "the default level is 1");
     let changed = claims(&ben.user, json!({"level": 5, "tier": "basic"})).await.ok();
     assert_eq!(changed, json!({"id": ben.user, "roles": [], "claims": {"level": 5, "tier": "basic"}}));
+    has(&ben, json!({"level": 5, "tier": "basic"})).await;
     let mut window = ben.socket().await;
     window.subscribe("r", "reports", json!({})).await;
     assert_eq!(window.snapshot("r").await.len(), 1);
     // Merged by name: the level goes, the tier stays.
     assert_eq!(claims(&ben.user, json!({"level": null})).await.ok()["claims"], json!({"tier": "basic"}));
+    has(&ben, json!({"level": 1, "tier": "basic"})).await;
     ann.create("reports", report("late")).await.created();
     assert!(ben.ids("reports", &[]).await.is_empty());
     assert_eq!(window.until(|f| f["t"] != "ok").await["t"], "resync");
     window.subscribe("s", "reports", json!({})).await;
     assert!(window.snapshot("s").await.is_empty());
     claims(&ben.user, json!({"tier": "pro"})).await.ok();
+    has(&ben, json!({"level": 1, "tier": "pro"})).await;
     assert_eq!(ben.ids("reports", &[]).await, ["early", "late"]);
     // The caller may know what it claims.
     let session = ben.get("/auth/session").await.ok();

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod auth;
+mod balanced;
 mod broken_input;
 mod chat;
 mod crash;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::path::Path;
-use stead_e2e::{Client, PATIENCE, Server, on_postgres};
+use stead_e2e::{Client, PATIENCE, Server, everywhere, on_postgres};
 
 /// Two servers on one database, and the same person at each; nothing on SQLite, which has one server at a time.
 async fn two_servers() -> Option<([Server; 2], [Client; 2])> {
@@ -74,6 +74,7 @@ async fn a_session_that_ends_at_one_server_ends_at_the_other() {
     window.subscribe("t", "things", json!({})).await;
     there.get("/auth/me").await.ok();
     ana.json("POST", "/auth/sign-out", json!({})).await.gone();
+    everywhere(async || ana.get("/auth/me").await.status == 401).await;
     ana.get("/auth/me").await.problem("token_invalid");
     assert_eq!(window.until_closed().await, Some(4401));
     let end = std::time::Instant::now() + PATIENCE;
@@ -94,6 +95,28 @@ async fn one_refresh_token_sent_to_both_servers_at_once_is_no_theft() {
     assert_eq!(here.ok()["refresh_token"], beside.ok()["refresh_token"]);
     // Control: what was refreshed is a session that both know.
     assert_eq!(ana.get("/auth/sessions").await.ok()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_one_server_refreshed_goes_on_at_the_other() {
+    let Some((_servers, [mut ana, mut there])) = two_servers().await else { return };
+    let superseded = there.token.clone();
+    for _ in 0..3 {
+        // Both know the session as it is before.
+        ana.get("/auth/me").await.ok();
+        there.get("/auth/me").await.ok();
+        let next =
+            ana.json("POST", "/auth/token/refresh", json!({ "refresh_token": ana.refresh_token })).await.ok();
+        for client in [&mut there, &mut ana] {
+            client.token = next["access_token"].as_str().map(str::to_owned);
+            client.refresh_token = next["refresh_token"].as_str().map(str::to_owned);
+            client.get("/auth/me").await.ok();
+        }
+    }
+    assert_ne!(superseded, there.token);
+    // Control: the other server refuses what nobody signed.
+    there.token = there.token.map(|token| token.replace('.', "x."));
+    there.get("/auth/me").await.problem("token_invalid");
 }
 
 #[tokio::test]

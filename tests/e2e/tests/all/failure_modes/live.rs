@@ -2,6 +2,7 @@
 
 use super::{World, made};
 use serde_json::{Value, json};
+use stead_e2e::{Client, everywhere};
 
 #[tokio::test]
 async fn f11_a_delete_is_told_only_to_those_who_saw_the_record() {
@@ -97,18 +98,21 @@ async fn f14_who_loses_a_role_loses_what_it_showed_at_once() {
     // Making an operator has the server start anew, on another port.
     let ann = server.signed_in("Ann@example.test", "a-long-enough-secret").await;
     let ben = server.signed_in("Ben@example.test", "a-long-enough-secret").await;
-    let roles = async |user: &str, roles: Value| {
-        root.json("PATCH", &format!("/admin/users/{user}"), json!({ "roles": roles })).await.ok()
+    let roles = async |who: &Client, roles: Value| {
+        let path = format!("/admin/users/{}", who.user);
+        let given = root.json("PATCH", &path, json!({ "roles": roles })).await.ok();
+        everywhere(async || who.get("/auth/session").await.ok()["roles"] == roles).await;
+        given
     };
     made(&ann, "memos", json!({ "id": "early", "body": "for readers" })).await;
-    roles(&ann.user, json!(["reader"])).await;
-    roles(&ben.user, json!(["reader"])).await;
+    roles(&ann, json!(["reader"])).await;
+    roles(&ben, json!(["reader"])).await;
     let (mut anns, mut bens) = (ann.socket().await, ben.socket().await);
     for window in [&mut anns, &mut bens] {
         window.subscribe("all", "memos", json!({})).await;
         assert_eq!(window.snapshot("all").await.len(), 1);
     }
-    assert_eq!(roles(&ben.user, json!([])).await["roles"], json!([]));
+    assert_eq!(roles(&ben, json!([])).await["roles"], json!([]));
     made(&ann, "memos", json!({ "id": "late", "body": "not for ben" })).await;
     // With the token that was good before: the role is gone from the next question on.
     assert!(ben.ids("memos", &[]).await.is_empty());
@@ -130,6 +134,6 @@ async fn f14_who_loses_a_role_loses_what_it_showed_at_once() {
     server.client().json("PATCH", &own, json!({ "roles": ["reader"] })).await.problem("token_required");
     root.json("PATCH", &own, json!({ "roles": ["king"] })).await.problem("field_invalid");
     root.json("PATCH", "/admin/users/nobody", json!({ "roles": [] })).await.problem("record_not_found");
-    roles(&ben.user, json!(["reader"])).await;
+    roles(&ben, json!(["reader"])).await;
     assert_eq!(ben.ids("memos", &[]).await, ["early", "late"]);
 }
