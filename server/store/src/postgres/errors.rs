@@ -3,10 +3,11 @@
 //! It must never put text of the database into an error that reaches clients: details go to `Error::Database`, which
 //! is for the log.
 
+use crate::postgres::target::Target;
 use crate::query::ddl;
 use crate::{Dialect, Error};
 use sqlx_core::error::Error as Refusal;
-use sqlx_postgres::{PgDatabaseError, PgSeverity};
+use sqlx_postgres::{PgDatabaseError, PgSeverity, PgSslMode};
 use stead_schema::{Collection, FieldType, Schema, Slot};
 
 /// An error of a statement that has no constraint to name.
@@ -20,6 +21,34 @@ pub(crate) fn from_sqlx(error: Refusal) -> Error {
         Refusal::Database(said) => by_code(said.code().as_deref().unwrap_or_default(), &error),
         _ => Error::Database(error.to_string()),
     }
+}
+
+/// Why the first connection could not be made, and what to do about it. Whoever starts a server reads this.
+pub(crate) fn unreachable(target: &Target, error: &Refusal) -> Error {
+    let said = match error {
+        Refusal::Database(said) => said.message().to_owned(),
+        error => error.to_string(),
+    };
+    let help = match error {
+        Refusal::Io(_) if said.contains("certificate not valid for name") => {
+            "; the host in the URL must be one of the names in the certificate of Postgres"
+        }
+        Refusal::Io(_) if said.contains("invalid peer certificate") => {
+            "; `sslrootcert` names the file of the authority that signed the certificate of Postgres"
+        }
+        Refusal::Tls(_) if said.contains("does not support TLS") => {
+            "; switch `ssl` on there, or use `sslmode=disable` where nobody else can read the line"
+        }
+        Refusal::Database(_) if is_plain(target) && said.contains("pg_hba.conf") => {
+            "; if it takes encrypted lines only, use `sslmode=verify-full` or `sslmode=require`"
+        }
+        _ => "",
+    };
+    Error::Database(format!("Postgres cannot be reached: {said}{help}"))
+}
+
+fn is_plain(target: &Target) -> bool {
+    matches!(target.options.get_ssl_mode(), PgSslMode::Disable)
 }
 
 fn by_code(code: &str, error: &Refusal) -> Error {

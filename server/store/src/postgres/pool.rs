@@ -5,29 +5,31 @@
 
 use crate::Error;
 use crate::postgres::errors::from_sqlx;
+use crate::postgres::target::{Line, Target};
 use parking_lot::Mutex;
 use sqlx_core::connection::{ConnectOptions, Connection};
 use sqlx_core::raw_sql::raw_sql;
-use sqlx_postgres::{PgConnectOptions, PgConnection};
+use sqlx_postgres::PgConnection;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Longest wait for a connection that others use, and for a new one.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Longest wait for a connection that others use.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A connection that lay idle for longer is asked whether it is still there.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// What holds unless a transaction says otherwise: reads are bounded, and nothing writes by mistake.
+/// What holds on a connection of our own unless a transaction says otherwise: reads are bounded, and nothing writes by
+/// mistake. One that is lent is told in each transaction: see `statement`.
 const SETTINGS: &str = "SET statement_timeout=2000; SET default_transaction_read_only=on;
   SET TIME ZONE 'UTC'; SET client_min_messages=warning";
 
 /// Connections of one lane.
 pub(crate) struct Pool {
-    options: PgConnectOptions,
+    target: Target,
     idle: Mutex<Vec<(PgConnection, Instant)>>,
     permits: Arc<Semaphore>,
     /// Where sockets are watched: it must outlive every request, so it is none of those that serve them.
@@ -36,8 +38,8 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// At most `most` connections; none is opened yet.
-    pub(crate) fn new(options: PgConnectOptions, most: usize, runtime: Handle) -> Self {
-        Self { options, idle: Mutex::default(), permits: Arc::new(Semaphore::new(most)), runtime }
+    pub(crate) fn new(target: Target, most: usize, runtime: Handle) -> Self {
+        Self { target, idle: Mutex::default(), permits: Arc::new(Semaphore::new(most)), runtime }
     }
 
     /// A connection for one operation.
@@ -54,8 +56,8 @@ impl Pool {
                 return Ok(self.link(connection, permit));
             }
         }
-        let options = self.options.clone();
-        let opening = self.runtime.spawn(async move { timeout(PATIENCE, open(&options)).await });
+        let target = self.target.clone();
+        let opening = self.runtime.spawn(async move { timeout(target.connect_timeout, open(&target)).await });
         let opened = opening.await.map_err(|_| Error::Closed)?.map_err(|_| Error::Busy)?;
         Ok(self.link(opened.map_err(from_sqlx)?, permit))
     }
@@ -67,6 +69,7 @@ impl Pool {
             whole: false,
             lost: false,
             failed: false,
+            begun: false,
             _permit: permit,
         }
     }
@@ -82,9 +85,11 @@ impl Pool {
     }
 }
 
-async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx_core::Error> {
-    let mut connection = options.connect().await?;
-    raw_sql(SETTINGS).execute(&mut connection).await?;
+async fn open(target: &Target) -> Result<PgConnection, sqlx_core::Error> {
+    let mut connection = target.options.connect().await?;
+    if target.line == Line::Own {
+        raw_sql(SETTINGS).execute(&mut connection).await?;
+    }
     Ok(connection)
 }
 
@@ -97,6 +102,8 @@ pub(crate) struct Link {
     lost: bool,
     /// A statement failed, so that an open transaction can only be undone.
     failed: bool,
+    /// A transaction is open.
+    pub(crate) begun: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -107,6 +114,11 @@ impl Link {
     /// Never while the loan lasts.
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, Error> {
         self.connection.as_mut().ok_or(Error::Closed)
+    }
+
+    /// Who has the connection of Postgres behind this one.
+    pub(crate) fn line(&self) -> Line {
+        self.pool.target.line
     }
 
     /// Remembers that a statement failed, and whether it left the connection usable.
@@ -122,7 +134,7 @@ impl Link {
 
     /// Says that nothing is open or under way on the connection, so that it may be lent again.
     pub(crate) fn give_back(mut self) {
-        self.whole = !self.lost;
+        self.whole = !self.lost && !self.begun;
     }
 }
 
