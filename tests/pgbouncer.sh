@@ -24,6 +24,8 @@ start() {
   # Four connections of Postgres for each database, so that whoever needs the same one twice does not get it.
   cat >"$dir/pgbouncer.ini" <<INI
 [databases]
+by_session = host=$postgres pool_mode=session
+by_statement = host=$postgres dbname=postgres pool_mode=statement
 * = host=$postgres
 [pgbouncer]
 pool_mode = transaction

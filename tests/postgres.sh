@@ -67,6 +67,7 @@ certificates() {
 
 start_tls() {
   local dir=$1 port
+  command -v openssl >/dev/null || as_root apt-get install -y -qq --no-install-recommends openssl >/dev/null
   make "$dir" scram-sha-256
   mkdir "$dir/tls"
   (cd "$dir/tls" && certificates) >"$dir/openssl.log" 2>&1 || { cat "$dir/openssl.log" >&2; exit 1; }

@@ -9,12 +9,19 @@ use crate::postgres::target::{Line, Target};
 use sqlx_core::connection::{ConnectOptions, Connection};
 use sqlx_core::raw_sql::raw_sql;
 use sqlx_core::row::Row;
-use sqlx_postgres::{PgConnectOptions, PgConnection};
+use sqlx_postgres::PgConnection;
 use tokio::time::timeout;
 
 /// Any name with a dot may be set; this one means nothing.
 const MARK: (&str, &str) = ("stead.line", "own");
 const MARKED: &str = "SELECT current_setting('stead.line',true)";
+
+/// Rows might go into another schema than is meant.
+const DROPPED: &str = "the settings in `options` would be lost in the pooler before Postgres: give them to the role \
+    (ALTER ROLE … SET …)";
+
+const LENT: &str = "a pooler lends the connections to Postgres: every read is a transaction, and the log is looked at ten \
+    times a second, as nothing can be heard from other servers";
 
 /// `protocol_violation`: what PgBouncer says of settings that it does not know.
 const UNKNOWN_SETTING: &str = "08P01";
@@ -24,40 +31,41 @@ const UNKNOWN_SETTING: &str = "08P01";
 /// # Errors
 /// Why Postgres cannot be reached, with what to do about it.
 pub(crate) async fn find_out(mut target: Target) -> Result<Target, Error> {
-    let marked = connect(&target, target.options.clone().options([MARK])).await?;
-    let known = match marked {
-        Ok(connection) => is_marked(connection).await.map_err(|error| unreachable(&target, &error))?,
-        Err(error) if is_unknown_setting(&error) => {
-            settings_would_be_lost(&target)?;
-            let unmarked = connect(&target, target.options.clone()).await?;
-            close(unmarked.map_err(|error| unreachable(&target, &error))?).await;
-            false
+    let seconds = target.connect_timeout.as_secs();
+    let late = |_| Error::Database(format!("Postgres did not answer within {seconds} s"));
+    let line = timeout(target.connect_timeout, line(&target)).await.map_err(late)?;
+    target.line = line.map_err(|error| unreachable(&target, &error))?;
+    if target.line == Line::Lent {
+        if has_settings(&target) {
+            return Err(Error::Database(DROPPED.to_owned()));
         }
-        Err(error) => return Err(unreachable(&target, &error)),
-    };
-    if !known {
-        settings_would_be_lost(&target)?;
-        tracing::info!(
-            "Postgres lends its connections through a pooler: reads are transactions, too, and what other servers wrote is asked for"
-        );
-        target.line = Line::Lent;
+        tracing::info!("{LENT}");
     }
     Ok(target)
 }
 
-async fn connect(
-    target: &Target,
-    options: PgConnectOptions,
-) -> Result<Result<PgConnection, sqlx_core::Error>, Error> {
-    let seconds = target.connect_timeout.as_secs();
-    let late = |_| Error::Database(format!("Postgres did not answer within {seconds} s"));
-    timeout(target.connect_timeout, options.connect()).await.map_err(late)
+async fn line(target: &Target) -> Result<Line, sqlx_core::Error> {
+    let mut connection = match target.options.clone().options([MARK]).connect().await {
+        Ok(mut connection) => {
+            if is_marked(&mut connection).await? {
+                close(connection).await;
+                return Ok(Line::Own);
+            }
+            connection
+        }
+        Err(error) if is_unknown_setting(&error) && has_settings(target) => return Ok(Line::Lent),
+        Err(error) if is_unknown_setting(&error) => target.options.connect().await?,
+        Err(error) => return Err(error),
+    };
+    // A pooler that lends by the statement refuses here, where somebody is told.
+    raw_sql("BEGIN READ ONLY").execute(&mut connection).await?;
+    raw_sql("COMMIT").execute(&mut connection).await?;
+    close(connection).await;
+    Ok(Line::Lent)
 }
 
-async fn is_marked(mut connection: PgConnection) -> Result<bool, sqlx_core::Error> {
-    let row = raw_sql(MARKED).fetch_one(&mut connection).await?;
-    let mark: Option<String> = row.try_get(0)?;
-    close(connection).await;
+async fn is_marked(connection: &mut PgConnection) -> Result<bool, sqlx_core::Error> {
+    let mark: Option<String> = raw_sql(MARKED).fetch_one(connection).await?.try_get(0)?;
     Ok(mark.as_deref() == Some(MARK.1))
 }
 
@@ -70,17 +78,9 @@ fn is_unknown_setting(error: &sqlx_core::Error) -> bool {
     error.as_database_error().and_then(|said| said.code()).as_deref() == Some(UNKNOWN_SETTING)
 }
 
-/// Settings of a session would reach Postgres through no pooler, and rows might go into another schema than is meant. What
-/// `options` says beside them is for the pooler itself.
-fn settings_would_be_lost(target: &Target) -> Result<(), Error> {
-    let options = target.options.get_options().unwrap_or_default();
-    if options.split_whitespace().any(|word| word.starts_with('-')) {
-        return Err(Error::Database(
-            "the settings in `options` do not pass the pooler before Postgres: keep them with the role (ALTER ROLE … SET …)"
-                .into(),
-        ));
-    }
-    Ok(())
+/// Whether `options` has settings for a session. What else it may say is for the pooler itself.
+fn has_settings(target: &Target) -> bool {
+    target.options.get_options().unwrap_or_default().split_whitespace().any(|word| word.starts_with('-'))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ const LINES: Sql = Sql::new(
     "SELECT count(*),count(*) FILTER (WHERE s.ssl) FROM pg_stat_activity a JOIN pg_stat_ssl s USING (pid)
      WHERE a.datname=current_database() AND a.backend_type='client backend'",
 );
+const ONE: Sql = Sql::new("SELECT count(*) FROM _log");
 const LISTENERS: Sql = Sql::new(
     "SELECT count(*) FROM pg_stat_activity WHERE datname=current_database() AND query LIKE 'LISTEN%'",
 );
@@ -155,8 +156,55 @@ async fn settings_that_a_pooler_would_drop_are_refused() {
     make_database(&server, "stead_settings");
     let own = |url: &str| url.replacen("/postgres?", "/stead_settings?", 1);
     let told = refusal(&format!("{}&options=-c%20search_path%3Dother", own(&pooler))).await;
-    assert!(told.contains("keep them with the role (ALTER ROLE"), "{told}");
+    assert!(told.contains("would be lost in the pooler before Postgres: give them to the role"), "{told}");
     // Controls: without them, and where nobody is between.
     open(&own(&pooler)).await.unwrap().close().await;
     open(&format!("{}&options=-c%20work_mem%3D8MB", own(&server))).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_pooler_that_lends_by_the_statement_is_refused() {
+    let Some(pooler) = named("STEAD_TEST_PGBOUNCER") else { return };
+    let told = refusal(&pooler.replacen("/postgres?", "/by_statement?", 1)).await;
+    assert!(told.contains("transaction blocks not allowed in statement pooling mode"), "{told}");
+}
+
+#[tokio::test]
+async fn a_session_pooler_is_as_good_as_one_by_the_transaction() {
+    let (Some(pooler), Some(server)) = (named("STEAD_TEST_PGBOUNCER"), named("STEAD_TEST_POSTGRES")) else {
+        return;
+    };
+    make_database(&server, "by_session");
+    let store = open(&pooler.replacen("/postgres?", "/by_session?", 1)).await.unwrap();
+    assert_eq!(numbers(&store, &ONE, 1).await, [1]);
+    store.close().await;
+}
+
+/// A transaction of somebody else, on a connection that the pooler lent them.
+async fn held(url: &str) -> sqlx_postgres::PgConnection {
+    use sqlx_core::connection::ConnectOptions;
+    let options: sqlx_postgres::PgConnectOptions = url.parse().unwrap();
+    let mut connection = options.extra_float_digits(None).connect().await.unwrap();
+    sqlx_core::raw_sql::raw_sql("BEGIN").execute(&mut connection).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn who_gets_no_connection_from_a_pooler_in_time_is_told_that_it_is_busy() {
+    let (Some(pooler), Some(server)) = (named("STEAD_TEST_PGBOUNCER"), named("STEAD_TEST_POSTGRES")) else {
+        return;
+    };
+    make_database(&server, "stead_all_lent");
+    let url = pooler.replacen("/postgres?", "/stead_all_lent?", 1);
+    let store = open(&url).await.unwrap();
+    // `tests/pgbouncer.sh` lends four of each database.
+    let mut others = Vec::new();
+    for _ in 0..4 {
+        others.push(held(&url).await);
+    }
+    let read = store.read(async |reader| reader.fetch(&ONE, &[]).await).await;
+    assert!(matches!(read, Err(Error::Busy)), "{read:?}");
+    drop(others);
+    assert_eq!(numbers(&store, &ONE, 1).await, [1]);
+    store.close().await;
 }
