@@ -23,8 +23,8 @@ const DROPPED: &str = "the settings in `options` would be lost in the pooler bef
 const LENT: &str = "a pooler lends the connections to Postgres: every read is a transaction, and the log is looked at ten \
     times a second, as nothing can be heard from other servers";
 
-/// `protocol_violation`: what PgBouncer says of settings that it does not know.
-const UNKNOWN_SETTING: &str = "08P01";
+/// What poolers say of settings that they do not know: `protocol_violation`, which is PgBouncer's, and `feature_not_supported`.
+const UNKNOWN_SETTING: [&str; 2] = ["08P01", "0A000"];
 
 /// Connects once, and notes in the target whose connections these are.
 ///
@@ -75,7 +75,8 @@ async fn close(connection: PgConnection) {
 }
 
 fn is_unknown_setting(error: &sqlx_core::Error) -> bool {
-    error.as_database_error().and_then(|said| said.code()).as_deref() == Some(UNKNOWN_SETTING)
+    let code = error.as_database_error().and_then(|said| said.code());
+    code.is_some_and(|code| UNKNOWN_SETTING.contains(&&*code))
 }
 
 /// Whether `options` has settings for a session. What else it may say is for the pooler itself.

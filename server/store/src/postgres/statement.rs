@@ -44,7 +44,10 @@ pub(crate) async fn begin(link: &mut Link, opening: Opening) -> Result<(), Error
         Line::Own => command(link, format!("BEGIN {mode}; {then}")).await,
         Line::Lent => {
             let begun = command(link, format!("BEGIN {mode}; {LENT}; {then}"));
-            timeout(PATIENCE, begun).await.map_err(|_| Error::Busy)?
+            timeout(PATIENCE, begun).await.unwrap_or_else(|_| {
+                tracing::warn!("the pooler before Postgres has no connection free");
+                Err(Error::Busy)
+            })
         }
     }
 }
