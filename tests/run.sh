@@ -40,12 +40,17 @@ install_tools() {
 
 target_dir() { cargo metadata --no-deps --format-version 1 | node -e 'process.stdin.resume();let s="";process.stdin.on("data",d=>s+=d).on("end",()=>console.log(JSON.parse(s).target_directory))'; }
 
-# A Postgres for this run alone; its address is what the tests look for.
+# A Postgres for this run alone, a PgBouncer before it, and a Postgres that wants encryption; their addresses are what the
+# tests look for.
 postgres() {
   postgres_dir=$(mktemp -u -d)
+  trap 'bash tests/pgbouncer.sh stop "$postgres_dir.pgbouncer"
+    bash tests/postgres.sh stop "$postgres_dir.tls"
+    bash tests/postgres.sh stop "$postgres_dir"' EXIT
   STEAD_TEST_POSTGRES=$(bash tests/postgres.sh start "$postgres_dir")
-  export STEAD_TEST_POSTGRES
-  trap 'bash tests/postgres.sh stop "$postgres_dir"' EXIT
+  STEAD_TEST_PGBOUNCER=$(bash tests/pgbouncer.sh start "$postgres_dir.pgbouncer" "$postgres_dir")
+  STEAD_TEST_POSTGRES_TLS=$(bash tests/postgres.sh start-tls "$postgres_dir.tls")
+  export STEAD_TEST_POSTGRES STEAD_TEST_PGBOUNCER STEAD_TEST_POSTGRES_TLS
 }
 
 sdk() {
@@ -90,6 +95,8 @@ step 'end to end'               cargo test --locked -p stead-e2e
 step 'store, on Postgres'       env STEAD_TEST_DATABASE=postgres cargo test --locked -p stead-store --test store
 step 'end to end, on Postgres'  env STEAD_TEST_DATABASE=postgres cargo test --locked -p stead-e2e
 step 'end to end, two nodes behind a balancer' env STEAD_TEST_DATABASE=postgres STEAD_TEST_NODES=2 cargo test --locked -p stead-e2e
+step 'store, through PgBouncer' env STEAD_TEST_DATABASE=pgbouncer cargo test --locked -p stead-store --test store
+step 'end to end, through PgBouncer' env STEAD_TEST_DATABASE=pgbouncer cargo test --locked -p stead-e2e -- nodes:: chat:: records:: realtime::
 step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
 step 'documentation'            node tests/docs.mjs

@@ -102,7 +102,8 @@ pub(crate) struct Data {
     /// The file of the key that protects secrets at rest [default: beside the data folder, <data>.master.key]
     #[arg(long, env = "STEAD_MASTER_KEY_FILE")]
     pub(crate) master_key: Option<PathBuf>,
-    /// A Postgres server instead of the file in the data folder: postgres://user:password@host/database
+    /// A Postgres server instead of the file in the data folder: postgres://user:password@host/database, with libpq's
+    /// parameters (?sslmode=verify-full&sslrootcert=ca.pem). PgBouncer may be in between
     #[arg(long, value_name = "URL", env = "STEAD_DATABASE", hide_env_values = true, value_parser = postgres)]
     pub(crate) database: Option<String>,
     /// Most connections to Postgres

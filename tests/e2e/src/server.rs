@@ -24,9 +24,19 @@ pub fn binary() -> PathBuf {
     folder.join("stead")
 }
 
-/// Whether the tests run on Postgres: `STEAD_TEST_DATABASE=postgres`, and `STEAD_TEST_POSTGRES` names the server.
+/// The variable that names what leads to Postgres, where the tests run on it: `STEAD_TEST_DATABASE` says whether it is the
+/// server itself or PgBouncer.
+fn through() -> Option<&'static str> {
+    match std::env::var("STEAD_TEST_DATABASE").as_deref() {
+        Ok("postgres") => Some("STEAD_TEST_POSTGRES"),
+        Ok("pgbouncer") => Some("STEAD_TEST_PGBOUNCER"),
+        _ => None,
+    }
+}
+
+/// Whether the tests run on Postgres. `STEAD_TEST_POSTGRES` names the server.
 pub fn on_postgres() -> bool {
-    std::env::var("STEAD_TEST_DATABASE").is_ok_and(|name| name == "postgres")
+    through().is_some()
 }
 
 /// How many servers share the work of each test, behind a balancer when they are several: `STEAD_TEST_NODES`, else one.
@@ -87,15 +97,17 @@ fn copy_without_search(from: &Path, to: &Path) {
 /// A command of the binary, on a database of its own, which is made here when it is not there yet.
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(binary());
-    if on_postgres() {
-        let server = std::env::var("STEAD_TEST_POSTGRES").expect("STEAD_TEST_POSTGRES names the server");
+    if let Some(through) = through() {
+        let url =
+            |variable| std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names the server"));
+        let server = url("STEAD_TEST_POSTGRES");
         let name = folder.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
         let make = format!("CREATE DATABASE {name}");
         // It is there already when a test starts its server again.
         let made = std::process::Command::new("psql").arg(&server).args(["-qc", &make]).output().unwrap();
         let told = String::from_utf8_lossy(&made.stderr);
         assert!(made.status.success() || told.contains("already exists"), "{told}");
-        command.env("STEAD_DATABASE", server.replacen("/postgres", &format!("/{name}"), 1));
+        command.env("STEAD_DATABASE", url(through).replacen("/postgres", &format!("/{name}"), 1));
         command.env("STEAD_DATABASE_CONNECTIONS", "8");
     }
     command

@@ -3,7 +3,7 @@
 use crate::applied::{self, RULES, SHAPE};
 use crate::line::Line;
 use crate::postgres::cells::Params;
-use crate::postgres::migrations::{BEGIN, recall, remember};
+use crate::postgres::migrations::{begin, recall, remember};
 use crate::postgres::pool::Link;
 use crate::postgres::session::Session;
 use crate::postgres::statement;
@@ -26,8 +26,8 @@ const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp())*1000)::bigint*1
 /// `Refused` with every unsafe change; nothing is changed then.
 pub(crate) async fn run(link: &mut Link, schema: Arc<Schema>) -> Result<Shape, Error> {
     refuse_what_is_missing(&schema)?;
-    link.be_patient();
-    statement::command(link, format!("{BEGIN}; SELECT pg_current_xact_id()")).await?;
+    begin(link).await?;
+    statement::command(link, "SELECT pg_current_xact_id()").await?;
     let canonical = diff::canonical(&schema).to_string();
     let rules = applied::rules(&schema).to_string();
     let before = recall(link, SHAPE).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn run(link: &mut Link, schema: Arc<Schema>) -> Result<Shape, E
         let mut session = Session { link, shape: &shape, head: None, writes: true };
         session.log(&Line::of_schema(), at).await?;
     }
-    statement::command(link, "COMMIT").await?;
+    statement::end(link, "COMMIT").await?;
     Ok(shape)
 }
 

@@ -3,10 +3,11 @@
 //! It must never put text of the database into an error that reaches clients: details go to `Error::Database`, which
 //! is for the log.
 
+use crate::postgres::target::Target;
 use crate::query::ddl;
 use crate::{Dialect, Error};
 use sqlx_core::error::Error as Refusal;
-use sqlx_postgres::{PgDatabaseError, PgSeverity};
+use sqlx_postgres::{PgDatabaseError, PgSeverity, PgSslMode};
 use stead_schema::{Collection, FieldType, Schema, Slot};
 
 /// An error of a statement that has no constraint to name.
@@ -21,6 +22,52 @@ pub(crate) fn from_sqlx(error: Refusal) -> Error {
     }
 }
 
+/// Why the first connection could not be made, and what to do about it. Whoever starts a server reads this.
+pub(crate) fn unreachable(target: &Target, error: &Refusal) -> Error {
+    let said = match error {
+        Refusal::Database(said) => said.message().to_owned(),
+        error => error.to_string(),
+    };
+    let help = match error {
+        Refusal::Io(_) => about_certificates(&said),
+        Refusal::Tls(_) if said.contains("does not support TLS") => {
+            "; switch `ssl` on there, or use `sslmode=disable` where nobody else can read the line"
+        }
+        Refusal::Database(_) if is_plain(target) && said.contains("pg_hba.conf") => {
+            "; if it takes encrypted lines only, use `sslmode=verify-full` or `sslmode=require`"
+        }
+        _ => "",
+    };
+    Error::Database(format!("Postgres cannot be reached: {said}{help}"))
+}
+
+/// The library for TLS says what is wrong with a certificate in words that only its authors know by heart.
+fn about_certificates(said: &str) -> &'static str {
+    let known = [
+        (
+            "not valid for name",
+            "; the host in the URL must be one of the names in the certificate of Postgres",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "; a certificate cannot be its own authority here: let one sign another for the server",
+        ),
+        (
+            "UnsupportedCertVersion",
+            "; the certificate of Postgres must be of version 3, with `subjectAltName`",
+        ),
+        (
+            "invalid peer certificate",
+            "; `sslrootcert` names the file of the authority that signed the certificate of Postgres",
+        ),
+    ];
+    known.iter().find(|(word, _)| said.contains(word)).map_or("", |(_, help)| help)
+}
+
+fn is_plain(target: &Target) -> bool {
+    matches!(target.options.get_ssl_mode(), PgSslMode::Disable)
+}
+
 fn by_code(code: &str, error: &Refusal) -> Error {
     match code {
         // statement_timeout
@@ -32,6 +79,7 @@ fn by_code(code: &str, error: &Refusal) -> Error {
         "40001" | "40P01" | "55P03" => Error::Busy,
         // too_many_connections; it is being started, stopped or replaced, or is a standby that only reads
         "53300" | "57P01" | "57P02" | "57P03" | "25006" => Error::Away(error.to_string()),
+        // what a pooler says in its own name, too
         code if code.starts_with("08") => Error::Away(error.to_string()),
         _ => Error::Database(error.to_string()),
     }
@@ -83,4 +131,31 @@ fn reference(collection: &Collection, constraint: &str) -> Option<Error> {
     };
     let (slot, _) = collection.slots().find(|(_, field)| refers(field))?;
     Some(Error::MissingReference { collection: collection.id, slot })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_told_with_what_to_do() {
+        let target: Target = "postgres://stead@db.example/app?sslmode=verify-full".parse().unwrap();
+        for (said, help) in [
+            (
+                "certificate not valid for name \"a\"; certificate is only valid for DnsName(\"b\")",
+                "the host in the URL",
+            ),
+            ("Other(OtherError(CaUsedAsEndEntity))", "cannot be its own authority"),
+            ("Other(OtherError(UnsupportedCertVersion))", "must be of version 3"),
+            ("UnknownIssuer", "`sslrootcert` names the file"),
+        ] {
+            let error = std::io::Error::other(format!("invalid peer certificate: {said}"));
+            let told = unreachable(&target, &Refusal::Io(error)).to_string();
+            assert!(told.contains(said) && told.contains(help), "{told}");
+        }
+        let away = std::io::Error::other("Connection refused");
+        let told = unreachable(&target, &Refusal::Io(away)).to_string();
+        assert!(told.ends_with("Connection refused"), "{told}");
+    }
 }

@@ -5,8 +5,8 @@
 
 use crate::Error;
 use crate::postgres::pool::Pool;
+use crate::postgres::target::Target;
 use futures_util::future::LocalBoxFuture;
-use sqlx_postgres::PgConnectOptions;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
@@ -35,11 +35,11 @@ impl Lane {
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub(crate) fn start(index: usize, options: &PgConnectOptions, connections: usize) -> Result<Self, Error> {
+    pub(crate) fn start(index: usize, target: &Target, connections: usize) -> Result<Self, Error> {
         let none = |error: std::io::Error| Error::Database(format!("no thread for Postgres: {error}"));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(none)?;
         let handle = runtime.handle().clone();
-        let pool = Arc::new(Pool::new(options.clone(), connections, handle.clone()));
+        let pool = Arc::new(Pool::new(target.clone(), connections, handle.clone()));
         let (sender, tasks) = mpsc::channel(QUEUE_MAX);
         let (end, ended) = oneshot::channel();
         let closing = Arc::clone(&pool);

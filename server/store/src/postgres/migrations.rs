@@ -3,8 +3,10 @@
 use crate::Error;
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
+use crate::postgres::nodes;
+use crate::postgres::order;
 use crate::postgres::pool::Link;
-use crate::postgres::{nodes, order, statement};
+use crate::postgres::statement::{self, WRITES};
 
 /// Format of the store's own tables.
 const FORMAT: &str = "1";
@@ -17,19 +19,27 @@ const META: &str =
 const MIGRATIONS: &str =
     "CREATE TABLE IF NOT EXISTS _migrations(name text COLLATE \"C\" PRIMARY KEY, position bigint NOT NULL)";
 
-/// Begins a transaction that makes tables, one at a time on all nodes. The number is any, but the same for all.
-pub(crate) const BEGIN: &str =
-    "BEGIN READ WRITE; SET LOCAL statement_timeout=0; SELECT pg_advisory_xact_lock(7308604897067660132)";
+/// Of those that make tables, one at a time on all nodes, for as long as it takes. The number is any, but the same for all.
+const ALONE: &str = "SET LOCAL statement_timeout=0; SELECT pg_advisory_xact_lock(7308604897067660132)";
+
+/// Begins a transaction that makes tables.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn begin(link: &mut Link) -> Result<(), Error> {
+    statement::begin(link, WRITES).await?;
+    link.be_patient();
+    statement::command(link, ALONE).await
+}
 
 /// Brings a database up to this binary. Several nodes may try at once; one does it.
 ///
 /// # Errors
 /// When Postgres is too old, a newer binary has worked on the database, or a script fails: all is undone then.
 pub(crate) async fn run(link: &mut Link, scripts: &[(&'static str, &'static str)]) -> Result<(), Error> {
+    begin(link).await?;
     fit(link).await?;
-    link.be_patient();
-    statement::command(link, format!("{BEGIN}; {META}; {MIGRATIONS}; {}; {}", order::TABLES, nodes::TABLE))
-        .await?;
+    statement::command(link, format!("{META}; {MIGRATIONS}; {}; {}", order::TABLES, nodes::TABLE)).await?;
     match recall(link, "format").await?.as_deref() {
         None => remember(link, "format", FORMAT).await?,
         Some(FORMAT) => {}
@@ -56,7 +66,7 @@ pub(crate) async fn run(link: &mut Link, scripts: &[(&'static str, &'static str)
         let note = "INSERT INTO _migrations(name,position) VALUES($1,$2)";
         statement::run(link, note.to_owned(), params).await.map_err(from_sqlx)?;
     }
-    statement::command(link, "COMMIT").await
+    statement::end(link, "COMMIT").await
 }
 
 /// Whether this server can hold our data.

@@ -11,9 +11,11 @@ mod migrations;
 mod nodes;
 mod order;
 mod pool;
+mod pooler;
 mod session;
 mod statement;
 mod tail;
+mod target;
 mod writing;
 
 pub(crate) use session::Session;
@@ -27,18 +29,18 @@ use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
 use pool::{Link, Pool};
-use sqlx_core::connection::ConnectOptions;
-use sqlx_postgres::PgConnectOptions;
-use std::str::FromStr;
+use statement::{Opening, READS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 use stead_schema::Schema;
+use target::Target;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Begins a write. Who waits for a record longer than this is answered `Busy`, before any statement is too slow.
-const BEGIN: &str = "BEGIN READ WRITE; SET LOCAL lock_timeout=1500; SELECT pg_current_xact_id()";
+const BEGIN: Opening =
+    Opening { mode: "READ WRITE", then: "SET LOCAL lock_timeout=1500; SELECT pg_current_xact_id()" };
 
 /// Most surveys that wait or run.
 const SURVEYS_MAX: usize = 64;
@@ -98,10 +100,11 @@ impl Database {
     /// # Errors
     /// When the database does not answer, is too old, or was made by a newer version of this program.
     pub(crate) async fn open(config: &Config, place: &Postgres) -> Result<Self, Error> {
-        let opened = Self::connect(config, place, Arc::default())?;
+        let target = pooler::find_out(place.url.parse()?).await?;
+        let opened = Self::connect(config, place, &target, Arc::default())?;
         let mut link = opened.shared.lane().pool.take().await?;
         migrations::run(&mut link, &config.migrations).await?;
-        opened.follow(link, place).await
+        opened.follow(link, target).await
     }
 
     /// Connects to a database that is there, to look at it.
@@ -113,20 +116,22 @@ impl Database {
         place: &Postgres,
         schema: Arc<Schema>,
     ) -> Result<Self, Error> {
-        let opened = Self::connect(config, place, schema)?;
-        let mut link = opened.shared.lane().pool.take().await?;
+        let target = pooler::find_out(place.url.parse()?).await?;
+        let opened = Self::connect(config, place, &target, schema)?;
+        let mut link = statement::reading(&opened.shared.lane().pool).await?;
         order::newest(&mut link).await?;
-        link.give_back();
+        statement::done(link).await;
         Ok(opened)
     }
 
-    fn connect(config: &Config, place: &Postgres, schema: Arc<Schema>) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(&place.url)
-            .map_err(|error| Error::Database(format!("the URL of the database: {error}")))?
-            .application_name("stead")
-            .disable_statement_logging();
+    fn connect(
+        config: &Config,
+        place: &Postgres,
+        target: &Target,
+        schema: Arc<Schema>,
+    ) -> Result<Self, Error> {
         let (lanes, each) = shared_out(config.readers, place.connections);
-        let lanes = (0..lanes).map(|index| Lane::start(index, &options, each)).collect::<Result<_, _>>()?;
+        let lanes = (0..lanes).map(|index| Lane::start(index, target, each)).collect::<Result<_, _>>()?;
         let shared = Shared {
             lanes,
             next: AtomicUsize::new(0),
@@ -144,15 +149,15 @@ impl Database {
         Ok(Self { shared: Arc::new(shared), following: Mutex::default() })
     }
 
-    async fn follow(self, mut link: Link, place: &Postgres) -> Result<Self, Error> {
-        statement::command(&mut link, order::TAKE_TURN).await?;
+    async fn follow(self, mut link: Link, target: Target) -> Result<Self, Error> {
+        statement::begin(&mut link, order::TAKE_TURN).await?;
         let (_, newest) = order::give(&mut link).await?;
-        statement::command(&mut link, "COMMIT").await?;
         let own = nodes::begin(&mut link).await?;
+        statement::end(&mut link, "COMMIT").await?;
         link.give_back();
         self.shared.ring.write().restart(newest);
         self.shared.head.send_replace(newest);
-        *self.following.lock() = Some(tail::start(&self.shared, place.url.clone(), own));
+        *self.following.lock() = Some(tail::start(&self.shared, target, own));
         Ok(self)
     }
 
@@ -213,9 +218,9 @@ impl Database {
     /// # Errors
     /// `Refused` when they have another.
     pub(crate) async fn adopt(&self, schema: Arc<Schema>) -> Result<(), Error> {
-        let mut link = self.shared.lane().pool.take().await?;
+        let mut link = statement::reading(&self.shared.lane().pool).await?;
         let shape = apply::adopt(&mut link, schema).await?;
-        link.give_back();
+        statement::done(link).await;
         self.shared.shape.store(Arc::new(shape));
         Ok(())
     }
@@ -243,16 +248,16 @@ impl Database {
     }
 }
 
-/// Begins a transaction with the first words of it. A line that broke while it lay idle is noticed only now, when nothing
+/// A connection with a transaction that begins. A line that broke while it lay idle is noticed only now, when nothing
 /// was done on it yet, so another may take its place.
-async fn begin(pool: &Arc<Pool>, words: &'static str) -> Result<Link, Error> {
+async fn begin(pool: &Arc<Pool>, opening: Opening) -> Result<Link, Error> {
     let mut link = pool.take().await?;
-    let began = statement::command(&mut link, words).await;
+    let began = statement::begin(&mut link, opening).await;
     if began.is_err() && link.lost() {
         drop(link);
         pool.forget();
         link = pool.take().await?;
-        statement::command(&mut link, words).await?;
+        statement::begin(&mut link, opening).await?;
     } else {
         began?;
     }
@@ -266,7 +271,7 @@ async fn end<T, E: From<Error>>(mut link: Link, result: Result<T, E>) -> Result<
         Ok(_) if link.failed() => Err(Error::Database("a job passed over a failed statement".into()).into()),
         result => result,
     };
-    let ended = statement::command(&mut link, if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+    let ended = statement::end(&mut link, if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
     let lost = link.lost();
     if ended.is_ok() {
         link.give_back();
@@ -335,9 +340,9 @@ impl Shared {
         F: AsyncFnOnce(&mut Reader<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        let mut link = self.lane().pool.take().await?;
+        let mut link = statement::reading(&self.lane().pool).await?;
         let result = self.with(&mut link, None, job).await;
-        link.give_back();
+        statement::done(link).await;
         result
     }
 
@@ -364,7 +369,7 @@ impl Shared {
         E: From<Error>,
     {
         let _running = self.surveys.running.acquire().await.map_err(|_| Error::Closed)?;
-        let mut link = begin(pool, "BEGIN READ ONLY").await?;
+        let mut link = begin(pool, READS).await?;
         let result = self.with(&mut link, None, job).await;
         end(link, result).await
     }
@@ -380,18 +385,18 @@ impl Shared {
 
     /// The oldest position a reader may resume from.
     pub(crate) async fn oldest(&self) -> Result<u64, Error> {
-        let mut link = self.lane().pool.take().await?;
+        let mut link = statement::reading(&self.lane().pool).await?;
         let oldest = tail::oldest(&mut link).await?;
-        link.give_back();
+        statement::done(link).await;
         Ok(oldest)
     }
 
     /// Changes that the ring has forgotten.
     pub(crate) async fn older(&self, position: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        let mut link = self.lane().pool.take().await?;
+        let mut link = statement::reading(&self.lane().pool).await?;
         let shape = self.shape.load_full();
         let found = tail::after(&mut link, &shape.schema, position, limit).await?;
-        link.give_back();
+        statement::done(link).await;
         Ok(found)
     }
 }

@@ -6,7 +6,7 @@
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
-use crate::postgres::statement;
+use crate::postgres::statement::{self, WRITES};
 use crate::{Error, Node};
 use sqlx_postgres::PgRow;
 use std::time::Duration;
@@ -54,10 +54,10 @@ pub(crate) async fn beat(link: &mut Link, own: &Node) -> Result<Vec<Node>, Error
     sign.add(GONE_US)?;
     let mut living = Params::default();
     living.add(GONE_US)?;
-    statement::command(link, "BEGIN READ WRITE").await?;
+    statement::begin(link, WRITES).await?;
     statement::run(link, SIGN.to_owned(), sign).await.map_err(from_sqlx)?;
     let rows = statement::rows(link, LIVING.to_owned(), living).await.map_err(from_sqlx)?;
-    statement::command(link, "COMMIT").await?;
+    statement::end(link, "COMMIT").await?;
     rows.iter().map(read).collect()
 }
 
@@ -68,9 +68,9 @@ pub(crate) async fn beat(link: &mut Link, own: &Node) -> Result<Vec<Node>, Error
 pub(crate) async fn leave(link: &mut Link, id: &str) -> Result<(), Error> {
     let mut params = Params::default();
     params.text(Some(id))?;
-    statement::command(link, "BEGIN READ WRITE").await?;
+    statement::begin(link, WRITES).await?;
     statement::run(link, LEAVE.to_owned(), params).await.map_err(from_sqlx)?;
-    statement::command(link, "COMMIT").await
+    statement::end(link, "COMMIT").await
 }
 
 fn read(row: &PgRow) -> Result<Node, Error> {

@@ -21,7 +21,7 @@ use crate::Error;
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
-use crate::postgres::statement;
+use crate::postgres::statement::{self, Opening};
 use sqlx_postgres::PgRow;
 
 /// Tables of the log. `_log` has one row; `_turn` has none and is only locked.
@@ -37,8 +37,10 @@ INSERT INTO _log(position,seq,gaps,marked,mark) VALUES(0,0,'{}','{}',0) ON CONFL
 CREATE TABLE IF NOT EXISTS _turn(one boolean);"#;
 
 /// Waits for the turn, then takes a snapshot: `LOCK` itself needs none.
-pub(crate) const TAKE_TURN: &str =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE; LOCK TABLE _turn IN EXCLUSIVE MODE";
+pub(crate) const TAKE_TURN: Opening = Opening {
+    mode: "ISOLATION LEVEL REPEATABLE READ, READ WRITE",
+    then: "LOCK TABLE _turn IN EXCLUSIVE MODE",
+};
 
 const READ: &str = "SELECT position,seq,gaps,marked,mark,
   pg_snapshot_xmin(pg_current_snapshot())::text::bigint,pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM _log";

@@ -5,18 +5,19 @@
 
 use crate::Error;
 use crate::postgres::errors::from_sqlx;
+use crate::postgres::target::{Line, Target};
 use parking_lot::Mutex;
 use sqlx_core::connection::{ConnectOptions, Connection};
 use sqlx_core::raw_sql::raw_sql;
-use sqlx_postgres::{PgConnectOptions, PgConnection};
+use sqlx_postgres::PgConnection;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Longest wait for a connection that others use, and for a new one.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Longest wait for a connection that others use.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Longest wait for the answer to a statement that the database itself bounds: past it the line is dead.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -24,13 +25,14 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// A connection that lay idle for longer is asked whether it is still there.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// What holds unless a transaction says otherwise: reads are bounded, and nothing writes by mistake.
+/// What holds on a connection of our own unless a transaction says otherwise: reads are bounded, and nothing writes by
+/// mistake. One that is lent is told in each transaction: see `statement`.
 const SETTINGS: &str = "SET statement_timeout=2000; SET default_transaction_read_only=on;
   SET TIME ZONE 'UTC'; SET client_min_messages=warning";
 
 /// Connections of one lane.
 pub(crate) struct Pool {
-    options: PgConnectOptions,
+    target: Target,
     idle: Mutex<Vec<(PgConnection, Instant)>>,
     permits: Arc<Semaphore>,
     /// Where sockets are watched: it must outlive every request, so it is none of those that serve them.
@@ -39,8 +41,8 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// At most `most` connections; none is opened yet.
-    pub(crate) fn new(options: PgConnectOptions, most: usize, runtime: Handle) -> Self {
-        Self { options, idle: Mutex::default(), permits: Arc::new(Semaphore::new(most)), runtime }
+    pub(crate) fn new(target: Target, most: usize, runtime: Handle) -> Self {
+        Self { target, idle: Mutex::default(), permits: Arc::new(Semaphore::new(most)), runtime }
     }
 
     /// A connection for one operation.
@@ -59,8 +61,8 @@ impl Pool {
             // The others are as old or older, and to ask each would take its time.
             self.forget();
         }
-        let options = self.options.clone();
-        let opening = self.runtime.spawn(async move { timeout(PATIENCE, open(&options)).await });
+        let target = self.target.clone();
+        let opening = self.runtime.spawn(async move { timeout(target.connect_timeout, open(&target)).await });
         let opened = opening.await.map_err(|_| Error::Closed)?;
         let opened = opened.map_err(|_| Error::Away("no new connection was opened in time".to_owned()))?;
         Ok(self.link(opened.map_err(from_sqlx)?, permit))
@@ -74,6 +76,7 @@ impl Pool {
             lost: false,
             failed: false,
             patient: false,
+            begun: false,
             _permit: permit,
         }
     }
@@ -94,9 +97,11 @@ impl Pool {
     }
 }
 
-async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx_core::Error> {
-    let mut connection = options.connect().await?;
-    raw_sql(SETTINGS).execute(&mut connection).await?;
+async fn open(target: &Target) -> Result<PgConnection, sqlx_core::Error> {
+    let mut connection = target.options.connect().await?;
+    if target.line == Line::Own {
+        raw_sql(SETTINGS).execute(&mut connection).await?;
+    }
     Ok(connection)
 }
 
@@ -111,6 +116,8 @@ pub(crate) struct Link {
     failed: bool,
     /// Statements may take as long as they do.
     patient: bool,
+    /// A transaction is open.
+    pub(crate) begun: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -133,6 +140,11 @@ impl Link {
         (!self.patient).then_some(SILENCE)
     }
 
+    /// Who has the connection of Postgres behind this one.
+    pub(crate) fn line(&self) -> Line {
+        self.pool.target.line
+    }
+
     /// Remembers that a statement failed, and whether it left the connection usable.
     pub(crate) fn note(&mut self, usable: bool) {
         self.failed = true;
@@ -151,7 +163,7 @@ impl Link {
 
     /// Says that nothing is open or under way on the connection, so that it may be lent again.
     pub(crate) fn give_back(mut self) {
-        self.whole = !self.lost;
+        self.whole = !self.lost && !self.begun;
     }
 }
 

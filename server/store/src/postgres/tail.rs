@@ -7,9 +7,11 @@ use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::nodes::{self, BEAT};
 use crate::postgres::pool::Link;
-use crate::postgres::{Shared, begin, order, statement};
+use crate::postgres::statement::{self, WRITES};
+use crate::postgres::target::{Line, Target};
+use crate::postgres::{Shared, begin, order};
 use crate::{Change, Error, Node};
-use sqlx_postgres::{PgListener, PgRow};
+use sqlx_postgres::{PgListener, PgPoolOptions, PgRow};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use stead_schema::Schema;
@@ -19,6 +21,9 @@ use tokio::time::{sleep, timeout};
 
 /// Longest silence between two looks.
 const FLOOR: Duration = Duration::from_millis(500);
+
+/// The same where other nodes cannot be heard.
+const FLOOR_UNHEARD: Duration = Duration::from_millis(100);
 
 /// Between two attempts while the database is away.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -47,13 +52,20 @@ const FORGET: &str = "WITH gone AS (DELETE FROM _order WHERE position<=$1 RETURN
 const OLDEST: &str = "SELECT min(position) FROM _order";
 
 /// Starts following; ends when the database is closed.
-pub(crate) fn start(shared: &Arc<Shared>, url: String, own: Node) -> JoinHandle<()> {
+pub(crate) fn start(shared: &Arc<Shared>, target: Target, own: Node) -> JoinHandle<()> {
     let lane = shared.lane();
-    lane.runtime.spawn(listen(Arc::downgrade(shared), url));
-    lane.runtime.spawn(follow(Arc::downgrade(shared), Arc::clone(&shared.wake), own))
+    let floor = match target.line {
+        Line::Own => FLOOR,
+        Line::Lent => FLOOR_UNHEARD,
+    };
+    // Who listens needs a connection for as long as that lasts, which no pooler lends.
+    if target.line == Line::Own {
+        lane.runtime.spawn(listen(Arc::downgrade(shared), target));
+    }
+    lane.runtime.spawn(follow(Arc::downgrade(shared), Arc::clone(&shared.wake), floor, own))
 }
 
-async fn follow(shared: Weak<Shared>, wake: Arc<Notify>, own: Node) {
+async fn follow(shared: Weak<Shared>, wake: Arc<Notify>, floor: Duration, own: Node) {
     let (mut tidied, mut beaten) = (Instant::now(), None::<Instant>);
     loop {
         let Some(shared) = shared.upgrade() else { return };
@@ -76,7 +88,7 @@ async fn follow(shared: Weak<Shared>, wake: Arc<Notify>, own: Node) {
                 }
                 // Not kept open by who only waits.
                 drop(shared);
-                let _ = timeout(FLOOR, wake.notified()).await;
+                let _ = timeout(floor, wake.notified()).await;
             }
             Err(Error::Closed) if shared.closed() => {}
             Err(error) => {
@@ -122,13 +134,16 @@ async fn look(shared: &Shared) -> Result<(), Error> {
     let (given, newest) = order::give(&mut link).await?;
     let told =
         if given > 0 { format!("COMMIT; SELECT pg_notify('{CHANNEL}','')") } else { "COMMIT".to_owned() };
-    statement::command(&mut link, told).await?;
+    statement::end(&mut link, told).await?;
     let mut reached = *shared.head.borrow();
+    if reached < newest {
+        statement::read_on(&mut link).await?;
+    }
     while reached < newest {
         let lines = lines(&mut link, reached, PAGE).await?;
         reached = publish(shared, lines, newest)?;
     }
-    link.give_back();
+    statement::done(link).await;
     Ok(())
 }
 
@@ -148,12 +163,14 @@ pub(crate) async fn forget(link: &mut Link, retention: Retention) -> Result<u64,
     params.add(retention.age_us_max)?;
     params.add(retention.rows_max)?;
     params.add(retention.chunk)?;
-    let Some(last) = statement::integer(link, STALE.to_owned(), params).await? else { return Ok(0) };
-    let mut params = Params::default();
-    params.add(last)?;
-    statement::command(link, "BEGIN READ WRITE").await?;
-    let gone = statement::run(link, FORGET.to_owned(), params).await.map_err(from_sqlx)?;
-    statement::command(link, "COMMIT").await?;
+    statement::begin(link, WRITES).await?;
+    let mut gone = 0;
+    if let Some(last) = statement::integer(link, STALE.to_owned(), params).await? {
+        let mut params = Params::default();
+        params.add(last)?;
+        gone = statement::run(link, FORGET.to_owned(), params).await.map_err(from_sqlx)?;
+    }
+    statement::end(link, "COMMIT").await?;
     Ok(gone)
 }
 
@@ -239,11 +256,10 @@ pub(crate) async fn oldest(link: &mut Link) -> Result<u64, Error> {
     Ok(oldest.and_then(|position| u64::try_from(position - 1).ok()).unwrap_or(0))
 }
 
-/// Hears what other nodes call. Where that cannot be, behind a pooler that lends connections by the transaction, the
-/// clock of [`follow`] is what remains.
-async fn listen(shared: Weak<Shared>, url: String) {
+/// Hears what other nodes call. Where that cannot be, the clock of [`follow`] is what remains.
+async fn listen(shared: Weak<Shared>, target: Target) {
     loop {
-        match hear(&shared, &url).await {
+        match hear(&shared, &target).await {
             Ok(()) => return,
             Err(error) => tracing::debug!(%error, "nothing is heard from other nodes"),
         }
@@ -251,8 +267,11 @@ async fn listen(shared: Weak<Shared>, url: String) {
     }
 }
 
-async fn hear(shared: &Weak<Shared>, url: &str) -> Result<(), sqlx_core::Error> {
-    let mut listener = PgListener::connect(url).await?;
+async fn hear(shared: &Weak<Shared>, target: &Target) -> Result<(), sqlx_core::Error> {
+    // One connection; the driver's pool is how a listener is told more than a URL says.
+    let one = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+    let one = one.acquire_timeout(target.connect_timeout).connect_with(target.options.clone()).await?;
+    let mut listener = PgListener::connect_with(&one).await?;
     listener.listen(CHANNEL).await?;
     loop {
         // So that the end of the database is noticed, too.
@@ -284,13 +303,14 @@ mod tests {
         statement::command(&mut link, format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
         statement::command(&mut link, format!("CREATE DATABASE {name}")).await.unwrap();
         let mut link = pool(&server.replacen("/postgres", &format!("/{name}"), 1)).take().await.unwrap();
-        statement::command(&mut link, format!("BEGIN READ WRITE; {}", order::TABLES)).await.unwrap();
+        statement::begin(&mut link, WRITES).await.unwrap();
+        statement::command(&mut link, order::TABLES).await.unwrap();
         for age in ages_in_hours {
             let line = format!("INSERT INTO _changes(kind,at) VALUES(6,{})", 1_000 * HOUR - age * HOUR);
             statement::command(&mut link, line).await.unwrap();
         }
         order::give(&mut link).await.unwrap();
-        statement::command(&mut link, "COMMIT").await.unwrap();
+        statement::end(&mut link, "COMMIT").await.unwrap();
         link
     }
 

@@ -106,10 +106,17 @@ pub(crate) fn chat() -> Schema {
     schema(vec![rooms, users, messages])
 }
 
-/// A URL of the server on which these tests run; without one they run on SQLite.
-fn server() -> Option<String> {
-    let postgres = std::env::var("STEAD_TEST_DATABASE").is_ok_and(|name| name == "postgres");
-    postgres.then(|| std::env::var("STEAD_TEST_POSTGRES").expect("STEAD_TEST_POSTGRES names the server"))
+/// URLs of the server on which these tests run: as it is, and through PgBouncer where that is asked for. Without one they
+/// run on SQLite.
+fn server() -> Option<(String, String)> {
+    let url =
+        |variable: &str| std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names the server"));
+    let through = match std::env::var("STEAD_TEST_DATABASE").as_deref() {
+        Ok("postgres") => "STEAD_TEST_POSTGRES",
+        Ok("pgbouncer") => "STEAD_TEST_PGBOUNCER",
+        _ => return None,
+    };
+    Some((url("STEAD_TEST_POSTGRES"), url(through)))
 }
 
 /// For what only SQLite has: a file, a pragma, one writer.
@@ -120,7 +127,7 @@ pub(crate) fn on_postgres() -> bool {
 /// A database of its own for each test: new without a path, the same again for the same path.
 fn place(path: Option<&Path>) -> Place {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let Some(server) = server() else {
+    let Some((server, through)) = server() else {
         return path.map_or(Place::Memory, |path| Place::File(path.to_owned()));
     };
     let name = match path {
@@ -130,10 +137,14 @@ fn place(path: Option<&Path>) -> Place {
         None => format!("stead_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)),
     };
     make_database(&server, &name);
-    Place::Postgres(Postgres { url: server.replacen("/postgres", &format!("/{name}"), 1), connections: 20 })
+    at(&through.replacen("/postgres", &format!("/{name}"), 1))
 }
 
-fn make_database(server: &str, name: &str) {
+pub(crate) fn at(url: &str) -> Place {
+    Place::Postgres(Postgres { url: url.to_owned(), connections: 20 })
+}
+
+pub(crate) fn make_database(server: &str, name: &str) {
     use sqlx_core::connection::ConnectOptions;
     let (server, name) = (server.to_owned(), name.to_owned());
     // A thread of its own: tests call this from inside a runtime.

@@ -3,6 +3,7 @@
 
 mod app;
 mod bounds;
+mod lines;
 mod log;
 mod measure;
 mod nodes;

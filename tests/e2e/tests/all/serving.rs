@@ -1,7 +1,7 @@
 //! The server as a process and as a web server.
 
 use serde_json::json;
-use stead_e2e::{PATIENCE, Server, examples};
+use stead_e2e::{PATIENCE, Server, binary, examples};
 
 #[tokio::test]
 async fn health_contract_page_and_sdk_are_served() {
@@ -221,4 +221,29 @@ async fn operators_are_made_on_the_command_line_and_pass_every_rule() {
     assert_eq!(root.show("vault", note["id"].as_str().unwrap()).await.ok()["note"], "only operators");
     let metrics = root.send("GET", "/metrics", &[], None).await;
     assert!(metrics.status == 200 && metrics.text.contains("stead_"), "{}", metrics.text);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_told_at_the_start_and_its_password_is_not() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let app = examples().join("team-chat");
+    // Nobody listens on the first port.
+    let url = "postgres://stead:tiger@127.0.0.1:1/stead";
+    for (tail, said) in [
+        ("", "Postgres cannot be reached: error communicating with database: Connection refused"),
+        ("?sslmode=always", "`sslmode` is disable, prefer, require, verify-ca or verify-full"),
+        ("?gssencmode=require", "the parameter `gssencmode` cannot be kept here; known are host, port"),
+        ("?sslmode=verify-full&sslrootcert=/nowhere.pem", "`sslrootcert`: cannot read /nowhere.pem"),
+    ] {
+        let ended = tokio::process::Command::new(binary())
+            .args(["serve", app.to_str().unwrap(), "--listen", "127.0.0.1:0", "--log", "trace"])
+            .args(["--data", folder.path().join("data").to_str().unwrap()])
+            .env("STEAD_DATABASE", format!("{url}{tail}"))
+            .output();
+        let ended = tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+        let told =
+            String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout);
+        assert!(!ended.status.success() && told.contains(said), "{tail}: {told}");
+        assert!(!told.contains("tiger"), "{told}");
+    }
 }
