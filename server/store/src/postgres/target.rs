@@ -57,7 +57,7 @@ impl FromStr for Target {
     /// # Errors
     /// What is wrong with the URL, without its password.
     fn from_str(text: &str) -> Result<Self, Error> {
-        one_host(text)?;
+        one_host(authority(text))?;
         let mut url: Url = text.parse().map_err(|error| wrong(format!("{error}")))?;
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         if let Some((unknown, _)) = pairs.iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
@@ -65,6 +65,7 @@ impl FromStr for Target {
         }
         let given =
             |name: &str| pairs.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        one_host(given("host").unwrap_or_default())?;
         let connect_timeout = given("connect_timeout").map_or(Ok(CONNECT), seconds)?;
         for name in ["sslrootcert", "sslcert", "sslkey"] {
             given(name).map_or(Ok(()), |file| readable(name, file))?;
@@ -97,11 +98,15 @@ fn wrong(what: impl std::fmt::Display) -> Error {
     Error::Database(format!("the URL of the database: {what}"))
 }
 
-/// libpq takes several hosts and tries them one after the other; the driver takes one.
-fn one_host(text: &str) -> Result<(), Error> {
-    let after = text.split_once("://").map_or(text, |(_, after)| after);
+/// What stands in a URL between the password and the database.
+fn authority(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
     let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// libpq takes several hosts and tries them one after the other; the driver takes one.
+fn one_host(hosts: &str) -> Result<(), Error> {
     if hosts.contains(',') {
         return Err(wrong(
             "it names several hosts; name the one that writes, or an address that leads to it",
