@@ -1,10 +1,12 @@
 //! A running server and clients of it, for tests. Shares no code with the server.
 
 mod client;
+mod postgres;
 mod server;
 mod socket;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, Unanswered};
+pub use postgres::Postgres;
 pub use server::{Server, binary, examples, on_postgres};
 pub use socket::Socket;
 

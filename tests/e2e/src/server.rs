@@ -60,10 +60,13 @@ fn copy_without_search(from: &Path, to: &Path) {
     }
 }
 
-/// A command of the binary, on a database of its own, which is made here when it is not there yet.
-fn command(folder: &Path) -> Command {
+/// A command of the binary on `database`, or else on one of its own, which is made here when it is not there yet.
+fn command(folder: &Path, database: Option<&str>) -> Command {
     let mut command = Command::new(binary());
-    if on_postgres() {
+    if let Some(database) = database {
+        command.env("STEAD_DATABASE", database);
+        command.env("STEAD_DATABASE_CONNECTIONS", "8");
+    } else if on_postgres() {
         let server = std::env::var("STEAD_TEST_POSTGRES").expect("STEAD_TEST_POSTGRES names the server");
         let name = folder.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
         let make = format!("CREATE DATABASE {name}");
@@ -88,6 +91,7 @@ pub struct Server {
     app: PathBuf,
     folder: Arc<TempDir>,
     flags: Vec<String>,
+    database: Option<String>,
     /// `http://127.0.0.1:port`
     pub url: String,
 }
@@ -108,15 +112,30 @@ impl Server {
         let folder = Arc::new(TempDir::new().unwrap());
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
         let app = fitting(app, folder.path());
-        let (child, url) = start(&app, folder.path(), &flags).await;
-        Self { child, app, folder, flags, url }
+        Self::begin(app, folder, flags, None).await
+    }
+
+    /// Serves an app folder on the Postgres at a URL. What it says goes to [`Server::log`].
+    pub async fn on_database(app: &Path, database: &str) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        Self::begin(app.to_owned(), folder, Vec::new(), Some(database.to_owned())).await
     }
 
     /// A second server of the same app on the same database, which must be a Postgres.
     pub async fn beside(&self) -> Self {
         let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
-        let (child, url) = start(&app, folder.path(), &flags).await;
-        Self { child, app, folder, flags, url }
+        Self::begin(app, folder, flags, self.database.clone()).await
+    }
+
+    /// As [`Server::beside`], by another way to the database.
+    pub async fn beside_by(&self, database: &str) -> Self {
+        let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
+        Self::begin(app, folder, flags, Some(database.to_owned())).await
+    }
+
+    async fn begin(app: PathBuf, folder: Arc<TempDir>, flags: Vec<String>, database: Option<String>) -> Self {
+        let (child, url) = start(&app, folder.path(), &flags, database.as_deref()).await;
+        Self { child, app, folder, flags, database, url }
     }
 
     /// A client that is nobody yet.
@@ -161,8 +180,7 @@ impl Server {
 
     /// Asks the process to end and waits; whether it ended well.
     pub async fn terminate(&mut self) -> bool {
-        let pid = self.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        self.signal("-TERM").await;
         tokio::time::timeout(PATIENCE * 2, self.child.wait())
             .await
             .expect("the server ends when asked")
@@ -172,7 +190,7 @@ impl Server {
 
     /// A command of the binary that works on what this server works on.
     pub fn command(&self) -> Command {
-        command(self.folder.path())
+        command(self.folder.path(), self.database.as_deref())
     }
 
     /// Makes an operator on the command line, while the server rests, and signs it in.
@@ -198,7 +216,28 @@ impl Server {
 
     /// Starts again on the same data, after [`Server::kill`] or [`Server::terminate`].
     pub async fn restart(&mut self) {
-        (self.child, self.url) = start(&self.app, self.folder.path(), &self.flags).await;
+        let database = self.database.as_deref();
+        (self.child, self.url) = start(&self.app, self.folder.path(), &self.flags, database).await;
+    }
+
+    /// Holds the process where it is, until [`Server::go_on`].
+    pub async fn hold(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets a process that was held go on.
+    pub async fn go_on(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().await.unwrap();
+        assert!(sent.success(), "{signal} reaches the server");
+    }
+
+    /// What this server and those beside it said, where they are [on a given database](Server::on_database).
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log(self.folder.path())).unwrap_or_default()
     }
 }
 
@@ -211,8 +250,17 @@ fn unlimited(flags: &[String]) -> impl Iterator<Item = &'static str> {
         .flat_map(|limit| [limit, "1000000"])
 }
 
-async fn start(app: &Path, folder: &Path, flags: &[String]) -> (Child, String) {
-    let mut child = command(folder)
+fn log(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
+
+async fn start(app: &Path, folder: &Path, flags: &[String], database: Option<&str>) -> (Child, String) {
+    let mut command = command(folder, database);
+    if database.is_some() {
+        let log = std::fs::File::options().create(true).append(true).open(log(folder)).unwrap();
+        command.stderr(log);
+    }
+    let mut child = command
         .arg("serve")
         .arg(app)
         .args(["--listen", "127.0.0.1:0", "--data"])
