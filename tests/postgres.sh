@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # A Postgres of its own for the tests, thrown away afterwards.
-#   start DIR      makes a cluster in DIR (which must not exist) and prints its URL
-#   start-tls DIR  the same on a port of its own, for encrypted lines and passwords only; DIR/tls has what clients need
-#   stop DIR       ends it and removes DIR
+#   start DIR          makes a cluster in DIR (which must not exist) and prints its URL
+#   start DIR durable  the same, and what was committed is still there after `crash`
+#   start-tls DIR      the same on a port of its own, for encrypted lines and passwords only; DIR/tls has what clients need
+#   crash DIR          ends it at once, as when the power fails, and starts it again
+#   stop DIR           ends it and removes DIR
 # Without TLS it listens on a Unix socket in DIR alone. Its locale is one whose order and small letters differ from those of bytes,
 # so that a comparison that forgets its collation is noticed.
 set -euo pipefail
@@ -38,15 +40,17 @@ make() {
 # Runs the cluster in $1 with the settings in $2.
 run() {
   local dir=$1
-  # What is lost when the machine stops is thrown away anyway.
   as_owner "$(binaries)/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 -s start -o "-c unix_socket_directories='$dir' \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=64MB \
-    -c jit=off $2" >/dev/null
+    -c max_connections=200 -c shared_buffers=64MB -c jit=off $2" >/dev/null
 }
 
+# What is lost when the machine stops is thrown away anyway.
+quick='-c fsync=off -c synchronous_commit=off -c full_page_writes=off'
+
 start() {
+  if [ "${2:-}" = durable ]; then quick=''; fi
   make "$1" trust
-  run "$1" "-c listen_addresses=''" || { cat "$1/server.log" >&2; exit 1; }
+  run "$1" "-c listen_addresses='' $quick" || { cat "$1/server.log" >&2; exit 1; }
   echo "postgres:///postgres?host=$1&user=stead"
 }
 
@@ -78,7 +82,7 @@ start_tls() {
   for _ in 1 2 3 4 5; do
     # Any port; if somebody has it, another.
     port=$((20000 + RANDOM % 10000))
-    if run "$dir" "-c listen_addresses=localhost -c port=$port -c ssl=on -c ssl_cert_file='$dir/tls/server.pem' \
+    if run "$dir" "$quick -c listen_addresses=localhost -c port=$port -c ssl=on -c ssl_cert_file='$dir/tls/server.pem' \
       -c ssl_key_file='$dir/tls/server.key' -c ssl_ca_file='$dir/tls/authority.pem'" 2>/dev/null
     then
       echo "postgres://stead:correct%20horse@localhost:$port/postgres?sslmode=verify-full&sslrootcert=$dir/tls/authority.pem"
@@ -89,6 +93,14 @@ start_tls() {
   exit 1
 }
 
+# Nothing is written out before: it comes back from its log, with the settings it was started with.
+crash() {
+  local dir=$1
+  cd "$dir"
+  as_owner "$(binaries)/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 -s -m immediate restart >/dev/null ||
+    { cat "$dir/server.log" >&2; exit 1; }
+}
+
 stop() {
   local dir=$1
   cd /
@@ -97,8 +109,9 @@ stop() {
 }
 
 case "${1:-}:${2:-}" in
-  start:?*) start "$2" ;;
+  start:?*) start "$2" "${3:-}" ;;
   start-tls:?*) start_tls "$2" ;;
+  crash:?*) crash "$2" ;;
   stop:?*) stop "$2" ;;
-  *) echo 'usage: postgres.sh start|start-tls|stop DIR' >&2; exit 2 ;;
+  *) echo 'usage: postgres.sh start|start-tls|crash|stop DIR' >&2; exit 2 ;;
 esac

@@ -91,12 +91,13 @@ step 'fuzz, 30 s each'          env CARGO_TARGET_DIR="$(target_dir)" tests/fuzz/
 step 'examples'                 examples
 step 'contracts'                contracts
 step 'TypeScript SDK'           bash -c "$(declare -f sdk); sdk"
-step 'end to end'               cargo test --locked -p stead-e2e
+step 'end to end'               cargo test --locked -p stead-e2e --test all
 step 'store, on Postgres'       env STEAD_TEST_DATABASE=postgres cargo test --locked -p stead-store --test store
-step 'end to end, on Postgres'  env STEAD_TEST_DATABASE=postgres cargo test --locked -p stead-e2e
-step 'end to end, two nodes behind a balancer' env STEAD_TEST_DATABASE=postgres STEAD_TEST_NODES=2 cargo test --locked -p stead-e2e
+step 'end to end, on Postgres'  env STEAD_TEST_DATABASE=postgres cargo test --locked -p stead-e2e --test all
+step 'end to end, two nodes behind a balancer' env STEAD_TEST_DATABASE=postgres STEAD_TEST_NODES=2 cargo test --locked -p stead-e2e --test all
 step 'store, through PgBouncer' env STEAD_TEST_DATABASE=pgbouncer cargo test --locked -p stead-store --test store
-step 'end to end, through PgBouncer' env STEAD_TEST_DATABASE=pgbouncer cargo test --locked -p stead-e2e -- nodes:: chat:: records:: realtime::
+step 'end to end, through PgBouncer' env STEAD_TEST_DATABASE=pgbouncer cargo test --locked -p stead-e2e --test all -- nodes:: chat:: records:: realtime::
+step 'faults, on Postgres'      cargo test --locked -p stead-e2e --test faults
 step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
 step 'documentation'            node tests/docs.mjs

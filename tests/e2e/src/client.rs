@@ -3,6 +3,7 @@
 use crate::Socket;
 use serde_json::{Value, json};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// A client of the API.
 #[derive(Clone)]
@@ -28,6 +29,15 @@ pub struct Answer {
     pub text: String,
 }
 
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The connection was refused or broke.
+    Broken,
+    /// Nothing came for as long as was waited.
+    Silence,
+}
+
 impl Client {
     /// A client that is nobody yet.
     pub fn new(base: &str) -> Self {
@@ -35,7 +45,7 @@ impl Client {
     }
 
     /// The same, calling from an address.
-    pub fn at(base: &str, address: IpAddr) -> Self {
+    pub fn calling_from(base: &str, address: IpAddr) -> Self {
         Self::made(base, reqwest::Client::builder().local_address(address))
     }
 
@@ -52,6 +62,32 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
+        let request = self.request(method, path, headers, body);
+        whole(request).await.expect("the server answers")
+    }
+
+    /// As [`Client::send`] to a server that may die meanwhile or say nothing at all.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+        patience: Duration,
+    ) -> Result<Answer, Unanswered> {
+        let request = self.request(method, path, headers, body).timeout(patience);
+        whole(request)
+            .await
+            .map_err(|error| if error.is_timeout() { Unanswered::Silence } else { Unanswered::Broken })
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> reqwest::RequestBuilder {
         let mut request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -64,9 +100,7 @@ impl Client {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.expect("the server answers");
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        request
     }
 
     /// Posts JSON to a server that may die meanwhile; the status, or `None` when no answer came. What a balancer says in
@@ -159,10 +193,21 @@ impl Client {
         session
     }
 
+    /// The same person at another server on the same database.
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// Opens a socket and says hello.
     pub async fn socket(&self) -> Socket {
         Socket::open(&self.base, self.token.as_deref()).await
     }
+}
+
+async fn whole(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Ok(Answer { status, headers, text: response.text().await? })
 }
 
 impl Answer {

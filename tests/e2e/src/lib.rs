@@ -2,10 +2,12 @@
 
 mod balancer;
 mod client;
+mod postgres;
 mod server;
 mod socket;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, Unanswered};
+pub use postgres::Postgres;
 pub use server::{Server, binary, everywhere, examples, nodes, on_postgres};
 pub use socket::Socket;
 

@@ -94,10 +94,13 @@ fn copy_without_search(from: &Path, to: &Path) {
     }
 }
 
-/// A command of the binary, on a database of its own, which is made here when it is not there yet.
-fn command(folder: &Path) -> Command {
+/// A command of the binary on `database`, or else on one of its own, which is made here when it is not there yet.
+fn command(folder: &Path, database: Option<&str>) -> Command {
     let mut command = Command::new(binary());
-    if let Some(through) = through() {
+    if let Some(database) = database {
+        command.env("STEAD_DATABASE", database);
+        command.env("STEAD_DATABASE_CONNECTIONS", "8");
+    } else if let Some(through) = through() {
         let url =
             |variable| std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names the server"));
         let server = url("STEAD_TEST_POSTGRES");
@@ -124,6 +127,7 @@ pub struct Server {
     app: PathBuf,
     folder: Arc<TempDir>,
     flags: Vec<String>,
+    database: Option<String>,
     /// `http://127.0.0.1:port`
     pub url: String,
 }
@@ -150,15 +154,30 @@ impl Server {
         let folder = Arc::new(TempDir::new().unwrap());
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
         let app = fitting(app, folder.path());
-        let (running, url) = start_all(&app, folder.path(), &flags).await;
-        Self { running, app, folder, flags, url }
+        Self::begin(app, folder, flags, None).await
+    }
+
+    /// Serves an app folder on the Postgres at a URL. What it says goes to [`Server::log`].
+    pub async fn on_database(app: &Path, database: &str) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        Self::begin(app.to_owned(), folder, Vec::new(), Some(database.to_owned())).await
     }
 
     /// A second server of the same app on the same database, which must be a Postgres.
     pub async fn beside(&self) -> Self {
         let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
-        let (running, url) = start_all(&app, folder.path(), &flags).await;
-        Self { running, app, folder, flags, url }
+        Self::begin(app, folder, flags, self.database.clone()).await
+    }
+
+    /// As [`Server::beside`], by another way to the database.
+    pub async fn beside_by(&self, database: &str) -> Self {
+        let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
+        Self::begin(app, folder, flags, Some(database.to_owned())).await
+    }
+
+    async fn begin(app: PathBuf, folder: Arc<TempDir>, flags: Vec<String>, database: Option<String>) -> Self {
+        let (running, url) = start_all(&app, folder.path(), &flags, database.as_deref()).await;
+        Self { running, app, folder, flags, database, url }
     }
 
     /// A client that is nobody yet.
@@ -168,7 +187,7 @@ impl Server {
 
     /// A client that calls from this address of the loopback network.
     pub fn client_at(&self, address: &str) -> Client {
-        Client::at(&self.url, address.parse().unwrap())
+        Client::calling_from(&self.url, address.parse().unwrap())
     }
 
     /// A client that signed in with an e-mail address and password.
@@ -212,10 +231,7 @@ impl Server {
     /// Asks every process to end and waits; whether all ended well. A balancer stays until the next start, so that what
     /// they say at last is heard.
     pub async fn terminate(&mut self) -> bool {
-        for node in &self.running.nodes {
-            let pid = node.id().unwrap().to_string();
-            Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-        }
+        self.signal("-TERM").await;
         let mut well = true;
         for node in &mut self.running.nodes {
             let ended = tokio::time::timeout(PATIENCE * 2, node.wait()).await;
@@ -226,7 +242,7 @@ impl Server {
 
     /// A command of the binary that works on what this server works on.
     pub fn command(&self) -> Command {
-        command(self.folder.path())
+        command(self.folder.path(), self.database.as_deref())
     }
 
     /// Makes an operator on the command line, while the server rests, and signs it in.
@@ -252,7 +268,31 @@ impl Server {
 
     /// Starts again on the same data, after [`Server::kill`] or [`Server::terminate`].
     pub async fn restart(&mut self) {
-        (self.running, self.url) = start_all(&self.app, self.folder.path(), &self.flags).await;
+        let database = self.database.as_deref();
+        (self.running, self.url) = start_all(&self.app, self.folder.path(), &self.flags, database).await;
+    }
+
+    /// Holds every process where it is, until [`Server::go_on`].
+    pub async fn hold(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets processes that were held go on.
+    pub async fn go_on(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        for node in &self.running.nodes {
+            let pid = node.id().unwrap().to_string();
+            let sent = Command::new("kill").args([signal, &pid]).status().await.unwrap();
+            assert!(sent.success(), "{signal} reaches the server");
+        }
+    }
+
+    /// What this server and those beside it said, where they are [on a given database](Server::on_database).
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log(self.folder.path())).unwrap_or_default()
     }
 }
 
@@ -266,14 +306,15 @@ fn unlimited(flags: &[String]) -> impl Iterator<Item = &'static str> {
 }
 
 /// The servers of one app, all started at once, and where they are reached.
-async fn start_all(app: &Path, folder: &Path, flags: &[String]) -> (Running, String) {
-    if nodes() == 1 {
-        let (node, url) = start(app, folder, flags).await;
+async fn start_all(app: &Path, folder: &Path, flags: &[String], database: Option<&str>) -> (Running, String) {
+    // A test that names the database says itself how many it runs there.
+    if nodes() == 1 || database.is_some() {
+        let (node, url) = start(app, folder, flags, database).await;
         return (Running { nodes: vec![node], balancer: None }, url);
     }
     share_master_key(folder);
     let flags = [flags, &["--trust-proxy".to_owned(), balancer::ADDRESS.to_owned()]].concat();
-    let started = join_all((0..nodes()).map(|_| start(app, folder, &flags))).await;
+    let started = join_all((0..nodes()).map(|_| start(app, folder, &flags, database))).await;
     let (nodes, urls): (Vec<Child>, Vec<String>) = started.into_iter().unzip();
     let balancer = Balancer::start(folder, &urls);
     let url = balancer.url.clone();
@@ -288,8 +329,17 @@ fn share_master_key(folder: &Path) {
     }
 }
 
-async fn start(app: &Path, folder: &Path, flags: &[String]) -> (Child, String) {
-    let mut child = command(folder)
+fn log(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
+
+async fn start(app: &Path, folder: &Path, flags: &[String], database: Option<&str>) -> (Child, String) {
+    let mut command = command(folder, database);
+    if database.is_some() {
+        let log = std::fs::File::options().create(true).append(true).open(log(folder)).unwrap();
+        command.stderr(log);
+    }
+    let mut child = command
         .arg("serve")
         .arg(app)
         .args(["--listen", "127.0.0.1:0", "--data"])

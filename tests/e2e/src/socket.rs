@@ -26,18 +26,33 @@ impl Socket {
         socket
     }
 
+    /// As [`Socket::open`] at a server that may be gone.
+    pub async fn try_open(base: &str, token: Option<&str>) -> Option<Self> {
+        let mut socket = Self::connect(base).await?;
+        socket.try_say(json!({ "t": "hello", "token": token })).await.then_some(socket)
+    }
+
     /// Connects and says nothing.
     pub async fn silent(base: &str) -> Self {
+        Self::connect(base).await.expect("the socket opens")
+    }
+
+    async fn connect(base: &str) -> Option<Self> {
         let mut request =
             format!("{}/api/v1/realtime", base.replace("http", "ws")).into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", "stead.v1.json".parse().unwrap());
-        let (stream, _) = connect_async(request).await.expect("the socket opens");
-        Self { stream, waiting: VecDeque::new(), next: 0, closed: None }
+        let (stream, _) = connect_async(request).await.ok()?;
+        Some(Self { stream, waiting: VecDeque::new(), next: 0, closed: None })
     }
 
     /// Sends a frame.
     pub async fn say(&mut self, frame: Value) {
         self.stream.send(Message::text(frame.to_string())).await.unwrap();
+    }
+
+    /// Sends a frame; whether the connection took it.
+    pub async fn try_say(&mut self, frame: Value) -> bool {
+        self.stream.send(Message::text(frame.to_string())).await.is_ok()
     }
 
     /// Sends a text that may not be a frame.
@@ -69,15 +84,21 @@ impl Socket {
 
     /// The next frame that is not a ping, or `None` once the server closed.
     pub async fn next(&mut self) -> Option<Value> {
+        tokio::time::timeout(PATIENCE, self.read()).await.expect("the server says something")
+    }
+
+    /// As [`Socket::next`], however long it takes. What was not read when this is given up is read the next time.
+    pub async fn read(&mut self) -> Option<Value> {
         loop {
             if let Some(frame) = self.waiting.pop_front() {
                 if frame["t"] == "ping" {
+                    // Where the connection broke, reading tells.
+                    let _ = self.stream.send(Message::text(r#"{"t":"pong"}"#)).await;
                     continue;
                 }
                 return Some(frame);
             }
-            match tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("the server says something")
-            {
+            match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text).unwrap() {
                     Value::Array(frames) => self.waiting.extend(frames),
                     frame => self.waiting.push_back(frame),

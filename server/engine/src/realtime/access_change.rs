@@ -2,7 +2,7 @@
 
 use super::board::{AuthChange, Board, RecordChange, reason};
 use super::frame;
-use super::groups::{ConnectionId, GroupId};
+use super::groups::{ConnectionId, GroupId, Stage};
 use super::impact::{Impact, and_not};
 use super::outbox::{Load, Pushed};
 use super::source::Source;
@@ -44,7 +44,11 @@ impl Board {
     pub(super) fn access_changed(&mut self, source: &mut dyn Source, change: RecordChange<'_>) {
         for id in self.groups.askers(change.touched.collection) {
             let Some(view) = self.groups.get(id).map(|group| Arc::clone(&group.view)) else { continue };
-            match view.impact(change.touched) {
+            let impact = view.impact(change.touched);
+            if impact != Impact::None {
+                self.resync_behind(id);
+            }
+            match impact {
                 Impact::None => {}
                 _ if self.live_before(id, change.seq).is_empty() => {}
                 Impact::All => self.resync_told(id, change.seq),
@@ -63,7 +67,17 @@ impl Board {
         }
     }
 
-    /// Begins anew those who do not have the change in what they hold already. Who is behind meets it in the log.
+    /// Begins anew those who are behind. What they have not read yet was committed before the change and would be judged
+    /// after it: a new member would be told what was deleted or rewritten before he came.
+    fn resync_behind(&mut self, id: GroupId) {
+        let Some(group) = self.groups.get(id) else { return };
+        let behind = group.members.iter().filter(|(_, member)| member.stage != Stage::Live);
+        for connection in behind.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.resync_member(id, connection, reason::ACCESS);
+        }
+    }
+
+    /// Begins anew those who follow and do not have the change in what they hold already.
     fn resync_told(&mut self, id: GroupId, seq: u64) {
         for connection in self.live_before(id, seq) {
             self.resync_member(id, connection, reason::ACCESS);

@@ -72,6 +72,8 @@ fn by_code(code: &str, error: &Refusal) -> Error {
     match code {
         // statement_timeout
         "57014" => Error::Deadline,
+        // idle_in_transaction_session_timeout: this process stood still for long
+        "25P03" => Error::Busy,
         // a sum or a product past its type
         "22003" => Error::Overflow,
         "53100" => Error::Full,

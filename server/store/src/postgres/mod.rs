@@ -7,6 +7,8 @@ mod cells;
 mod errors;
 mod job;
 mod lane;
+#[cfg(test)]
+mod made;
 mod migrations;
 mod nodes;
 mod order;

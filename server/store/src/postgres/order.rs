@@ -12,7 +12,8 @@
 //! No commit waits for another, and a transaction that lasts holds up nothing but its own changes. Numbers between those
 //! seen are remembered as gaps and looked for again. A gap is forgotten when every transaction that ran when it was first
 //! noticed has ended: who takes a number has a transaction id before (`Shared::transaction` sees to that), so its owner is
-//! among them.
+//! among them. They are those whose ids are below the giver's own, which it takes after its snapshot. (The `xmax` of that
+//! snapshot would not do: it is one past the last id that *ended*, and owners of gaps may be above it.)
 //!
 //! The giver's snapshot holds exactly what has a position afterwards. A read in the same transaction therefore belongs to
 //! the newest position, exactly.
@@ -36,19 +37,19 @@ CREATE TABLE IF NOT EXISTS _log(
 INSERT INTO _log(position,seq,gaps,marked,mark) VALUES(0,0,'{}','{}',0) ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS _turn(one boolean);"#;
 
-/// Waits for the turn, then takes a snapshot: `LOCK` itself needs none.
+/// Waits for the turn, then takes a snapshot: `LOCK` itself needs none. Who waits longer than this is answered `Busy`.
 pub(crate) const TAKE_TURN: Opening = Opening {
     mode: "ISOLATION LEVEL REPEATABLE READ, READ WRITE",
-    then: "LOCK TABLE _turn IN EXCLUSIVE MODE",
+    then: "SET LOCAL lock_timeout=1500; LOCK TABLE _turn IN EXCLUSIVE MODE",
 };
 
-const READ: &str = "SELECT position,seq,gaps,marked,mark,
-  pg_snapshot_xmin(pg_current_snapshot())::text::bigint,pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM _log";
+const READ: &str =
+    "SELECT position,seq,gaps,marked,mark,pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM _log";
 const UNSEEN: &str = "(SELECT seq FROM _changes WHERE seq=ANY($1))
   UNION ALL (SELECT seq FROM _changes WHERE seq>$2 ORDER BY seq LIMIT $3)";
 const GIVE: &str =
     "INSERT INTO _order(position,seq) SELECT $1+ord,seq FROM unnest($2) WITH ORDINALITY u(seq,ord)";
-const KEEP: &str = "UPDATE _log SET position=$1,seq=$2,gaps=$3,marked=$4,mark=$5";
+const KEEP: &str = "UPDATE _log SET position=$1,seq=$2,gaps=$3,marked=$4,mark=coalesce($5,pg_current_xact_id()::text::bigint)";
 const NEWEST: &str = "SELECT position FROM _log";
 
 /// Most changes that get their position in one statement.
@@ -65,13 +66,14 @@ struct Known {
     gaps: Vec<i64>,
     /// Those of them that are given up once all transactions below `mark` have ended.
     marked: Vec<i64>,
-    mark: i64,
+    /// `None` is the transaction at hand, which is above all that ran at its snapshot.
+    mark: Option<i64>,
 }
 
 impl Known {
     /// Takes in what one snapshot shows of the numbers that were unseen. `seen` is ascending; transactions below `xmin`
-    /// have ended, those from `xmax` on had not begun.
-    fn advance(&mut self, seen: &[i64], xmin: i64, xmax: i64) {
+    /// have ended.
+    fn advance(&mut self, seen: &[i64], xmin: i64) {
         self.gaps.retain(|gap| seen.binary_search(gap).is_err());
         let known = self.seq;
         for &seq in seen.iter().filter(|seq| **seq > known) {
@@ -79,11 +81,11 @@ impl Known {
             self.seq = seq;
         }
         self.position += i64::try_from(seen.len()).unwrap_or(0);
-        if xmin >= self.mark {
+        if self.mark.is_some_and(|mark| xmin >= mark) {
             let given_up = std::mem::take(&mut self.marked);
             self.gaps.retain(|gap| given_up.binary_search(gap).is_err());
             self.marked.clone_from(&self.gaps);
-            self.mark = xmax;
+            self.mark = None;
         }
     }
 }
@@ -94,12 +96,12 @@ impl Known {
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn give(link: &mut Link) -> Result<(usize, u64), Error> {
-    let (mut known, xmin, xmax) = read(link).await?;
+    let (mut known, xmin) = read(link).await?;
     let mut given = 0;
     loop {
         let before = known.clone();
         let (seen, more) = unseen(link, &known).await?;
-        known.advance(&seen, xmin, xmax);
+        known.advance(&seen, xmin);
         // Gaps to give up are no reason to write, while nothing happens.
         if seen.is_empty() && known.gaps == before.gaps {
             return Ok((given, positive(known.position)));
@@ -116,7 +118,7 @@ pub(crate) async fn give(link: &mut Link) -> Result<(usize, u64), Error> {
     }
 }
 
-async fn read(link: &mut Link) -> Result<(Known, i64, i64), Error> {
+async fn read(link: &mut Link) -> Result<(Known, i64), Error> {
     let rows = statement::rows(link, READ.to_owned(), Params::default()).await.map_err(from_sqlx)?;
     let missing = || Error::Database("the log has lost its place".into());
     let row = rows.first().ok_or_else(missing)?;
@@ -127,9 +129,9 @@ async fn read(link: &mut Link) -> Result<(Known, i64, i64), Error> {
         seq: number(1)?,
         gaps: numbers(2)?,
         marked: numbers(3)?,
-        mark: number(4)?,
+        mark: Some(number(4)?),
     };
-    Ok((known, number(5)?, number(6)?))
+    Ok((known, number(5)?))
 }
 
 /// Numbers that can be seen now, ascending; and whether there are more.
@@ -172,6 +174,7 @@ fn positive(position: i64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::postgres::made;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -214,10 +217,13 @@ mod tests {
         }
     }
 
-    fn give(world: &World, known: &mut Known) -> Vec<i64> {
+    /// The giver takes its own id after its snapshot, and ends at once.
+    fn give(world: &mut World, known: &mut Known) -> Vec<i64> {
         let unseen = |seq: &&i64| **seq > known.seq || known.gaps.contains(seq);
         let seen: Vec<i64> = world.visible.iter().filter(unseen).copied().collect();
-        known.advance(&seen, world.xmin(), world.next_id);
+        known.advance(&seen, world.xmin());
+        known.mark.get_or_insert(world.next_id);
+        world.next_id += 1;
         seen
     }
 
@@ -226,23 +232,51 @@ mod tests {
         fn every_committed_change_gets_one_position_and_no_gap_is_kept_for_ever(
             steps in proptest::collection::vec((any::<u8>(), any::<bool>()), 0..200),
         ) {
-            let (mut world, mut known, mut given) = (World::default(), Known::default(), Vec::new());
+            let (mut world, mut given) = (World::default(), Vec::new());
+            let mut known = Known { mark: Some(0), ..Known::default() };
             for (choice, gives) in steps {
                 world.step(choice);
                 if gives {
-                    given.extend(give(&world, &mut known));
+                    given.extend(give(&mut world, &mut known));
                 }
             }
             let open = std::mem::take(&mut world.open);
             world.visible.extend(open.into_iter().flat_map(|(_, numbers)| numbers));
             // Twice more: what ended since the last mark is then given up.
             for _ in 0..3 {
-                given.extend(give(&world, &mut known));
+                given.extend(give(&mut world, &mut known));
             }
             prop_assert_eq!(given.len(), world.visible.len());
             prop_assert_eq!(given.iter().copied().collect::<BTreeSet<_>>(), world.visible);
             prop_assert_eq!(known.position, i64::try_from(given.len()).unwrap());
             prop_assert!(known.gaps.is_empty(), "{:?}", known);
         }
+    }
+
+    /// Gives in a transaction of its own; how many changes got a position.
+    async fn given(link: &mut Link) -> usize {
+        statement::begin(link, TAKE_TURN).await.unwrap();
+        let (given, _) = super::give(link).await.unwrap();
+        statement::end(link, "COMMIT").await.unwrap();
+        given
+    }
+
+    #[tokio::test]
+    async fn a_change_whose_transaction_outlives_older_and_newer_ones_gets_its_position() {
+        const BEGIN: &str = "BEGIN READ WRITE; SELECT pg_current_xact_id()";
+        const CHANGE: &str = "INSERT INTO _changes(kind,at) VALUES(6,0)";
+        let Some([mut giver, mut older, mut late]) = made::links("stead_order").await else { return };
+        statement::command(&mut giver, format!("BEGIN READ WRITE; {TABLES}; COMMIT")).await.unwrap();
+        statement::command(&mut older, BEGIN).await.unwrap();
+        statement::command(&mut late, BEGIN).await.unwrap();
+        statement::command(&mut late, CHANGE).await.unwrap();
+        statement::command(&mut older, format!("{CHANGE}; COMMIT")).await.unwrap();
+        assert_eq!(given(&mut giver).await, 1, "the other one is a gap");
+        for _ in 0..3 {
+            assert_eq!(given(&mut giver).await, 0);
+            statement::command(&mut older, format!("{BEGIN}; {CHANGE}; ROLLBACK")).await.unwrap();
+        }
+        statement::command(&mut late, "COMMIT").await.unwrap();
+        assert_eq!(given(&mut giver).await, 1, "it was not given up while it ran");
     }
 }

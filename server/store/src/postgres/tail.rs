@@ -289,29 +289,20 @@ async fn hear(shared: &Weak<Shared>, target: &Target) -> Result<(), sqlx_core::E
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::postgres::pool::Pool;
+    use crate::postgres::made;
 
     const HOUR: i64 = 3_600_000_000;
 
-    /// A database of its own with a log of changes so many hours old.
-    async fn log(server: &str, name: &str, ages_in_hours: &[i64]) -> Link {
-        let runtime = tokio::runtime::Handle::current();
-        let pool = |url: &str| Arc::new(Pool::new(url.parse().unwrap(), 1, runtime.clone()));
-        let mut link = pool(server).take().await.unwrap();
-        statement::command(&mut link, "SET default_transaction_read_only=off").await.unwrap();
-        // Left over from an earlier run, perhaps.
-        statement::command(&mut link, format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
-        statement::command(&mut link, format!("CREATE DATABASE {name}")).await.unwrap();
-        let mut link = pool(&server.replacen("/postgres", &format!("/{name}"), 1)).take().await.unwrap();
-        statement::begin(&mut link, WRITES).await.unwrap();
-        statement::command(&mut link, order::TABLES).await.unwrap();
+    /// Gives a log of changes so many hours old.
+    async fn age(link: &mut Link, ages_in_hours: &[i64]) {
+        statement::begin(link, WRITES).await.unwrap();
+        statement::command(link, order::TABLES).await.unwrap();
         for age in ages_in_hours {
             let line = format!("INSERT INTO _changes(kind,at) VALUES(6,{})", 1_000 * HOUR - age * HOUR);
-            statement::command(&mut link, line).await.unwrap();
+            statement::command(link, line).await.unwrap();
         }
-        order::give(&mut link).await.unwrap();
-        statement::end(&mut link, "COMMIT").await.unwrap();
-        link
+        order::give(link).await.unwrap();
+        statement::end(link, "COMMIT").await.unwrap();
     }
 
     async fn kept(link: &mut Link) -> Vec<u64> {
@@ -320,17 +311,8 @@ mod tests {
 
     #[tokio::test]
     async fn old_changes_are_forgotten_by_age_and_by_count_and_the_newest_stays() {
-        let server = match std::env::var("STEAD_TEST_POSTGRES") {
-            Ok(server) if !server.is_empty() => server,
-            _ => {
-                assert!(
-                    std::env::var_os("STEAD_TEST_ALL").is_none(),
-                    "STEAD_TEST_POSTGRES names no database"
-                );
-                return;
-            }
-        };
-        let mut link = log(&server, "stead_tail", &[50, 30, 25, 23, 1, 0]).await;
+        let Some([mut link]) = made::links("stead_tail").await else { return };
+        age(&mut link, &[50, 30, 25, 23, 1, 0]).await;
         assert_eq!(oldest(&mut link).await.unwrap(), 0);
         assert_eq!(forget(&mut link, Retention::default()).await.unwrap(), 3);
         assert_eq!(kept(&mut link).await, [4, 5, 6]);

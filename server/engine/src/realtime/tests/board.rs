@@ -18,6 +18,7 @@ use stead_rules::{Expr, Lookup};
 use stead_schema::{Collection, Schema, Slot, Value};
 use stead_store::{Change, Shown};
 use stead_wire::Instant;
+use stead_wire::auth::SessionAnswer;
 use tokio::runtime::{Builder, Runtime};
 
 /// A database whose questions about single records can be made to fail.
@@ -101,13 +102,17 @@ impl Stage {
     }
 
     fn connect(&mut self, id: ConnectionId, cx: &Ctx) -> Arc<Outbox> {
+        self.connect_from(id, cx, Start::Now)
+    }
+
+    fn connect_from(&mut self, id: ConnectionId, cx: &Ctx, start: Start) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new());
         self.board.open(id, Arc::clone(&outbox), cx.now);
         let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head() };
         self.board.hello(id, identity.clone(), 100);
         let ask = json!({ "i": 1, "s": "m", "collection": "messages" });
         let (view, _) = View::compile(cx, &serde_json::from_value(ask).unwrap()).unwrap();
-        let ask = Ask { request: 1, name: "m".to_owned(), view: Arc::new(view), start: Start::Now, identity };
+        let ask = Ask { request: 1, name: "m".to_owned(), view: Arc::new(view), start, identity };
         assert_eq!(self.board.subscribe(&mut self.source, id, ask), Outcome::Begun);
         frames(&outbox);
         outbox
@@ -132,6 +137,25 @@ impl Stage {
 
     fn advance(&mut self) {
         while self.board.advance(&mut self.source, 100) {}
+    }
+
+    fn resume(&mut self, id: ConnectionId, session: &SessionAnswer, cursor: u64) -> Arc<Outbox> {
+        let cx = self.runtime.block_on(self.app.as_user(session));
+        self.connect_from(id, &cx, Start::Cursor(cursor))
+    }
+
+    /// What a connection that is behind is told until there is no more.
+    fn read_on(&mut self, id: ConnectionId, outbox: &Outbox) -> Vec<Json> {
+        let mut told = Vec::new();
+        loop {
+            while self.board.turn(&mut self.source) {}
+            let more = frames(outbox);
+            if more.is_empty() {
+                return told;
+            }
+            told.extend(more);
+            self.board.turns.push_back(id);
+        }
     }
 }
 
@@ -182,6 +206,34 @@ fn a_thousand_equal_subscribers_cost_one_judgement_and_one_question() {
     assert_eq!(stage.source.asked, 1, "the room is asked for once");
     assert_eq!(stage.counters.deliveries.load(Ordering::Relaxed), 10_000);
     assert!(outboxes.iter().all(|outbox| frames(outbox).len() == 10));
+}
+
+#[test]
+fn who_is_let_in_while_reading_the_log_is_not_told_what_was_rewritten_before() {
+    let mut stage = Stage::set();
+    let (ana, ben) =
+        stage.runtime.block_on(async { (stage.app.user("ana").await, stage.app.user("ben").await) });
+    let id = |user: &SessionAnswer| user.user["id"].as_str().unwrap().to_owned();
+    stage.runtime.block_on(stage.app.update("rooms", "r", json!({ "kind": "private" })));
+    stage.runtime.block_on(stage.app.join("r", &id(&ben)));
+    let cursor = stage.source.head();
+    let message = stage.runtime.block_on(stage.app.say("r", "a secret"));
+    // More than waits for one connection, so that it is told before the rest is read.
+    for n in 0..300 {
+        let body = json!({ "body": format!("harmless {n}") });
+        stage.runtime.block_on(stage.app.update("messages", &message, body));
+    }
+    stage.advance();
+    let (anas, bens) = (stage.resume(1, &ana, cursor), stage.resume(2, &ben, cursor));
+    // Neither has had a turn when ana is let in.
+    stage.runtime.block_on(stage.app.join("r", &id(&ana)));
+    stage.advance();
+    let told = stage.read_on(1, &anas);
+    assert_eq!(told.len(), 1, "{:?}", told.first());
+    assert_eq!((&told[0]["t"], &told[0]["reason"]), (&json!("resync"), &json!("access")));
+    // Control: ben was in the room all the time.
+    let told = stage.read_on(2, &bens);
+    assert_eq!((told.len(), &told[0]["d"]["body"]), (301, &json!("a secret")));
 }
 
 #[test]
