@@ -13,6 +13,7 @@ mod pool;
 mod session;
 mod statement;
 mod tail;
+mod words;
 mod writing;
 
 pub(crate) use session::Session;

@@ -5,6 +5,7 @@
 
 use crate::Error;
 use crate::postgres::errors::from_sqlx;
+use crate::sqlite::words::Splitter;
 use parking_lot::Mutex;
 use sqlx_core::connection::{ConnectOptions, Connection};
 use sqlx_core::raw_sql::raw_sql;
@@ -30,6 +31,8 @@ pub(crate) struct Pool {
     options: PgConnectOptions,
     idle: Mutex<Vec<(PgConnection, Instant)>>,
     permits: Arc<Semaphore>,
+    /// For the index of words.
+    splitter: Splitter,
     /// Where sockets are watched: it must outlive every request, so it is none of those that serve them.
     runtime: Handle,
 }
@@ -37,7 +40,8 @@ pub(crate) struct Pool {
 impl Pool {
     /// At most `most` connections; none is opened yet.
     pub(crate) fn new(options: PgConnectOptions, most: usize, runtime: Handle) -> Self {
-        Self { options, idle: Mutex::default(), permits: Arc::new(Semaphore::new(most)), runtime }
+        let (idle, splitter) = (Mutex::default(), Splitter::default());
+        Self { options, idle, permits: Arc::new(Semaphore::new(most)), splitter, runtime }
     }
 
     /// A connection for one operation.
@@ -107,6 +111,11 @@ impl Link {
     /// Never while the loan lasts.
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, Error> {
         self.connection.as_mut().ok_or(Error::Closed)
+    }
+
+    /// What tells the words of texts.
+    pub(crate) fn splitter(&self) -> &Splitter {
+        &self.pool.splitter
     }
 
     /// Remembers that a statement failed, and whether it left the connection usable.

@@ -10,8 +10,10 @@
 
 mod search;
 
-use super::Dialect;
+pub(crate) use search::tokenizer;
+
 use super::writer::is_nullable;
+use super::{Dialect, search_table};
 use crate::texts::quoted;
 use stead_schema::decimal::PRECISION_MAX;
 use stead_schema::diff::{Step, index_name};
@@ -43,15 +45,27 @@ pub(crate) fn step(dialect: Dialect, schema: &Schema, step: &Step) -> Vec<String
                 .chain(indexes(dialect, schema, collection))
                 .collect()
         }),
-        Step::AddSearch(id) => on(schema, *id, |collection| search(dialect, collection)),
-        Step::DropSearch(id) if dialect == Dialect::Sqlite => on(schema, *id, |c| search::drop(&c.name)),
-        Step::DropSearch(_) => Vec::new(),
+        Step::AddSearch(id) => on(schema, *id, |collection| match dialect {
+            Dialect::Sqlite => search(dialect, collection),
+            // Its index is made when the words are there, by `search`.
+            Dialect::Postgres => search::add_stored_words(collection),
+        }),
+        Step::DropSearch(id) => on(schema, *id, |collection| match dialect {
+            Dialect::Sqlite => search::drop(&collection.name),
+            Dialect::Postgres => search::drop_stored_words(&collection.name),
+        }),
     }
 }
 
-/// The index of words, which only SQLite has.
-fn search(dialect: Dialect, collection: &Collection) -> Vec<String> {
-    if dialect == Dialect::Sqlite { search::create(collection).collect() } else { Vec::new() }
+/// The index of words. SQLite's fills itself.
+pub(crate) fn search(dialect: Dialect, collection: &Collection) -> Vec<String> {
+    match dialect {
+        Dialect::Sqlite => search::create(collection).collect(),
+        Dialect::Postgres => {
+            let name = told(dialect, &search_table(&collection.name));
+            search::index_stored_words(collection, &name).into_iter().collect()
+        }
+    }
 }
 
 fn on(schema: &Schema, id: CollectionId, make: impl FnOnce(&Collection) -> Vec<String>) -> Vec<String> {
@@ -66,8 +80,11 @@ pub fn explain_tables(schema: &Schema, dialect: Dialect) -> Vec<String> {
 }
 
 fn create_table(dialect: Dialect, schema: &Schema, collection: &Collection) -> String {
-    let columns: Vec<String> =
+    let mut columns: Vec<String> =
         collection.fields.iter().map(|field| column(dialect, schema, field, false)).collect();
+    if dialect == Dialect::Postgres && collection.search.is_some() {
+        columns.extend(search::stored_words());
+    }
     let strict = if dialect == Dialect::Sqlite { " STRICT" } else { "" };
     format!("CREATE TABLE {}(\n  {}\n){strict}", quoted(&collection.name), columns.join(",\n  "))
 }

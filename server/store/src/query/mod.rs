@@ -31,7 +31,7 @@ pub use aggregate::{Aggregate, GroupKey, Measure};
 pub use reach::{Reach, Wanted, reach};
 pub use related::Related;
 pub(crate) use related::related;
-pub(crate) use search::table as search_table;
+pub(crate) use search::{table as search_table, tsvector};
 
 use std::sync::Arc;
 use stead_rules::search::Term;

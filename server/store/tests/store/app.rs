@@ -129,8 +129,34 @@ fn place(path: Option<&Path>) -> Place {
         }
         None => format!("stead_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)),
     };
-    make_database(&server, &name);
+    on_server(&server, &name)
+}
+
+/// A database of that name, made unless it is there.
+fn on_server(server: &str, name: &str) -> Place {
+    make_database(server, name);
     Place::Postgres(Postgres { url: server.replacen("/postgres", &format!("/{name}"), 1), connections: 20 })
+}
+
+/// A Postgres beside SQLite, for tests that compare the two. It is missed only where nothing may be left out.
+pub(crate) fn beside() -> Option<Place> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let Some(server) = std::env::var("STEAD_TEST_POSTGRES").ok().filter(|url| !url.is_empty()) else {
+        let all = std::env::var_os("STEAD_TEST_ALL").is_some() || std::env::var_os("CI").is_some();
+        assert!(!all, "STEAD_TEST_POSTGRES names no database: see tests/postgres.sh");
+        return None;
+    };
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Some(on_server(&server, &format!("stead_beside_{}_{number}", std::process::id())))
+}
+
+/// An empty store on SQLite and, where it is at hand, one on Postgres.
+pub(crate) async fn everywhere() -> Vec<Store> {
+    let mut stores = Vec::new();
+    for place in [Some(Place::Memory), beside()].into_iter().flatten() {
+        stores.push(Store::open(at(place)).await.unwrap());
+    }
+    stores
 }
 
 fn make_database(server: &str, name: &str) {
@@ -165,8 +191,12 @@ pub(crate) async fn changes(store: &Store, after: u64, limit: usize) -> Vec<Arc<
 }
 
 pub(crate) fn config(path: Option<&Path>) -> Config {
+    at(place(path))
+}
+
+pub(crate) fn at(place: Place) -> Config {
     Config {
-        place: place(path),
+        place,
         readers: 2,
         synchronous: Synchronous::Full,
         migrations: vec![(

@@ -3,11 +3,15 @@
 
 mod app;
 mod bounds;
+#[path = "../../../rules/tests/dice/mod.rs"]
+mod dice;
 mod log;
 mod measure;
 mod reads;
 mod schema;
 mod search;
+mod search_alike;
+mod search_plan;
 mod torture;
 mod types;
 mod writes;
