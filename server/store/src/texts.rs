@@ -3,7 +3,7 @@
 //! Identifiers come from the schema (`[a-z][a-z0-9_]*`) and are quoted all the same; values are parameters.
 
 use crate::Dialect;
-use crate::query::tsvector::{self, INDEX, Indexed, WORDS};
+use crate::query::tsvector::{self, INDEX, Indexed, words_column};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Texts {
             Some(_) if dialect == Dialect::Postgres => {
                 let lexemes = format!("${}", collection.fields.len() + 2);
                 let values = format!(",${},{}", collection.fields.len() + 1, Indexed::from_lexemes(&lexemes));
-                (format!(",{WORDS},{INDEX}"), values)
+                (format!(",{},{INDEX}", words_column(collection)), values)
             }
             _ => Default::default(),
         };
@@ -87,7 +87,7 @@ pub(crate) fn update(
     }
     if searched {
         let lexemes = Indexed::from_lexemes(&format!("${}", number + 2));
-        let _ = write!(out, ",{WORDS}=${},{INDEX}={lexemes}", number + 1);
+        let _ = write!(out, ",{}=${},{INDEX}={lexemes}", words_column(collection), number + 1);
     }
     let _ = write!(out, " WHERE \"id\"={mark}1");
     (number > 1).then_some(out)

@@ -32,13 +32,17 @@ use sqlx_postgres::PgConnectOptions;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use stead_schema::Schema;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Begins a write. Who waits for a record longer than this is answered `Busy`, before any statement is too slow.
 const BEGIN: &str = "BEGIN READ WRITE; SET LOCAL lock_timeout=1500; SELECT pg_current_xact_id()";
+
+/// Longest wait of a write for a change of the schema, as for a record.
+const SCHEMA_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Most surveys that wait or run.
 const SURVEYS_MAX: usize = 64;
@@ -58,6 +62,8 @@ pub(crate) struct Shared {
     lanes: Vec<Lane>,
     next: AtomicUsize,
     pub(crate) shape: ArcSwap<Shape>,
+    /// Held by every write, and alone by a change of the schema: what is written has the columns that the tables have.
+    changing: tokio::sync::RwLock<()>,
     pub(crate) ring: RwLock<Ring>,
     pub(crate) head: watch::Sender<u64>,
     pub(crate) wake: Arc<Notify>,
@@ -127,6 +133,7 @@ impl Database {
             lanes,
             next: AtomicUsize::new(0),
             shape: ArcSwap::from_pointee(Shape::new(Dialect::Postgres, schema)),
+            changing: tokio::sync::RwLock::default(),
             ring: RwLock::new(Ring::new(0)),
             head: watch::Sender::new(0),
             wake: Arc::default(),
@@ -188,6 +195,7 @@ impl Database {
     /// # Errors
     /// `Refused`, or what the database says.
     pub(crate) async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        let _alone = self.shared.changing.write().await;
         let mut link = self.shared.lane().pool.take().await?;
         apply::run(&mut link, &schema).await?;
         link.give_back();
@@ -287,6 +295,8 @@ impl Shared {
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
+        let unchanged = timeout(SCHEMA_PATIENCE, self.changing.read()).await;
+        let _unchanged = unchanged.map_err(|_| Error::Busy)?;
         let mut link = pool.take().await?;
         statement::command(&mut link, BEGIN).await?;
         let shape = self.shape.load_full();

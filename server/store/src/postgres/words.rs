@@ -4,7 +4,7 @@ use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
 use crate::postgres::statement;
-use crate::query::tsvector::{INDEX, Indexed, WORDS};
+use crate::query::tsvector::{INDEX, Indexed, words_column};
 use crate::sqlite::words::Splitter;
 use crate::texts::quoted;
 use crate::{Error, Select, Words};
@@ -97,9 +97,10 @@ async fn store(
     indexed: Vec<Indexed>,
 ) -> Result<(), Error> {
     let text = format!(
-        "UPDATE {} t SET {WORDS}=f.words,{INDEX}={} FROM unnest($1::text[],$2::text[],$3::text[]) \
+        "UPDATE {} t SET {}=f.words,{INDEX}={} FROM unnest($1::text[],$2::text[],$3::text[]) \
          AS f(id,words,lexemes) WHERE t.\"id\"=f.id",
         quoted(&collection.name),
+        words_column(collection),
         Indexed::from_lexemes("f.lexemes"),
     );
     let (words, lexemes): (Vec<String>, Vec<String>) =

@@ -37,6 +37,7 @@ impl Session<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
+        self.searched_alike(collection)?;
         let (id, version) = identity(collection, &row)?;
         let text = self.shape.texts(collection).insert.clone();
         let mut params = Params::default();
@@ -59,6 +60,7 @@ impl Session<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
+        self.searched_alike(collection)?;
         let (id, version) = identity(collection, &after)?;
         if identity(collection, &before)?.0 != id {
             return Err(Error::Database("an update must not change the id".into()));
@@ -119,6 +121,13 @@ impl Session<'_> {
         told(&mut params, line, None, at)?;
         let text = format!("{LOG} VALUES({})", numbers(0));
         statement::run(self.link, text, params).await.map(|_| ()).map_err(from_sqlx)
+    }
+
+    /// Refuses a write that began by a schema which searched the collection otherwise: the index would be told other
+    /// words, or none.
+    fn searched_alike(&self, collection: &Collection) -> Result<(), Error> {
+        let now = self.shape.schema.collection(&collection.name);
+        if now.is_none_or(|now| now.search == collection.search) { Ok(()) } else { Err(Error::Busy) }
     }
 
     /// Adds what the index of words is to know of a record; how many parameters that are.

@@ -83,7 +83,7 @@ fn create_table(dialect: Dialect, schema: &Schema, collection: &Collection) -> S
     let mut columns: Vec<String> =
         collection.fields.iter().map(|field| column(dialect, schema, field, false)).collect();
     if dialect == Dialect::Postgres && collection.search.is_some() {
-        columns.extend(search::stored_words());
+        columns.extend(search::stored_words(collection));
     }
     let strict = if dialect == Dialect::Sqlite { " STRICT" } else { "" };
     format!("CREATE TABLE {}(\n  {}\n){strict}", quoted(&collection.name), columns.join(",\n  "))
@@ -270,14 +270,17 @@ fn create_index(
 }
 
 /// The name of an index. Postgres cuts names after 63 bytes, so two long ones could become one; a number that the whole
-/// name gives (FNV-1a) keeps them apart.
+/// name gives keeps them apart.
 fn told(dialect: Dialect, name: &str) -> String {
     if dialect == Dialect::Sqlite || name.len() <= 63 {
         return name.to_owned();
     }
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let kept: String = name.chars().take(46).collect();
-    format!("{kept}_{hash:016x}")
+    format!("{kept}_{:016x}", fingerprint(name))
+}
+
+/// A number that a text gives, always the same (FNV-1a).
+pub(crate) fn fingerprint(text: &str) -> u64 {
+    let mixed = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, mixed)
 }

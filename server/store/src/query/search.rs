@@ -147,7 +147,7 @@ fn counting(asked: &Asked<'_>) -> Vec<Term> {
 fn holds(w: &mut Writer<'_>, asked: &Asked<'_>, column: &Column<'_>, term: &Term) {
     let written = |w: &mut Writer<'_>| match w.dialect {
         Dialect::Sqlite => fts5::holds(w, asked, column, term),
-        Dialect::Postgres => tsvector::holds(w, column, term),
+        Dialect::Postgres => tsvector::holds(w, asked, column, term),
     };
     let Some(mask) = column.mask else { return written(w) };
     w.raw("CASE WHEN ");

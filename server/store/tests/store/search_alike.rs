@@ -429,3 +429,24 @@ async fn texts_past_every_limit_of_a_tsvector_are_written_and_found_as_exactly_a
         store.close().await;
     }
 }
+
+/// As another server may, that was not started anew yet.
+#[tokio::test]
+async fn who_still_has_the_schema_of_before_never_takes_a_hidden_field_for_another() {
+    let old = notes(Language::Simple);
+    let mut new = Schema::clone(&old);
+    new.collections[0].search.as_mut().unwrap().fields.reverse();
+    let new = Arc::new(new);
+    let mut asked = Asked::plain("secret");
+    asked.never.insert(NOTE);
+    for store in everywhere().await {
+        store.apply(Arc::clone(&old)).await.unwrap();
+        insert_all(&store, &old, vec![note("a", ["title", "text", "secret"], Value::Null)]).await;
+        store.apply(Arc::clone(&new)).await.unwrap();
+        let select = asked.select(&old.collections[0], None, 10);
+        let answer: Result<Page, Error> = store.read(async |reader| reader.select(&select).await).await;
+        assert!(answer.map_or(true, |page| page.is_empty()));
+        assert_eq!(ids(&Asked::plain("secret").answer(&store, &new).await), ["a"], "control");
+        store.close().await;
+    }
+}

@@ -12,18 +12,16 @@ use crate::texts::quoted;
 use stead_schema::{Collection, Language, Search};
 
 /// The columns of a table on Postgres.
-pub(super) fn stored_words() -> [String; 2] {
-    [
-        format!("{} text COLLATE \"C\" NOT NULL", tsvector::WORDS),
-        format!("{} tsvector NOT NULL", tsvector::INDEX),
-    ]
+pub(super) fn stored_words(collection: &Collection) -> [String; 2] {
+    let words = tsvector::words_column(collection);
+    [format!("{words} text COLLATE \"C\" NOT NULL"), format!("{} tsvector NOT NULL", tsvector::INDEX)]
 }
 
 /// The columns for a table with records, on Postgres. The store then fills them.
 pub(super) fn add_stored_words(collection: &Collection) -> Vec<String> {
     let table = quoted(&collection.name);
-    let [words, index] = stored_words();
-    let (of_words, of_index) = (tsvector::WORDS, tsvector::INDEX);
+    let [words, index] = stored_words(collection);
+    let (of_words, of_index) = (tsvector::words_column(collection), tsvector::INDEX);
     vec![
         format!("ALTER TABLE {table} ADD COLUMN {words} DEFAULT '', ADD COLUMN {index} DEFAULT ''"),
         format!(
@@ -32,10 +30,17 @@ pub(super) fn add_stored_words(collection: &Collection) -> Vec<String> {
     ]
 }
 
-/// Drops the columns on Postgres, with their index.
+/// Drops the columns on Postgres, with their index; which fields it had does not matter. Names of fields begin with a
+/// letter.
 pub(super) fn drop_stored_words(collection: &str) -> Vec<String> {
-    let (words, index) = (tsvector::WORDS, tsvector::INDEX);
-    vec![format!("ALTER TABLE {} DROP COLUMN {words}, DROP COLUMN {index}", quoted(collection))]
+    let table = quoted(collection);
+    vec![format!(
+        "DO $$ DECLARE own name; BEGIN
+           FOR own IN SELECT attname FROM pg_attribute
+             WHERE attrelid='{table}'::regclass AND attname LIKE '\\_search\\_%' AND NOT attisdropped
+           LOOP EXECUTE format('ALTER TABLE {table} DROP COLUMN %I', own); END LOOP;
+         END $$"
+    )]
 }
 
 /// The index over the columns on Postgres, where the collection is searched. Without `fastupdate`: a search must not read
