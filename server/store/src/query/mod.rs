@@ -209,7 +209,8 @@ pub struct Planned {
     pub steps: Vec<String>,
 }
 
-/// The very SQL that a list runs, with the values of its parameters in order. For people; nothing runs it.
+/// The very SQL that a list runs, with the values of its parameters in order. For people; nothing runs it. Terms of a search
+/// are for Postgres as its index has them: folded words with a space between them.
 pub fn explain_list(schema: &Schema, list: &Select<'_>, dialect: Dialect) -> (String, Vec<Value>) {
     let Statement { text, params } = select(dialect, schema, list);
     (text, params)
