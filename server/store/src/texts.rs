@@ -3,6 +3,7 @@
 //! Identifiers come from the schema (`[a-z][a-z0-9_]*`) and are quoted all the same; values are parameters.
 
 use crate::Dialect;
+use crate::query::tsvector::{self, INDEX, Indexed, words_column};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(crate) struct Shape {
 /// Statements on one table. Parameters, `?1` or `$1`, are the row in slot order, then what is named.
 #[derive(Clone)]
 pub(crate) struct Texts {
-    /// The row.
+    /// The row; on Postgres then the words and lexemes of a collection that is searched.
     pub(crate) insert: String,
     /// The id.
     pub(crate) delete: String,
@@ -62,29 +63,43 @@ impl Texts {
         let (table, mark) = (quoted(&collection.name), dialect.mark());
         let columns = columns(collection);
         let numbers = list(collection, |out, slot, _| write!(out, "{mark}{}", slot.0 + 1));
+        let (words, of_words) = match &collection.search {
+            Some(_) if dialect == Dialect::Postgres => {
+                let lexemes = format!("${}", collection.fields.len() + 2);
+                let values = format!(",${},{}", collection.fields.len() + 1, Indexed::from_lexemes(&lexemes));
+                (format!(",{},{INDEX}", words_column(collection)), values)
+            }
+            _ => Default::default(),
+        };
         Self {
-            insert: format!("INSERT INTO {table}({columns}) VALUES({numbers})"),
+            insert: format!("INSERT INTO {table}({columns}{words}) VALUES({numbers}{of_words})"),
             delete: format!("DELETE FROM {table} WHERE \"id\"={mark}1"),
             find: format!("SELECT {columns} FROM {table} WHERE \"id\"={mark}1"),
         }
     }
 }
 
-/// Sets fields to the second parameter and those after it, in the record that the first names; `None` without fields.
+/// Sets fields to the second parameter and those after it, in the record that the first names; `None` without fields. On
+/// Postgres the words and lexemes come last, where a searched field is among them.
 ///
 /// Only what differs is set: an assignment to an indexed or referred column costs even when the value stays.
 pub(crate) fn update(
     dialect: Dialect,
     collection: &Collection,
-    slots: impl Iterator<Item = Slot>,
+    slots: impl Iterator<Item = Slot> + Clone,
 ) -> Option<String> {
     let mark = dialect.mark();
+    let searched = dialect == Dialect::Postgres && tsvector::concerns(collection, slots.clone());
     let mut out = format!("UPDATE {} SET ", quoted(&collection.name));
     let mut number = 1u32;
     for field in slots.filter_map(|slot| collection.get(slot)) {
         let comma = if number > 1 { "," } else { "" };
         number += 1;
         let _ = write!(out, "{comma}{}={mark}{number}", quoted(&field.name));
+    }
+    if searched {
+        let lexemes = Indexed::from_lexemes(&format!("${}", number + 2));
+        let _ = write!(out, ",{}=${},{INDEX}={lexemes}", words_column(collection), number + 1);
     }
     let _ = write!(out, " WHERE \"id\"={mark}1");
     (number > 1).then_some(out)

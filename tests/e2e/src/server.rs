@@ -60,40 +60,6 @@ pub async fn everywhere(known: impl AsyncFn() -> bool) {
     }
 }
 
-/// The app, without what Postgres does not have: an index of words.
-fn fitting(app: &Path, folder: &Path) -> PathBuf {
-    if !on_postgres() || !has_search(app) {
-        return app.to_owned();
-    }
-    let copy = folder.join("app");
-    copy_without_search(app, &copy);
-    copy
-}
-
-fn has_search(app: &Path) -> bool {
-    let files = std::fs::read_dir(app.join("schema")).unwrap();
-    files
-        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
-        .any(|text| text.contains("search: "))
-}
-
-fn copy_without_search(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (entry, target) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
-        if entry.is_dir() {
-            copy_without_search(&entry, &target);
-        } else if entry.extension().is_some_and(|extension| extension == "yaml") {
-            let text = std::fs::read_to_string(&entry).unwrap();
-            let kept: Vec<&str> =
-                text.lines().filter(|line| !line.trim_start().starts_with("search: ")).collect();
-            std::fs::write(target, kept.join("\n").replace(", search: A", "") + "\n").unwrap();
-        } else {
-            std::fs::copy(&entry, target).unwrap();
-        }
-    }
-}
-
 /// A command of the binary on `database`, or else on one of its own, which is made here when it is not there yet.
 fn command(folder: &Path, database: Option<&str>) -> Command {
     let mut command = Command::new(binary());
@@ -153,8 +119,7 @@ impl Server {
     pub async fn serve(app: &Path, flags: &[&str]) -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-        let app = fitting(app, folder.path());
-        Self::begin(app, folder, flags, None).await
+        Self::begin(app.to_owned(), folder, flags, None).await
     }
 
     /// Serves an app folder on the Postgres at a URL. What it says goes to [`Server::log`].

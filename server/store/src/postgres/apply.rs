@@ -6,13 +6,13 @@ use crate::postgres::cells::Params;
 use crate::postgres::migrations::{begin, recall, remember};
 use crate::postgres::pool::Link;
 use crate::postgres::session::Session;
-use crate::postgres::statement;
+use crate::postgres::{statement, words};
 use crate::query::ddl;
 use crate::texts::Shape;
 use crate::{Dialect, Error};
 use std::sync::Arc;
+use stead_schema::Schema;
 use stead_schema::diff::{self, Step};
-use stead_schema::{Schema, diff::Unsafe_};
 
 /// Key of the count of shapes, see [`Shape::edition`].
 const EDITION: &str = "edition";
@@ -25,15 +25,12 @@ const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp())*1000)::bigint*1
 /// # Errors
 /// `Refused` with every unsafe change; nothing is changed then.
 pub(crate) async fn run(link: &mut Link, schema: Arc<Schema>) -> Result<Shape, Error> {
-    refuse_what_is_missing(&schema)?;
     begin(link).await?;
     statement::command(link, "SELECT pg_current_xact_id()").await?;
     let canonical = diff::canonical(&schema).to_string();
     let rules = applied::rules(&schema).to_string();
     let before = recall(link, SHAPE).await?;
-    for text in statements(&schema, &applied::steps(before.as_deref(), &schema)?) {
-        statement::command(link, text).await?;
-    }
+    make(link, &schema, &applied::steps(before.as_deref(), &schema)?).await?;
     let reshaped = before.as_deref() != Some(&canonical);
     let edition = edition(link).await? + i64::from(reshaped);
     let shape = Shape::new(Dialect::Postgres, schema).of_edition(edition);
@@ -55,24 +52,28 @@ async fn edition(link: &mut Link) -> Result<i64, Error> {
 }
 
 /// All tables first, then their references.
-fn statements(schema: &Schema, steps: &[Step]) -> Vec<String> {
-    let made = steps.iter().flat_map(|step| ddl::step(Dialect::Postgres, schema, step));
+async fn make(link: &mut Link, schema: &Schema, steps: &[Step]) -> Result<(), Error> {
+    for step in steps {
+        for text in ddl::step(Dialect::Postgres, schema, step) {
+            statement::command(link, text).await?;
+        }
+        if let Step::AddSearch(id) = step
+            && let Some(collection) = schema.get(*id)
+        {
+            words::fill(link, collection).await?;
+            for text in ddl::search(Dialect::Postgres, collection) {
+                statement::command(link, text).await?;
+            }
+        }
+    }
     let references = steps.iter().filter_map(|step| match step {
         Step::AddCollection(id) => Some(ddl::references(Dialect::Postgres, schema, schema.get(*id)?)),
         _ => None,
     });
-    made.chain(references.flatten()).collect()
-}
-
-fn refuse_what_is_missing(schema: &Schema) -> Result<(), Error> {
-    let searched = schema.collections.iter().filter(|collection| collection.search.is_some());
-    let refused: Vec<Unsafe_> = searched
-        .map(|collection| Unsafe_ {
-            what: format!("`{}` has `search:`, and Postgres has no index of words yet", collection.name),
-            help: "take `search:` out, or keep this app on SQLite".to_owned(),
-        })
-        .collect();
-    if refused.is_empty() { Ok(()) } else { Err(Error::Refused(refused)) }
+    for text in references.flatten() {
+        statement::command(link, text).await?;
+    }
+    Ok(())
 }
 
 /// The shape of `schema`, which the tables must have exactly.

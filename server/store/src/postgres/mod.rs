@@ -18,6 +18,7 @@ mod session;
 mod statement;
 mod tail;
 mod target;
+mod words;
 mod writing;
 
 pub(crate) use session::Session;
@@ -34,15 +35,19 @@ use pool::{Link, Pool};
 use statement::{Opening, READS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use stead_schema::Schema;
 use target::Target;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Begins a write. Who waits for a record longer than this is answered `Busy`, before any statement is too slow.
 const BEGIN: Opening =
     Opening { mode: "READ WRITE", then: "SET LOCAL lock_timeout=1500; SELECT pg_current_xact_id()" };
+
+/// Longest wait of a write for a change of the schema, as for a record.
+const SCHEMA_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Most surveys that wait or run.
 const SURVEYS_MAX: usize = 64;
@@ -62,6 +67,8 @@ pub(crate) struct Shared {
     lanes: Vec<Lane>,
     next: AtomicUsize,
     pub(crate) shape: ArcSwap<Shape>,
+    /// Held by every write, and alone by a change of the schema: what is written has the columns that the tables have.
+    changing: tokio::sync::RwLock<()>,
     pub(crate) ring: RwLock<Ring>,
     pub(crate) head: watch::Sender<u64>,
     pub(crate) wake: Arc<Notify>,
@@ -138,6 +145,7 @@ impl Database {
             lanes,
             next: AtomicUsize::new(0),
             shape: ArcSwap::from_pointee(Shape::new(Dialect::Postgres, schema)),
+            changing: tokio::sync::RwLock::default(),
             ring: RwLock::new(Ring::new(0)),
             head: watch::Sender::new(0),
             wake: Arc::default(),
@@ -202,6 +210,7 @@ impl Database {
     /// # Errors
     /// `Refused`, or what the database says.
     pub(crate) async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        let _alone = self.shared.changing.write().await;
         let mut link = self.shared.lane().pool.take().await?;
         let shape = apply::run(&mut link, schema).await?;
         link.give_back();
@@ -326,6 +335,8 @@ impl Shared {
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
+        let unchanged = timeout(SCHEMA_PATIENCE, self.changing.read()).await;
+        let _unchanged = unchanged.map_err(|_| Error::Busy)?;
         let mut link = begin(pool, BEGIN).await?;
         let shape = self.shape.load_full();
         let session = Session { link: &mut link, shape: &shape, head: None, writes: true };

@@ -6,6 +6,7 @@
 use crate::Error;
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::target::{Line, Target};
+use crate::sqlite::words::Splitter;
 use parking_lot::Mutex;
 use sqlx_core::connection::{ConnectOptions, Connection};
 use sqlx_core::raw_sql::raw_sql;
@@ -38,6 +39,8 @@ pub(crate) struct Pool {
     target: Target,
     idle: Mutex<Vec<(PgConnection, Instant)>>,
     permits: Arc<Semaphore>,
+    /// For the index of words.
+    splitter: Splitter,
     /// Where sockets are watched: it must outlive every request, so it is none of those that serve them.
     runtime: Handle,
 }
@@ -45,7 +48,8 @@ pub(crate) struct Pool {
 impl Pool {
     /// At most `most` connections; none is opened yet.
     pub(crate) fn new(target: Target, most: usize, runtime: Handle) -> Self {
-        Self { target, idle: Mutex::default(), permits: Arc::new(Semaphore::new(most)), runtime }
+        let (idle, splitter) = (Mutex::default(), Splitter::default());
+        Self { target, idle, permits: Arc::new(Semaphore::new(most)), splitter, runtime }
     }
 
     /// A connection for one operation.
@@ -146,6 +150,11 @@ impl Link {
     /// Who has the connection of Postgres behind this one.
     pub(crate) fn line(&self) -> Line {
         self.pool.target.line
+    }
+
+    /// What tells the words of texts.
+    pub(crate) fn splitter(&self) -> &Splitter {
+        &self.pool.splitter
     }
 
     /// Remembers that a statement failed, and whether it left the connection usable.

@@ -3,7 +3,8 @@
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
-use crate::postgres::{order, statement};
+use crate::postgres::statement::Plan;
+use crate::postgres::{order, statement, words};
 use crate::texts::{self, Shape};
 use crate::{Aggregate, Dialect, Error, Page, Planned, Related, Row, Select, Shown, Sql, query};
 use sqlx_core::row::Row as _;
@@ -54,10 +55,8 @@ impl Session<'_> {
     }
 
     pub(crate) async fn select(&mut self, select: &Select<'_>) -> Result<Page, Error> {
-        if select.words.is_some() {
-            return Err(Error::Database("there is no index of words on Postgres".into()));
-        }
-        let query = query::select(Dialect::Postgres, self.schema(), select);
+        let terms = words::of_terms(self.link.splitter(), select)?;
+        let query = query::select(Dialect::Postgres, self.schema(), &words::said(select, &terms));
         self.page(query, select).await
     }
 
@@ -68,21 +67,27 @@ impl Session<'_> {
 
     async fn page(&mut self, query: query::Statement, select: &Select<'_>) -> Result<Page, Error> {
         let collection = select.collection;
+        let masks_from = collection.fields.len();
+        let ranked = select.words.is_some_and(|words| words.best_first);
         let shown = |row: &PgRow| {
             let mut hidden = SlotSet::EMPTY;
-            for (at, (slot, _)) in (collection.fields.len()..).zip(select.masks) {
+            for (at, (slot, _)) in (masks_from..).zip(select.masks) {
                 // Null is not true: a mask that cannot be decided hides.
                 if cells::get::<bool>(row, at)? != Some(true) {
                     hidden.insert(*slot);
                 }
             }
-            Ok(Shown { row: cells::record(collection, row, hidden)?, hidden, rank: 0 })
+            let rank =
+                if ranked { cells::get(row, masks_from + select.masks.len())?.unwrap_or(0) } else { 0 };
+            Ok(Shown { row: cells::record(collection, row, hidden)?, hidden, rank })
         };
-        self.asked(query).await?.iter().map(shown).collect()
+        self.asked(query, plan_of(select)).await?.iter().map(shown).collect()
     }
 
     pub(crate) async fn plan(&mut self, select: &Select<'_>) -> Result<Planned, Error> {
-        let (sql, params) = query::explain_list(self.schema(), select, Dialect::Postgres);
+        let terms = words::of_terms(self.link.splitter(), select)?;
+        let select = words::said(select, &terms);
+        let (sql, params) = query::explain_list(self.schema(), &select, Dialect::Postgres);
         let rows = self.rows(format!("EXPLAIN {sql}"), Params::of(&params)?).await?;
         let line = |row: &PgRow| Ok(cells::get::<String>(row, 0)?.unwrap_or_default());
         let steps = rows.iter().map(line).collect::<Result<_, Error>>()?;
@@ -90,8 +95,9 @@ impl Session<'_> {
     }
 
     pub(crate) async fn count(&mut self, select: &Select<'_>, cap: u64) -> Result<u64, Error> {
-        let query = query::count(Dialect::Postgres, self.schema(), select, cap);
-        self.number(query).await
+        let terms = words::of_terms(self.link.splitter(), select)?;
+        let query = query::count(Dialect::Postgres, self.schema(), &words::said(select, &terms), cap);
+        first_number(&self.asked(query, plan_of(select)).await?)
     }
 
     pub(crate) async fn aggregate(&mut self, ask: &Aggregate<'_>) -> Result<Vec<Vec<Value>>, Error> {
@@ -104,7 +110,7 @@ impl Session<'_> {
             });
             cells.collect()
         };
-        self.asked(query).await?.iter().map(group).collect()
+        self.asked(query, Plan::Kept).await?.iter().map(group).collect()
     }
 
     pub(crate) async fn holds(
@@ -113,12 +119,12 @@ impl Session<'_> {
         record: Option<(&Collection, &str)>,
     ) -> Result<bool, Error> {
         let query = query::holds(Dialect::Postgres, self.schema(), expr, record);
-        Ok(!self.asked(query).await?.is_empty())
+        Ok(!self.asked(query, Plan::Kept).await?.is_empty())
     }
 
     pub(crate) async fn lookup(&mut self, lookup: &Lookup, limit: u64) -> Result<u64, Error> {
         let query = query::lookup(Dialect::Postgres, self.schema(), lookup, limit);
-        self.number(query).await
+        first_number(&self.asked(query, Plan::Kept).await?)
     }
 
     pub(crate) async fn referrers(
@@ -148,14 +154,17 @@ impl Session<'_> {
         statement::rows(self.link, text, params).await.map_err(from_sqlx)
     }
 
-    async fn asked(&mut self, query: query::Statement) -> Result<Vec<PgRow>, Error> {
+    async fn asked(&mut self, query: query::Statement, plan: Plan) -> Result<Vec<PgRow>, Error> {
         let params = Params::of(&query.params)?;
-        self.rows(query.text, params).await
+        statement::planned(self.link, plan, query.text, params).await.map_err(from_sqlx)
     }
+}
 
-    async fn number(&mut self, query: query::Statement) -> Result<u64, Error> {
-        let params = Params::of(&query.params)?;
-        let number = statement::integer(self.link, query.text, params).await?;
-        Ok(number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
-    }
+fn plan_of(select: &Select<'_>) -> Plan {
+    if select.words.is_some() { Plan::Anew } else { Plan::Kept }
+}
+
+fn first_number(rows: &[PgRow]) -> Result<u64, Error> {
+    let number = rows.first().map(|row| cells::plain(row, 0)).transpose()?;
+    Ok(number.and_then(|number| number.as_int()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
 }

@@ -94,9 +94,27 @@ pub(crate) async fn done(mut link: Link) {
     }
 }
 
+/// Whether a statement keeps a plan. After some turns Postgres makes one that serves any values, which suits all but
+/// searches: how many records hold a word decides whether its index is worth asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plan {
+    Kept,
+    Anew,
+}
+
 /// The rows of a statement. The error is the database's own.
 pub(crate) async fn rows(link: &mut Link, text: String, params: Params) -> Result<Vec<PgRow>, Refusal> {
-    let (kept, patience) = (is_kept(link)?, link.patience());
+    planned(link, Plan::Kept, text, params).await
+}
+
+/// As [`rows`].
+pub(crate) async fn planned(
+    link: &mut Link,
+    plan: Plan,
+    text: String,
+    params: Params,
+) -> Result<Vec<PgRow>, Refusal> {
+    let (kept, patience) = (is_kept(link)? && plan == Plan::Kept, link.patience());
     let connection = link.connection().map_err(|_| Refusal::PoolClosed)?;
     let asked = query_with::<Postgres, _>(AssertSqlSafe(text), params.0).persistent(kept);
     within(patience, asked.fetch_all(connection)).await.inspect_err(|error| link.note(is_refusal(error)))

@@ -7,7 +7,8 @@ use crate::line::{Images, Line, identity};
 use crate::postgres::cells::Params;
 use crate::postgres::errors::{from_sqlx, of_removal, of_write};
 use crate::postgres::session::Session;
-use crate::postgres::statement;
+use crate::postgres::{statement, words};
+use crate::query::tsvector::{self, Indexed};
 use crate::{Dialect, Error, Sql, texts};
 use std::sync::Arc;
 use stead_schema::{Collection, Slot, Value};
@@ -36,14 +37,19 @@ impl Session<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
+        self.searched_alike(collection)?;
         let (id, version) = identity(collection, &row)?;
         let text = self.shape.texts(collection).insert.clone();
         let mut params = Params::default();
         for (field, value) in collection.fields.iter().zip(row.iter()) {
             params.field(&field.kind, value)?;
         }
+        let mut count = row.len();
+        if collection.search.is_some() {
+            count += self.words(collection, &row, &mut params)?;
+        }
         let images = Images { id, version, before: None, after: Some(Arc::clone(&row)) };
-        self.logged(collection, (text, params, row.len()), &images, actor, at).await
+        self.logged(collection, (text, params, count), &images, actor, at).await
     }
 
     pub(crate) async fn update(
@@ -54,6 +60,7 @@ impl Session<'_> {
         actor: Option<&str>,
         at: i64,
     ) -> Result<(), Error> {
+        self.searched_alike(collection)?;
         let (id, version) = identity(collection, &after)?;
         if identity(collection, &before)?.0 != id {
             return Err(Error::Database("an update must not change the id".into()));
@@ -67,8 +74,12 @@ impl Session<'_> {
         for (slot, field) in &differing {
             params.field(&field.kind, after.get(slot.index()).unwrap_or(&Value::Null))?;
         }
+        let mut count = differing.len() + 1;
+        if tsvector::concerns(collection, differing.iter().map(|(slot, _)| *slot)) {
+            count += self.words(collection, &after, &mut params)?;
+        }
         let images = Images { id, version, before: Some(before), after: Some(after) };
-        self.logged(collection, (text, params, differing.len() + 1), &images, actor, at).await
+        self.logged(collection, (text, params, count), &images, actor, at).await
     }
 
     pub(crate) async fn delete(
@@ -110,6 +121,21 @@ impl Session<'_> {
         told(&mut params, line, None, at)?;
         let text = format!("{LOG}) VALUES({})", numbers(0));
         statement::run(self.link, text, params).await.map(|_| ()).map_err(from_sqlx)
+    }
+
+    /// Refuses a write that began by a schema which searched the collection otherwise: the index would be told other
+    /// words, or none.
+    fn searched_alike(&self, collection: &Collection) -> Result<(), Error> {
+        let now = self.shape.schema.collection(&collection.name);
+        if now.is_none_or(|now| now.search == collection.search) { Ok(()) } else { Err(Error::Busy) }
+    }
+
+    /// Adds what the index of words is to know of a record; how many parameters that are.
+    fn words(&self, collection: &Collection, row: &[Value], params: &mut Params) -> Result<usize, Error> {
+        let Indexed { words, lexemes } = words::of_row(self.link.splitter(), collection, row)?;
+        params.add(words)?;
+        params.add(lexemes)?;
+        Ok(2)
     }
 
     /// Writes a record with its row in the log. `write` is a statement, its parameters, and how many they are.

@@ -10,8 +10,10 @@
 
 mod search;
 
-use super::Dialect;
+pub(crate) use search::tokenizer;
+
 use super::writer::is_nullable;
+use super::{Dialect, search_table};
 use crate::texts::quoted;
 use stead_schema::decimal::PRECISION_MAX;
 use stead_schema::diff::{Step, index_name};
@@ -43,15 +45,27 @@ pub(crate) fn step(dialect: Dialect, schema: &Schema, step: &Step) -> Vec<String
                 .chain(indexes(dialect, schema, collection))
                 .collect()
         }),
-        Step::AddSearch(id) => on(schema, *id, |collection| search(dialect, collection)),
-        Step::DropSearch(id) if dialect == Dialect::Sqlite => on(schema, *id, |c| search::drop(&c.name)),
-        Step::DropSearch(_) => Vec::new(),
+        Step::AddSearch(id) => on(schema, *id, |collection| match dialect {
+            Dialect::Sqlite => search(dialect, collection),
+            // Its index is made when the words are there, by `search`.
+            Dialect::Postgres => search::add_stored_words(collection),
+        }),
+        Step::DropSearch(id) => on(schema, *id, |collection| match dialect {
+            Dialect::Sqlite => search::drop(&collection.name),
+            Dialect::Postgres => search::drop_stored_words(&collection.name),
+        }),
     }
 }
 
-/// The index of words, which only SQLite has.
-fn search(dialect: Dialect, collection: &Collection) -> Vec<String> {
-    if dialect == Dialect::Sqlite { search::create(collection).collect() } else { Vec::new() }
+/// The index of words. SQLite's fills itself.
+pub(crate) fn search(dialect: Dialect, collection: &Collection) -> Vec<String> {
+    match dialect {
+        Dialect::Sqlite => search::create(collection).collect(),
+        Dialect::Postgres => {
+            let name = told(dialect, &search_table(&collection.name));
+            search::index_stored_words(collection, &name).into_iter().collect()
+        }
+    }
 }
 
 fn on(schema: &Schema, id: CollectionId, make: impl FnOnce(&Collection) -> Vec<String>) -> Vec<String> {
@@ -66,8 +80,11 @@ pub fn explain_tables(schema: &Schema, dialect: Dialect) -> Vec<String> {
 }
 
 fn create_table(dialect: Dialect, schema: &Schema, collection: &Collection) -> String {
-    let columns: Vec<String> =
+    let mut columns: Vec<String> =
         collection.fields.iter().map(|field| column(dialect, schema, field, false)).collect();
+    if dialect == Dialect::Postgres && collection.search.is_some() {
+        columns.extend(search::stored_words(collection));
+    }
     let strict = if dialect == Dialect::Sqlite { " STRICT" } else { "" };
     format!("CREATE TABLE {}(\n  {}\n){strict}", quoted(&collection.name), columns.join(",\n  "))
 }
@@ -253,14 +270,17 @@ fn create_index(
 }
 
 /// The name of an index. Postgres cuts names after 63 bytes, so two long ones could become one; a number that the whole
-/// name gives (FNV-1a) keeps them apart.
+/// name gives keeps them apart.
 fn told(dialect: Dialect, name: &str) -> String {
     if dialect == Dialect::Sqlite || name.len() <= 63 {
         return name.to_owned();
     }
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let kept: String = name.chars().take(46).collect();
-    format!("{kept}_{hash:016x}")
+    format!("{kept}_{:016x}", fingerprint(name))
+}
+
+/// A number that a text gives, always the same (FNV-1a).
+pub(crate) fn fingerprint(text: &str) -> u64 {
+    let mixed = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, mixed)
 }

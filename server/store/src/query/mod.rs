@@ -31,7 +31,7 @@ pub use aggregate::{Aggregate, GroupKey, Measure};
 pub use reach::{Reach, Wanted, reach};
 pub use related::Related;
 pub(crate) use related::related;
-pub(crate) use search::table as search_table;
+pub(crate) use search::{table as search_table, tsvector};
 
 use std::sync::Arc;
 use stead_rules::search::Term;
@@ -209,7 +209,8 @@ pub struct Planned {
     pub steps: Vec<String>,
 }
 
-/// The very SQL that a list runs, with the values of its parameters in order. For people; nothing runs it.
+/// The very SQL that a list runs, with the values of its parameters in order. For people; nothing runs it. Terms of a search
+/// are for Postgres as its index has them: folded words with a space between them.
 pub fn explain_list(schema: &Schema, list: &Select<'_>, dialect: Dialect) -> (String, Vec<Value>) {
     let Statement { text, params } = select(dialect, schema, list);
     (text, params)

@@ -5,24 +5,26 @@
 //! many records hold it, hidden ones included, and so would tell about them; nor does it stay the same from page to
 //! page.
 //!
-//! This is SQLite's FTS5, whatever the dialect: no other database has the index yet. All that a caller typed is inside
-//! quotes of one bound parameter.
+//! Each database gathers the records that may match by an index of its own ([`fts5`], [`tsvector`]) and says of each
+//! column whether it holds a term; what follows from that is written here, once. All that a caller typed is inside of
+//! bound parameters.
+
+mod fts5;
+pub(crate) mod tsvector;
 
 use super::writer::Writer;
-use super::{Select, Words, order};
-use std::fmt::Write;
+use super::{Dialect, Select, Words, order};
 use stead_rules::Expr;
 use stead_rules::search::Term;
 use stead_schema::{Collection, Slot, Value};
 
-/// The index of a collection. No table of another name can be mistaken for one of those FTS5 keeps beside it.
-pub(crate) fn table(collection: &str) -> String {
-    format!("_{collection}__search")
-}
+pub(crate) use fts5::table;
 
 /// A searched field that the caller sees in some record at least.
 struct Column<'a> {
     name: &'a str,
+    /// Its place among the searched fields.
+    place: usize,
     weight: u32,
     /// Where it is seen; none for everywhere.
     mask: Option<&'a Expr>,
@@ -33,9 +35,6 @@ struct Asked<'a> {
     collection: &'a Collection,
     terms: &'a [Term],
     columns: Vec<Column<'a>>,
-    /// Every record that may match: those that hold all words in columns that are seen somewhere, and none of the
-    /// excluded in columns that are seen everywhere.
-    base: String,
 }
 
 /// The words, where the best matches come first.
@@ -61,7 +60,7 @@ pub(super) fn order(w: &mut Writer<'_>, select: &Select<'_>) -> bool {
 
 /// Records after the one whose rank and sort keys have the values `after`.
 pub(super) fn after(w: &mut Writer<'_>, select: &Select<'_>, words: &Words<'_>, after: &[Value]) {
-    let Some((reached, keys)) = after.split_first() else { return w.raw("1") };
+    let Some((reached, keys)) = after.split_first() else { return w.raw(w.dialect.truth(true)) };
     let asked = Asked::new(select, words);
     w.raw("(");
     rank(w, &asked);
@@ -79,119 +78,103 @@ pub(super) fn after(w: &mut Writer<'_>, select: &Select<'_>, words: &Words<'_>, 
 /// Whether the record holds the words where the caller sees it.
 pub(super) fn condition(w: &mut Writer<'_>, select: &Select<'_>, words: &Words<'_>) {
     let asked = Asked::new(select, words);
-    found(w, asked.collection, &asked.base);
-    if asked.columns.iter().all(|column| column.mask.is_none()) {
+    match w.dialect {
+        Dialect::Sqlite => fts5::gathered(w, &asked),
+        Dialect::Postgres => tsvector::gathered(w, &asked),
+    }
+    let open: Vec<&Column<'_>> = asked.columns.iter().filter(|column| !settled(w.dialect, column)).collect();
+    if open.is_empty() {
         return;
     }
     for term in asked.terms {
         if term.excluded {
-            asked.columns.iter().filter(|column| column.mask.is_some()).for_each(|column| {
+            open.iter().for_each(|column| {
                 w.raw(" AND NOT ");
-                holds(w, &asked, column, &phrase(term));
+                holds(w, &asked, column, term);
             });
         } else {
             w.raw(" AND (");
             for (at, column) in asked.columns.iter().enumerate() {
                 w.raw(if at == 0 { "" } else { " OR " });
-                holds(w, &asked, column, &phrase(term));
+                holds(w, &asked, column, term);
             }
             w.raw(")");
         }
     }
 }
 
+/// Whether being gathered says all about the column: what FTS5 answers is exact, but knows of no mask.
+fn settled(dialect: Dialect, column: &Column<'_>) -> bool {
+    dialect == Dialect::Sqlite && column.mask.is_none()
+}
+
 /// The sum of the weights of the columns that hold each word, and once more of those that hold all words together as
 /// they were typed.
 fn rank(w: &mut Writer<'_>, asked: &Asked<'_>) {
-    let wanted: Vec<&Term> = asked.terms.iter().filter(|term| !term.excluded).collect();
-    let mut phrases: Vec<String> = Vec::new();
-    // With one column that is always seen every word counts the same in every record.
-    let told = asked.columns.len() > 1 || asked.columns.iter().any(|column| column.mask.is_some());
-    if told {
-        phrases.extend(wanted.iter().map(|term| phrase(term)));
-    }
-    if let [_, .., last] = wanted.as_slice() {
-        let text = wanted.iter().map(|term| term.text.as_str()).collect::<Vec<_>>().join(" ");
-        phrases.push(phrase(&Term { text, prefix: last.prefix, excluded: false }));
-    }
-    w.raw("(0");
-    for phrase in &phrases {
+    let (zero, counted) = match w.dialect {
+        Dialect::Sqlite => ("(0", ""),
+        Dialect::Postgres => ("(0::bigint", "::int"),
+    };
+    w.raw(zero);
+    for term in counting(asked) {
         for column in &asked.columns {
             w.raw(" + ");
             w.raw(&column.weight.to_string());
             w.raw(" * ");
-            holds(w, asked, column, phrase);
+            holds(w, asked, column, &term);
+            w.raw(counted);
         }
     }
     w.raw(")");
 }
 
-/// 1 where the column is seen and holds the phrase, else 0.
-fn holds(w: &mut Writer<'_>, asked: &Asked<'_>, column: &Column<'_>, phrase: &str) {
-    // Within the base: what does not match all of the search is not gathered.
-    let query = format!("({}) AND ({{\"{}\"}} : {phrase})", asked.base, column.name);
-    match column.mask {
-        None => found(w, asked.collection, &query),
-        Some(mask) => {
-            w.raw("CASE WHEN ");
-            w.condition(mask);
-            w.raw(" THEN ");
-            found(w, asked.collection, &query);
-            w.raw(" ELSE 0 END");
-        }
+/// What moves a record up.
+fn counting(asked: &Asked<'_>) -> Vec<Term> {
+    let wanted: Vec<&Term> = asked.terms.iter().filter(|term| !term.excluded).collect();
+    let mut counting: Vec<Term> = Vec::new();
+    // With one column that is always seen every word counts the same in every record.
+    if asked.columns.len() > 1 || asked.columns.iter().any(|column| column.mask.is_some()) {
+        counting.extend(wanted.iter().map(|term| (*term).clone()));
     }
+    if let [_, .., last] = wanted.as_slice() {
+        let text = wanted.iter().map(|term| term.text.as_str()).collect::<Vec<_>>().join(" ");
+        counting.push(Term { text, prefix: last.prefix, excluded: false });
+    }
+    counting
 }
 
-/// Whether the index answers the query with this row. The query is a parameter, so one shape has one text.
-fn found(w: &mut Writer<'_>, collection: &Collection, query: &str) {
-    let table = table(&collection.name);
-    w.raw("(t._rowid_ IN (SELECT rowid FROM \"");
-    w.raw(&table);
-    w.raw("\" WHERE \"");
-    w.raw(&table);
-    w.raw("\" MATCH ");
-    w.bind(Value::text(query));
-    w.raw("))");
+/// Whether the column is seen and holds the term: a truth value, which is never null.
+fn holds(w: &mut Writer<'_>, asked: &Asked<'_>, column: &Column<'_>, term: &Term) {
+    let written = |w: &mut Writer<'_>| match w.dialect {
+        Dialect::Sqlite => fts5::holds(w, asked, column, term),
+        Dialect::Postgres => tsvector::holds(w, asked, column, term),
+    };
+    let Some(mask) = column.mask else { return written(w) };
+    w.raw("CASE WHEN ");
+    w.condition(mask);
+    w.raw(" THEN ");
+    written(w);
+    w.raw(" ELSE ");
+    w.raw(w.dialect.truth(false));
+    w.raw(" END");
 }
 
 impl<'a> Asked<'a> {
     fn new(select: &Select<'a>, words: &Words<'a>) -> Self {
-        let searched = select.collection.search.iter().flat_map(|search| &search.fields);
+        let searched = select.collection.search.iter().flat_map(|search| &search.fields).enumerate();
         let mask = |slot: Slot| select.masks.iter().find(|(masked, _)| *masked == slot).map(|(_, mask)| mask);
         let columns: Vec<Column<'a>> = searched
-            .filter(|field| !words.never.contains(field.slot))
-            .filter_map(|field| {
+            .filter(|(_, field)| !words.never.contains(field.slot))
+            .filter_map(|(place, field)| {
                 let name = select.collection.get(field.slot)?.name.as_str();
-                Some(Column { name, weight: field.weight, mask: mask(field.slot) })
+                Some(Column { name, place, weight: field.weight, mask: mask(field.slot) })
             })
             .collect();
-        let base = base(&columns, words.terms);
-        Self { collection: select.collection, terms: words.terms, columns, base }
+        Self { collection: select.collection, terms: words.terms, columns }
     }
-}
 
-fn base(columns: &[Column<'_>], terms: &[Term]) -> String {
-    let phrases = |excluded: bool, word: &str| {
-        let some = terms.iter().filter(|term| term.excluded == excluded);
-        some.map(phrase).collect::<Vec<_>>().join(word)
-    };
-    let mut query = format!("({} : ({}))", among(columns.iter()), phrases(false, " AND "));
-    let open = among(columns.iter().filter(|column| column.mask.is_none()));
-    if terms.iter().any(|term| term.excluded) && open != "{}" {
-        // Writing to a String cannot fail.
-        let _ = write!(query, " NOT ({open} : ({}))", phrases(true, " OR "));
+    /// Terms of one kind.
+    fn terms(&self, excluded: bool) -> impl Iterator<Item = &Term> {
+        self.terms.iter().filter(move |term| term.excluded == excluded)
     }
-    query
-}
-
-/// FTS5's `{"a" "b"}`. Names come from the schema.
-fn among<'a>(columns: impl Iterator<Item = &'a Column<'a>>) -> String {
-    let names: Vec<String> = columns.map(|column| format!("\"{}\"", column.name)).collect();
-    format!("{{{}}}", names.join(" "))
-}
-
-/// A string of FTS5: whatever stands in it is only looked for.
-fn phrase(term: &Term) -> String {
-    let quoted = format!("\"{}\"", term.text.replace('"', " "));
-    if term.prefix { format!("{quoted} *") } else { quoted }
 }

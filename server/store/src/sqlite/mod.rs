@@ -18,6 +18,7 @@ mod readers;
 mod session;
 pub(crate) mod statement;
 mod survey;
+pub(crate) mod words;
 mod writer;
 mod writing;
 

@@ -136,12 +136,38 @@ fn place(path: Option<&Path>) -> Place {
         }
         None => format!("stead_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)),
     };
-    make_database(&server, &name);
-    at(&through.replacen("/postgres", &format!("/{name}"), 1))
+    on_server(&server, &through, &name)
 }
 
-pub(crate) fn at(url: &str) -> Place {
+pub(crate) fn place_at(url: &str) -> Place {
     Place::Postgres(Postgres { url: url.to_owned(), connections: 20 })
+}
+
+/// A database of that name on the server, made unless it is there; reached by the way that `through` names.
+fn on_server(server: &str, through: &str, name: &str) -> Place {
+    make_database(server, name);
+    place_at(&through.replacen("/postgres", &format!("/{name}"), 1))
+}
+
+/// A Postgres beside SQLite, for tests that compare the two. It is missed only where nothing may be left out.
+pub(crate) fn beside() -> Option<Place> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let Some(server) = std::env::var("STEAD_TEST_POSTGRES").ok().filter(|url| !url.is_empty()) else {
+        let all = std::env::var_os("STEAD_TEST_ALL").is_some() || std::env::var_os("CI").is_some();
+        assert!(!all, "STEAD_TEST_POSTGRES names no database: see tests/postgres.sh");
+        return None;
+    };
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Some(on_server(&server, &server, &format!("stead_beside_{}_{number}", std::process::id())))
+}
+
+/// An empty store on SQLite and, where it is at hand, one on Postgres.
+pub(crate) async fn everywhere() -> Vec<Store> {
+    let mut stores = Vec::new();
+    for place in [Some(Place::Memory), beside()].into_iter().flatten() {
+        stores.push(Store::open(at(place)).await.unwrap());
+    }
+    stores
 }
 
 pub(crate) fn make_database(server: &str, name: &str) {
@@ -176,8 +202,12 @@ pub(crate) async fn changes(store: &Store, after: u64, limit: usize) -> Vec<Arc<
 }
 
 pub(crate) fn config(path: Option<&Path>) -> Config {
+    at(place(path))
+}
+
+pub(crate) fn at(place: Place) -> Config {
     Config {
-        place: place(path),
+        place,
         readers: 2,
         synchronous: Synchronous::Full,
         migrations: vec![(

@@ -30,7 +30,7 @@ fn named(variable: &str) -> Option<String> {
 }
 
 async fn open(url: &str) -> Result<Store, Error> {
-    Store::open(Config { place: at(url), ..config(None) }).await
+    Store::open(Config { place: place_at(url), ..config(None) }).await
 }
 
 async fn refusal(url: &str) -> String {

@@ -3,6 +3,8 @@
 
 mod app;
 mod bounds;
+#[path = "../../../rules/tests/dice/mod.rs"]
+mod dice;
 mod lines;
 mod log;
 mod measure;
@@ -10,6 +12,8 @@ mod nodes;
 mod reads;
 mod schema;
 mod search;
+mod search_alike;
+mod search_plan;
 mod torture;
 mod types;
 mod writes;

@@ -19,10 +19,6 @@ async fn things() -> (Server, Client, Client) {
 
 #[tokio::test]
 async fn the_best_match_comes_first_and_the_rest_of_a_list_works_with_it() {
-    // No index of words there yet.
-    if stead_e2e::on_postgres() {
-        return;
-    }
     let (_server, ana, _) = things().await;
     assert_eq!(ana.ids("things", &[("q", "red lamp")]).await, ["t1", "t2", "t3"]);
     assert_eq!(ana.ids("things", &[("q", "\"red lamp\"")]).await, ["t1", "t3"]);
@@ -45,10 +41,6 @@ async fn the_best_match_comes_first_and_the_rest_of_a_list_works_with_it() {
 
 #[tokio::test]
 async fn a_search_finds_nothing_in_a_field_that_is_hidden_from_the_caller() {
-    // No index of words there yet.
-    if stead_e2e::on_postgres() {
-        return;
-    }
     let (_server, ana, ben) = things().await;
     for q in ["zelazna", "creme", "under"] {
         assert_eq!(ben.list("things", &[("q", q), ("count", "exact")]).await.ok()["total"], 0, "{q}");
@@ -65,10 +57,6 @@ async fn a_search_finds_nothing_in_a_field_that_is_hidden_from_the_caller() {
 
 #[tokio::test]
 async fn whatever_is_typed_is_answered_and_never_a_fault_of_the_server() {
-    // No index of words there yet.
-    if stead_e2e::on_postgres() {
-        return;
-    }
     let (_server, ana, _) = things().await;
     let marks = [
         "\"", "*", "-", "(", ")", "{", "}", ":", "^", "+", "AND", "OR", "NOT", "NEAR", "\0", "title", "lamp",
@@ -93,10 +81,6 @@ async fn whatever_is_typed_is_answered_and_never_a_fault_of_the_server() {
 
 #[tokio::test]
 async fn an_index_that_a_new_schema_declares_knows_the_records_that_were_there() {
-    // No index of words there yet.
-    if stead_e2e::on_postgres() {
-        return;
-    }
     let app = TempDir::new().unwrap();
     std::fs::create_dir(app.path().join("schema")).unwrap();
     let write = |search: &str| {

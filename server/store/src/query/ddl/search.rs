@@ -1,11 +1,55 @@
-//! The full-text index of a collection: an FTS5 table over the collection's own rows, and what keeps it in step.
+//! The full-text index of a collection, and what keeps it in step.
 //!
-//! The index holds no text, only where words are; it finds the text by rowid. Triggers keep it in step inside the
-//! statement that writes the row, so that no way of writing (a cascade, a batch, an import) can forget it.
+//! On SQLite it is an FTS5 table over the collection's own rows. It holds no text, only where words are, and finds the
+//! text by rowid. Triggers keep it in step inside the statement that writes the row, so that no way of writing (a
+//! cascade, a batch, an import) can forget it.
+//!
+//! On Postgres it is two columns of the record itself (see `query::search::tsvector`), which every statement of ours
+//! that writes a searched field sets too. They know no default: who writes a record without them is refused.
 
-use crate::query::search_table;
+use crate::query::{search_table, tsvector};
 use crate::texts::quoted;
 use stead_schema::{Collection, Language, Search};
+
+/// The columns of a table on Postgres.
+pub(super) fn stored_words(collection: &Collection) -> [String; 2] {
+    let words = tsvector::words_column(collection);
+    [format!("{words} text COLLATE \"C\" NOT NULL"), format!("{} tsvector NOT NULL", tsvector::INDEX)]
+}
+
+/// The columns for a table with records, on Postgres. The store then fills them.
+pub(super) fn add_stored_words(collection: &Collection) -> Vec<String> {
+    let table = quoted(&collection.name);
+    let [words, index] = stored_words(collection);
+    let (of_words, of_index) = (tsvector::words_column(collection), tsvector::INDEX);
+    vec![
+        format!("ALTER TABLE {table} ADD COLUMN {words} DEFAULT '', ADD COLUMN {index} DEFAULT ''"),
+        format!(
+            "ALTER TABLE {table} ALTER COLUMN {of_words} DROP DEFAULT, ALTER COLUMN {of_index} DROP DEFAULT"
+        ),
+    ]
+}
+
+/// Drops the columns on Postgres, with their index; which fields it had does not matter. Names of fields begin with a
+/// letter.
+pub(super) fn drop_stored_words(collection: &str) -> Vec<String> {
+    let table = quoted(collection);
+    vec![format!(
+        "DO $$ DECLARE own name; BEGIN
+           FOR own IN SELECT attname FROM pg_attribute
+             WHERE attrelid='{table}'::regclass AND attname LIKE '\\_search\\_%' AND NOT attisdropped
+           LOOP EXECUTE format('ALTER TABLE {table} DROP COLUMN %I', own); END LOOP;
+         END $$"
+    )]
+}
+
+/// The index over the columns on Postgres, where the collection is searched. Without `fastupdate`: a search must not read
+/// through a list of what is not indexed yet, nor one write pay for the words of many.
+pub(super) fn index_stored_words(collection: &Collection, name: &str) -> Option<String> {
+    let (name, table) = (quoted(name), quoted(&collection.name));
+    collection.search.as_ref()?;
+    Some(format!("CREATE INDEX {name} ON {table} USING gin({}) WITH (fastupdate=off)", tsvector::INDEX))
+}
 
 /// The three triggers, by what they follow.
 const EVENTS: [&str; 3] = ["insert", "update", "delete"];
@@ -62,7 +106,8 @@ fn columns(collection: &Collection, search: &Search, prefix: &str) -> String {
     fields.map(|field| format!("{prefix}{}", quoted(&field.name))).collect::<Vec<_>>().join(",")
 }
 
-fn tokenizer(language: Language) -> &'static str {
+/// How FTS5 is told to split texts.
+pub(crate) fn tokenizer(language: Language) -> &'static str {
     match language {
         Language::Simple => "unicode61 remove_diacritics 2",
         Language::English => "porter unicode61 remove_diacritics 2",
