@@ -20,6 +20,9 @@ const EDITION: &str = "edition";
 /// Milliseconds, as every time of a change.
 const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp())*1000)::bigint*1000";
 
+/// A table that somebody holds is waited for no longer; see `Database::apply`.
+const BRIEFLY: &str = "SET LOCAL lock_timeout=1000";
+
 /// Applies `schema`, in a transaction of its own, and gives it with its edition. Several nodes may try at once; one does it.
 ///
 /// # Errors
@@ -53,6 +56,7 @@ async fn edition(link: &mut Link) -> Result<i64, Error> {
 
 /// All tables first, then their references.
 async fn make(link: &mut Link, schema: &Schema, steps: &[Step]) -> Result<(), Error> {
+    statement::command(link, BRIEFLY).await?;
     for step in steps {
         for text in ddl::step(Dialect::Postgres, schema, step) {
             statement::command(link, text).await?;

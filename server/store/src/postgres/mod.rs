@@ -49,6 +49,11 @@ const BEGIN: Opening =
 /// Longest wait of a write for a change of the schema, as for a record.
 const SCHEMA_PATIENCE: Duration = Duration::from_millis(1500);
 
+/// How often a change of the tables is tried, and the pause between: who waits for a table keeps all others waiting behind
+/// it, so none waits long.
+const APPLY_TRIES: u32 = 30;
+const APPLY_PAUSE: Duration = Duration::from_secs(1);
+
 /// Most surveys that wait or run.
 const SURVEYS_MAX: usize = 64;
 
@@ -208,8 +213,22 @@ impl Database {
     /// Makes the tables fit a schema.
     ///
     /// # Errors
-    /// `Refused`, or what the database says.
+    /// `Refused`, or what the database says; `Busy` when somebody held a table for all of a minute.
     pub(crate) async fn apply(&self, schema: Arc<Schema>) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.apply_once(Arc::clone(&schema)).await {
+                Err(Error::Busy) if tries < APPLY_TRIES => {
+                    tracing::info!(tries, "a table that must change is held by somebody; trying again");
+                    tokio::time::sleep(APPLY_PAUSE).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn apply_once(&self, schema: Arc<Schema>) -> Result<(), Error> {
         let _alone = self.shared.changing.write().await;
         let mut link = self.shared.lane().pool.take().await?;
         let shape = apply::run(&mut link, schema).await?;

@@ -2,6 +2,7 @@
 
 use crate::app::*;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stead_store::{Error, Sql, Store};
 
@@ -47,4 +48,41 @@ async fn servers_learn_of_each_other_and_forget_who_left_or_fell_silent() {
     one.write(forget).await.unwrap();
     until(&one, 1).await;
     one.close().await;
+}
+
+#[tokio::test]
+async fn a_table_that_another_server_uses_is_waited_for_a_little_at_a_time() {
+    if !on_postgres() {
+        return;
+    }
+    const DAWDLE: Sql = Sql::new("SELECT 1 FROM (SELECT pg_sleep(?1) IS NULL) s");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("held.db");
+    let (one, old) = store(Some(&path)).await;
+    insert(&one, &old, message("m1")).await.unwrap();
+    let (held, holding) = tokio::sync::oneshot::channel();
+    let (schema, other) = (Arc::clone(&old), one.clone());
+    let holder = tokio::spawn(async move {
+        let job = async move |tx: &mut stead_store::Tx<'_>| {
+            tx.insert(&schema.collections[2], message("m2"), None, NOW).await?;
+            held.send(()).unwrap();
+            // Each statement has two seconds.
+            for _ in 0..2 {
+                tx.fetch(&DAWDLE, &[stead_schema::Value::Float(1.5)]).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        other.write(job).await
+    });
+    holding.await.unwrap();
+    let mut new = chat();
+    new.collections[2].fields.push(optional("mood", text()));
+    name_fields(&mut new.collections[2]);
+    let two = Store::open(config(Some(&path))).await.unwrap();
+    two.apply(Arc::new(new)).await.unwrap();
+    holder.await.unwrap().unwrap();
+    assert!(find(&two, "m2").await.is_some(), "the write that held the table stands");
+    for store in [one, two] {
+        store.close().await;
+    }
 }
