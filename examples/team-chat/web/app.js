@@ -220,7 +220,7 @@ const lineTexts = {
   open: 'live',
   connecting: 'connecting…',
   waiting: 'offline, trying again',
-  degraded: 'the database is away; nothing is lost',
+  degraded: 'database away, nothing lost',
   idle: '',
 };
 stead.realtime.onStatus((status) => {
