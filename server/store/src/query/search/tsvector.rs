@@ -1,7 +1,7 @@
 //! The forms of Postgres: two columns beside the fields of each record that is searched.
 //!
 //! `_search_words_…` holds every word of every searched field in order, each with the place of its field before it:
-//! ` 0red 0lamp 1a 1lamp `. It answers exactly: a phrase is a piece of it, a beginning is a piece that goes on. So
+//! ` 0:red 0:lamp 1:a 1:lamp `. It answers exactly: a phrase is a piece of it, a beginning is a piece that goes on. So
 //! nothing hangs on what a `tsvector` cannot hold: positions after 16,383, more than 256 of one word, words of 2 KiB.
 //! The end of its name stands for which fields have which places. Who still has another schema finds no such column: were
 //! it to take one field for another, it would search in what is hidden.
@@ -56,7 +56,7 @@ impl Indexed {
         let mut lexemes: Vec<String> = Vec::new();
         for (place, field) in fields.iter().enumerate() {
             for word in field {
-                words.push_str(&format!("{place}{word} "));
+                words.push_str(&format!("{place}:{word} "));
                 lexemes.push(lexeme(place, word));
             }
         }
@@ -99,7 +99,7 @@ pub(super) fn holds(w: &mut Writer<'_>, asked: &Asked<'_>, column: &Column<'_>, 
 
 /// What stands among the words where the column holds the term.
 fn piece(place: usize, term: &Term) -> String {
-    let mut piece = words(term).map(|word| format!(" {place}{word}")).collect::<String>();
+    let mut piece = words(term).map(|word| format!(" {place}:{word}")).collect::<String>();
     match (piece.is_empty(), term.prefix) {
         // A term without a word is found nowhere.
         (true, _) => EVERYTHING.to_owned(),
@@ -134,13 +134,14 @@ fn words(term: &Term) -> impl Iterator<Item = &str> {
 }
 
 fn lexeme(place: usize, word: &str) -> String {
-    let mut lexeme = format!("{place}{word}");
+    let mut lexeme = format!("{place}:{word}");
     lexeme.truncate(lexeme.floor_char_boundary(LEXEME_BYTES_MAX));
     lexeme
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing)]
     use super::*;
 
     #[test]
@@ -148,18 +149,31 @@ mod tests {
         let field = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let long = format!("{}\u{e9}", "y".repeat(62));
         let indexed = Indexed::of(&[field("red lamp red"), Vec::new(), field(&long)]);
-        assert_eq!(indexed.words, format!(" 0red 0lamp 0red 2{long} "));
-        // The last letter would end at byte 65, and no letter is halved.
-        assert_eq!(indexed.lexemes, format!("0lamp 0red 2{}", "y".repeat(62)));
+        assert_eq!(indexed.words, format!(" 0:red 0:lamp 0:red 2:{long} "));
+        // The last letter would end at byte 66, and no letter is halved.
+        assert_eq!(indexed.lexemes, format!("0:lamp 0:red 2:{}", "y".repeat(62)));
         assert_eq!(Indexed::of(&[]), Indexed { words: " ".to_owned(), lexemes: String::new() });
+    }
+
+    #[test]
+    fn a_word_that_begins_with_a_digit_is_not_taken_for_one_of_another_field() {
+        let mut fields = vec![Vec::new(); 11];
+        fields[1] = vec!["0a".to_owned()];
+        let first = Indexed::of(&fields);
+        let wanted = Term { text: "a".to_owned(), excluded: false, prefix: false };
+        assert!(!first.words.contains(&piece(10, &wanted)), "{first:?}");
+        assert!(!first.lexemes.contains(&lexeme(10, "a")));
+        // Control: where it stands, it is found.
+        fields[10] = vec!["a".to_owned()];
+        assert!(Indexed::of(&fields).words.contains(&piece(10, &wanted)));
     }
 
     #[test]
     fn a_record_of_too_many_words_is_gathered_by_every_search() {
         let words = |count: usize| (0..count).map(|n| format!("{n:07}")).collect::<Vec<_>>();
-        let most = LEXEMES_BYTES_MAX / 8;
+        let most = LEXEMES_BYTES_MAX / 9;
         assert_eq!(Indexed::of(&[words(most + 1)]).lexemes, EVERYTHING);
         assert_ne!(Indexed::of(&[words(most)]).lexemes, EVERYTHING, "control");
-        assert_eq!(Indexed::of(&[words(most + 1)]).words.len(), (most + 1) * 9 + 1);
+        assert_eq!(Indexed::of(&[words(most + 1)]).words.len(), (most + 1) * 10 + 1);
     }
 }
