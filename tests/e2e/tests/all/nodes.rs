@@ -172,6 +172,9 @@ async fn an_older_and_a_newer_version_of_an_app_work_side_by_side_and_lose_nothi
     );
     let new = old.beside().await;
     let (at_old, at_new) = (old.client(), new.client());
+    for (n, client) in [&at_old, &at_new].into_iter().enumerate() {
+        met_the_change(client, &at_new, &format!("before-{n}")).await;
+    }
     let mut old_window = at_old.socket().await;
     old_window.subscribe("n", "notes", json!({})).await;
     let mut new_window = at_new.socket().await;
@@ -216,6 +219,15 @@ async fn an_older_and_a_newer_version_of_an_app_work_side_by_side_and_lose_nothi
     // Control: the older one goes on as before.
     let seen = old_window.until(|frame| frame["id"] == "o" && frame["v"] == 2).await;
     assert_eq!(seen["d"]["body"], "of the old");
+}
+
+/// Waits until a server has met the change of the schema in the log: who subscribed before is told to begin anew.
+async fn met_the_change(client: &Client, writer: &Client, id: &str) {
+    let mut scout = client.socket().await;
+    scout.subscribe("n", "notes", json!({})).await;
+    // It comes after the change of the schema.
+    writer.create("notes", json!({ "id": id, "body": "first" })).await.created();
+    scout.until(|frame| frame["t"] == "resync" || frame["t"] == "ev").await;
 }
 
 /// Whether an event tells at least these fields of a record.
