@@ -54,9 +54,5 @@ else
 fi
 
 run full
-# Without its index of words, which Postgres does not have.
-mkdir -p "$folder/app/schema"
-for file in "$app"/schema/*; do sed '/^ *search: /d' "$file" >"$folder/app/schema/${file##*/}"; done
-app=$folder/app
 postgres=$(bash tests/postgres.sh start "$folder/postgres")
 run full "$postgres"
