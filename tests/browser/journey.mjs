@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launch } from './chromium.mjs';
+import { line } from './line.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const shots = join(root, 'tests/browser/shots');
@@ -23,38 +23,7 @@ const url = await new Promise((found, failed) => {
   createInterface(server.stdout).on('line', (line) => line.startsWith('listening on ') && found(line.slice(13).trim()));
   server.on('exit', (code) => failed(new Error(`the server ended with ${code}`)));
 });
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-
-/** A way to the server that can be cut, as when a laptop sleeps. */
-function line(port) {
-  const open = new Set();
-  let cut = false;
-  const proxy = createServer((near) => {
-    if (cut) return void near.destroy();
-    const far = connect(port, '127.0.0.1');
-    for (const [one, other] of [[near, far], [far, near]]) {
-      open.add(one);
-      one.pipe(other);
-      one.on('error', () => {});
-      one.on('close', () => {
-        open.delete(one);
-        other.destroy();
-      });
-    }
-  });
-  return {
-    ready: new Promise((found) => proxy.listen(0, '127.0.0.1', () => found(`http://127.0.0.1:${proxy.address().port}`))),
-    cut() {
-      cut = true;
-      open.forEach((socket) => socket.destroy());
-    },
-    mend: () => void (cut = false),
-    close: () => proxy.close(),
-  };
-}
+const browser = await launch();
 
 /** A window of its own, as on another machine. Errors of the page fail the journey. */
 const complaints = [];
@@ -88,7 +57,7 @@ async function journey() {
   const ann = await window('Ann');
   await shot(ann, 'door-light');
   await enterAs(ann, 'ann');
-  const bob = await window('Bob', { colorScheme: 'dark', at: await bobsLine.ready });
+  const bob = await window('Bob', { colorScheme: 'dark', at: `http://127.0.0.1:${await bobsLine.port}` });
   await shot(bob, 'door-dark');
   await enterAs(bob, 'bob');
 
@@ -163,7 +132,7 @@ async function journey() {
   await ann.waitForSelector('#door:not([hidden])');
 }
 
-const bobsLine = line(new URL(url).port);
+const bobsLine = line({ port: new URL(url).port, host: '127.0.0.1' });
 let failure = null;
 try {
   await journey();

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launch } from './chromium.mjs';
+import { line } from './line.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const shots = join(root, 'tests/browser/shots');
@@ -19,23 +20,8 @@ const processes = [];
 const cluster = `${folder}-postgres`;
 const postgres = (...words) => execFileSync('bash', [join(root, 'tests/postgres.sh'), ...words], { encoding: 'utf8' });
 postgres('start', cluster, 'durable');
-const open = new Set();
-let away = false;
-const way = createServer((near) => {
-  if (away) return void near.destroy();
-  const far = connect(join(cluster, '.s.PGSQL.5432'));
-  for (const [one, other] of [[near, far], [far, near]]) {
-    open.add(one);
-    one.pipe(other);
-    one.on('error', () => {});
-    one.on('close', () => {
-      open.delete(one);
-      other.destroy();
-    });
-  }
-});
-const listens = (server) => new Promise((found) => server.listen(0, '127.0.0.1', () => found(server.address().port)));
-const database = `postgres://stead@127.0.0.1:${await listens(way)}/postgres?sslmode=disable`;
+const way = line({ path: join(cluster, '.s.PGSQL.5432') });
+const database = `postgres://stead@127.0.0.1:${await way.port}/postgres?sslmode=disable`;
 
 function serve() {
   const server = spawn(
@@ -55,8 +41,10 @@ function serve() {
 const nodes = [await serve(), await serve()];
 
 const door = await new Promise((found) => {
-  const any = createServer();
-  listens(any).then((port) => any.close(() => found(port)));
+  const any = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = any.address();
+    any.close(() => found(port));
+  });
 });
 writeFileSync(join(folder, 'haproxy.cfg'), `defaults
   mode http
@@ -78,10 +66,7 @@ ${nodes.map(({ at }, n) => `  server node${n} ${at}`).join('\n')}
 `);
 processes.push(spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' }));
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 const complaints = [];
 async function enter(person, options) {
   const page = await (await browser.newContext({ viewport: { width: 1180, height: 720 }, ...options })).newPage();
@@ -102,7 +87,7 @@ const say = async (page, text) => {
   await page.fill('#write input', text);
   await page.press('#write input', 'Enter');
 };
-const line = (page, state) => page.waitForSelector(`#line[data-state=${state}]`, { state: 'attached' });
+const state = (page, name) => page.waitForSelector(`#line[data-state=${name}]`, { state: 'attached' });
 const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`) });
 const said = [];
 /** Each says something, and both see it, once. */
@@ -126,9 +111,8 @@ async function journey() {
   postgres('crash', cluster);
   await talk([ann, bob], 'the database crashed');
 
-  away = true;
-  for (const socket of open) socket.destroy();
-  await Promise.all([ann, bob].map((page) => line(page, 'degraded')));
+  way.cut();
+  await Promise.all([ann, bob].map((page) => state(page, 'degraded')));
   assert.equal(await ann.textContent('#line'), 'database away, nothing lost');
   await shot(ann, 'away-light');
   await shot(bob, 'away-dark');
@@ -139,8 +123,8 @@ async function journey() {
   await ann.setViewportSize({ width: 1180, height: 720 });
   for (const text of said) assert.equal(await ann.locator(`#messages li p:text-is("${text}")`).count(), 1, text);
 
-  away = false;
-  await Promise.all([ann, bob].map((page) => line(page, 'open')));
+  way.mend();
+  await Promise.all([ann, bob].map((page) => state(page, 'open')));
   await talk([ann, bob], 'it is back');
   for (const page of [ann, bob]) {
     for (const text of said) assert.equal(await page.locator(`#messages li p:text-is("${text}")`).count(), 1, `${text}: once`);
@@ -162,7 +146,6 @@ try {
     one.removeAllListeners('exit');
     one.kill('SIGKILL');
   }
-  for (const socket of open) socket.destroy();
   way.close();
   postgres('stop', cluster);
   rmSync(folder, { recursive: true, force: true });

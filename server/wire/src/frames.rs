@@ -201,9 +201,9 @@ pub enum ServerFrame<'a> {
         /// Newest position of the log.
         head: &'a str,
     },
-    /// The database does not answer: nothing is lost, but nothing new arrives and writes are refused.
+    /// The database does not answer or takes no writes: nothing is lost, but nothing new may arrive and writes are refused.
     Degraded {},
-    /// It answers again; what happened meanwhile follows.
+    /// It does again; what happened meanwhile follows.
     Healed {},
 }
 

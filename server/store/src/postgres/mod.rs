@@ -33,6 +33,7 @@ use lane::Lane;
 use parking_lot::{Mutex, RwLock};
 use pool::{Link, Pool};
 use statement::{Opening, READS};
+use std::convert::identity;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -295,8 +296,13 @@ async fn begin(pool: &Arc<Pool>, opening: Opening) -> Result<Link, Error> {
 }
 
 /// Ends a transaction as its job did. Postgres answers `COMMIT` after a failed statement by undoing everything, without an
-/// error: a job that passed over the failure must not be told that its changes stand.
-async fn end<T, E: From<Error>>(mut link: Link, result: Result<T, E>) -> Result<T, E> {
+/// error: a job that passed over the failure must not be told that its changes stand. `unanswered` is what is told when the
+/// line breaks before the answer to the `COMMIT`.
+async fn end<T, E: From<Error>>(
+    mut link: Link,
+    result: Result<T, E>,
+    unanswered: fn(Error) -> Error,
+) -> Result<T, E> {
     let result = match result {
         Ok(_) if link.failed() => Err(Error::Database("a job passed over a failed statement".into()).into()),
         result => result,
@@ -308,10 +314,14 @@ async fn end<T, E: From<Error>>(mut link: Link, result: Result<T, E>) -> Result<
     }
     let value = result?;
     match ended {
-        // Whoever is told that it failed would do it twice.
-        Err(_) if lost => Err(Error::Unknown.into()),
+        Err(error) if lost => Err(unanswered(error).into()),
         ended => Ok(ended.map(|()| value)?),
     }
+}
+
+/// Whoever is told that a write failed would do it twice.
+fn unknown(_: Error) -> Error {
+    Error::Unknown
 }
 
 impl Shared {
@@ -361,7 +371,7 @@ impl Shared {
         let session = Session { link: &mut link, shape: &shape, head: None, writes: true };
         let mut tx = Tx { reader: Reader { session: Either::Postgres(session) }, writing: Writing::Postgres };
         let result = job(&mut tx).await;
-        let value = end(link, result).await?;
+        let value = end(link, result, unknown).await?;
         self.wake.notify_one();
         Ok(value)
     }
@@ -387,7 +397,7 @@ impl Shared {
         let mut link = begin(&self.lane().pool, order::TAKE_TURN).await?;
         let (given, head) = order::give(&mut link).await?;
         let result = self.with(&mut link, Some(head), job).await;
-        let value = end(link, result).await?;
+        let value = end(link, result, identity).await?;
         if given > 0 {
             self.wake.notify_one();
         }
@@ -403,7 +413,7 @@ impl Shared {
         let _running = self.surveys.running.acquire().await.map_err(|_| Error::Closed)?;
         let mut link = begin(pool, READS).await?;
         let result = self.with(&mut link, None, job).await;
-        end(link, result).await
+        end(link, result, identity).await
     }
 
     async fn with<T, E, F>(&self, link: &mut Link, head: Option<u64>, job: F) -> Result<T, E>

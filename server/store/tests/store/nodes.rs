@@ -86,3 +86,42 @@ async fn a_table_that_another_server_uses_is_waited_for_a_little_at_a_time() {
         store.close().await;
     }
 }
+
+const OWN: Sql = Sql::new("SELECT pg_backend_pid()");
+const HANG_UP: Sql = Sql::new("SELECT pg_terminate_backend(?1::int)::text");
+
+/// Ends a connection of this store, from another one of it.
+async fn hang_up(store: &Store, pid: i64) {
+    let job = async |reader: &mut stead_store::Reader<'_>| {
+        Ok::<_, Error>(reader.fetch(&HANG_UP, &[stead_schema::Value::Int(pid)]).await?.len())
+    };
+    assert_eq!(store.read(job).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_without_an_answer_is_told_as_unknown_and_a_read_is_not() {
+    if !on_postgres() {
+        return;
+    }
+    let (store, schema) = store(None).await;
+    let (other, write) = (store.clone(), Arc::clone(&schema));
+    let written = store
+        .write(async move |tx: &mut stead_store::Tx<'_>| {
+            tx.insert(&write.collections[0], room("r9"), None, NOW).await?;
+            let pid = tx.fetch(&OWN, &[]).await?[0].int(0)?;
+            hang_up(&other, pid).await;
+            Ok::<_, Error>(())
+        })
+        .await;
+    assert!(matches!(written, Err(Error::Unknown)), "{written:?}");
+    let read = store
+        .snapshot(async |reader| {
+            let pid = reader.fetch(&OWN, &[]).await?[0].int(0)?;
+            hang_up(&store, pid).await;
+            Ok::<_, Error>(())
+        })
+        .await;
+    assert!(matches!(read, Err(Error::Away(_))), "{read:?}");
+    // Control: nothing is wrong with who is not hung up on.
+    insert(&store, &schema, message("m1")).await.unwrap();
+}

@@ -213,6 +213,13 @@ async fn an_older_and_a_newer_version_of_an_app_work_side_by_side_and_lose_nothi
     );
 
     at_new.create("labels", json!({ "id": "l", "of": "o" })).await.created();
+    let refused = at_old.delete("notes", "o").await;
+    assert_eq!(
+        (refused.status, refused.text.contains("\"store_busy\"")),
+        (503, true),
+        "the older one does not know what refers to it: {}",
+        refused.text
+    );
     at_new.update("notes", "o", json!({ "stars": 1 })).await.ok();
     let left = new_window.until(|frame| frame["t"] == "ev").await;
     assert_eq!((&left["id"], &left["o"]), (&json!("o"), &json!("forget")));
@@ -270,4 +277,34 @@ async fn who_guesses_at_one_server_waits_at_the_other_and_after_a_restart() {
     one.kill().await;
     one.restart().await;
     guess(&one.client(), "a-long-enough-secret").await.problem("rate_limited");
+}
+
+#[tokio::test]
+async fn servers_share_the_rate_of_an_address() {
+    if !on_postgres() || stead_e2e::nodes() > 1 {
+        return;
+    }
+    let app = stead_e2e::examples().join("team-chat");
+    let one = Server::serve(&app, &["--rate-per-address", "20"]).await;
+    let client = one.client();
+    // How many of very many at once are answered, from a full bucket of forty, or of twenty.
+    let allowed = async || {
+        let asked = (0..120).map(|_| client.send("GET", "/api/v1/auth/me", &[], None));
+        let answers = futures_util::future::join_all(asked).await;
+        answers.iter().filter(|answer| answer.status != 429).count()
+    };
+    let alone = allowed().await;
+    assert!(alone >= 40, "control: alone it allows all of it, and allowed {alone}");
+    let _two = one.beside().await;
+    let end = std::time::Instant::now() + 3 * PATIENCE;
+    loop {
+        // Longer than an empty bucket takes to be full again.
+        tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+        let share = allowed().await;
+        if share < 40 {
+            assert!(share >= 20, "{share}");
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "it still allows {share} of {alone}");
+    }
 }

@@ -311,3 +311,15 @@ fn a_server_that_falls_behind_says_so_and_sends_its_clients_to_another_if_there_
     stage.advance();
     assert!(!tick(&mut stage, 41));
 }
+
+#[tokio::test]
+async fn a_hub_that_stands_still_for_ten_seconds_does_not_keep_up() {
+    let app = App::open().await;
+    let (hub, now) = (app.project.hub(), app.project.now());
+    let later = |seconds: i64| Instant(now.us() + seconds * 1_000_000);
+    // Its thread looks at its connections soon; the time of the test stands still.
+    while hub.keeps_up(later(10)) {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(hub.keeps_up(now) && hub.keeps_up(later(9)), "it has just looked");
+}
