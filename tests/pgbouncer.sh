@@ -32,6 +32,7 @@ pool_mode = transaction
 default_pool_size = 4
 server_idle_timeout = 2
 server_round_robin = 1
+server_login_retry = 1
 max_client_conn = 2000
 auth_type = trust
 auth_file = $dir/users

@@ -6,6 +6,7 @@
 
 mod applied;
 mod db;
+mod eras;
 mod error;
 mod line;
 mod log;
@@ -20,6 +21,7 @@ mod texts;
 mod tx;
 
 pub use db::{Config, Place, Postgres, Store, Synchronous};
+pub use eras::Eras;
 pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
 pub use node::Node;

@@ -1,7 +1,7 @@
 //! The ordered change log: what happened, in commit order. Every announcement is read from here.
 
 use crate::db::Database;
-use crate::{Error, Store};
+use crate::{Eras, Error, Store};
 use std::sync::Arc;
 use stead_schema::{CollectionId, Value};
 use tokio::sync::watch;
@@ -58,6 +58,15 @@ impl Log {
         match &self.store.database {
             Database::Sqlite(database) => database.shared.head.subscribe(),
             Database::Postgres(database) => database.shared.head.subscribe(),
+        }
+    }
+
+    /// Which history positions belong to. A reader that remembers one, and finds that its [`Eras::lead_to`] these no more,
+    /// has read changes that were lost since: it must begin anew.
+    pub fn eras(&self) -> Arc<Eras> {
+        match &self.store.database {
+            Database::Sqlite(database) => Arc::clone(&database.shared.eras),
+            Database::Postgres(database) => database.shared.eras.load_full(),
         }
     }
 

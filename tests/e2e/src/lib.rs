@@ -1,11 +1,13 @@
 //! A running server and clients of it, for tests. Shares no code with the server.
 
+mod backup;
 mod balancer;
 mod client;
 mod postgres;
 mod server;
 mod socket;
 
+pub use backup::Backup;
 pub use client::{Answer, Client, Unanswered};
 pub use postgres::Postgres;
 pub use server::{Server, binary, everywhere, examples, nodes, on_postgres};

@@ -193,6 +193,13 @@ impl Server {
         }
     }
 
+    /// The database that this server works on; none where that is a file in [`Server::data`].
+    pub(crate) fn database(&self) -> Option<String> {
+        let command = self.command();
+        let given = command.as_std().get_envs().find(|(name, _)| *name == "STEAD_DATABASE");
+        given.and_then(|(_, url)| Some(url?.to_str()?.to_owned()))
+    }
+
     /// Asks every process to end and waits; whether all ended well. A balancer stays until the next start, so that what
     /// they say at last is heard.
     pub async fn terminate(&mut self) -> bool {

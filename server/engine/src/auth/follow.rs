@@ -21,8 +21,16 @@ impl Follower {
         let mut head = log.head();
         // Nothing is remembered yet, so what was logged before now cannot matter.
         let mut seen = *head.borrow_and_update();
+        let mut eras = log.eras();
         Self(tokio::spawn(async move {
             while head.changed().await.is_ok() {
+                let now = log.eras();
+                if !eras.lead_to(&now, seen) {
+                    // What was read is lost, and what came in its place was not read.
+                    sessions.forget_all();
+                    seen = *head.borrow();
+                }
+                eras = now;
                 loop {
                     let changes = match log.after(seen, CHANGES_MAX).await {
                         Ok(changes) => changes,

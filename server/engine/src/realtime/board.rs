@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stead_rules::{Expr, LookupFailed, holds};
 use stead_schema::{Schema, SlotSet, Value};
-use stead_store::{Change, ChangeKind};
+use stead_store::{Change, ChangeKind, Eras};
 use stead_wire::Instant;
 use stead_wire::frames::{Effect, ServerFrame};
 
@@ -47,6 +47,8 @@ pub(super) struct Board {
     pub(super) connections: HashMap<ConnectionId, Connection>,
     pub(super) by_user: HashMap<Arc<str>, HashSet<ConnectionId>>,
     pub(super) timeline: Timeline,
+    /// The history that it stands in.
+    pub(super) eras: Arc<Eras>,
     pub(super) cache: Cache,
     /// The schema whose slots the log's rows have.
     pub(super) schema: Arc<Schema>,
@@ -117,7 +119,7 @@ impl<'a> RecordChange<'a> {
 
 impl Board {
     pub(super) fn new(
-        position: u64,
+        (position, eras): (u64, Arc<Eras>),
         schema: Arc<Schema>,
         bell: Bell,
         counters: Arc<Counters>,
@@ -128,6 +130,7 @@ impl Board {
             connections: HashMap::new(),
             by_user: HashMap::new(),
             timeline: Timeline::new(position),
+            eras,
             cache: Cache::default(),
             schema,
             catalogue: None,
@@ -145,6 +148,7 @@ impl Board {
     /// Applies at most `limit` changes; whether there may be more.
     pub(super) fn advance(&mut self, source: &mut dyn Source, limit: usize) -> bool {
         for _ in 0..limit {
+            self.follow_history(source);
             match self.timeline.step(source) {
                 Ok(Some(change)) => self.apply(source, &change),
                 Ok(None) => return false,
@@ -173,6 +177,23 @@ impl Board {
         }
     }
 
+    /// Where the database lost changes that were told, everybody must ask anew, and the hub begins at the end of the log.
+    pub(super) fn follow_history(&mut self, source: &mut dyn Source) {
+        let eras = source.eras();
+        if Arc::ptr_eq(&eras, &self.eras) {
+            return;
+        }
+        let goes_on = self.eras.lead_to(&eras, self.timeline.end());
+        self.eras = eras;
+        if !goes_on {
+            self.end_all();
+            self.timeline = Timeline::new(source.head());
+            self.cache.clear();
+            self.auth_changes.clear();
+            self.owed = None;
+        }
+    }
+
     /// Rows are in the slots of the store's schema. When that is not the one the groups were made for, they end before
     /// any row is looked at.
     pub(super) fn follow_schema(&mut self, source: &mut dyn Source) {
@@ -195,7 +216,7 @@ impl Board {
             let view = Arc::clone(&group.view);
             match self.judge(source, &view, change) {
                 Ok(verdict) => {
-                    if let Some(frame) = event(id, &view, change, &verdict, &mut encoded) {
+                    if let Some(frame) = event(id, &view, change, &verdict, &self.eras, &mut encoded) {
                         self.deliver(id, change.seq, &frame);
                     }
                 }
@@ -363,6 +384,7 @@ pub(super) fn event(
     view: &View,
     change: RecordChange<'_>,
     verdict: &Verdict,
+    eras: &Eras,
     encoded: &mut Vec<(SlotSet, Vec<u8>)>,
 ) -> Option<Bytes> {
     let effect = match verdict {
@@ -382,7 +404,7 @@ pub(super) fn event(
         Verdict::Put(shown) => encoded.iter().find(|(known, _)| known == shown).map(|(_, record)| &**record),
         Verdict::Del | Verdict::Forget | Verdict::Nothing => None,
     };
-    let cursor = view.cursor(change.seq);
+    let cursor = view.cursor(change.seq, eras);
     Some(frame::event(&frame::Event {
         group,
         cursor: &cursor,

@@ -317,8 +317,8 @@ impl Socket {
             let meta = RequestMeta { params, ..self.meta.clone() };
             let cx = Ctx::new(self.project.clone(), identity.caller.clone(), meta);
             let (view, order) = View::compile(&cx, &ask)?;
-            let start = match (cursor.and_then(|cursor| view.position(cursor)), ask.snapshot) {
-                (Some(seq), _) => Start::Cursor(seq),
+            let start = match (cursor.and_then(|cursor| view.place(cursor)), ask.snapshot) {
+                (Some(place), _) => Start::Cursor(place),
                 (None, Snapshot::None) => Start::Now,
                 (None, Snapshot::Full) => {
                     self.outbox.room_for_snapshot().await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use stead_rules::{Expr, Lookup, SortKey};
 use stead_schema::{Collection, Schema, Slot};
-use stead_store::{Change, Select, Shown, Store};
+use stead_store::{Change, Eras, Select, Shown, Store};
 use tokio::runtime::Runtime;
 
 /// A commit is published right after it can be read; longer than this means that the writer is stuck.
@@ -18,6 +18,9 @@ const PUBLISHED_MAX: Duration = Duration::from_secs(2);
 pub(super) trait Source {
     /// The newest committed position.
     fn head(&mut self) -> u64;
+
+    /// Which history positions belong to. Read before [`Source::head`] when both are.
+    fn eras(&mut self) -> Arc<Eras>;
 
     /// Waits until changes up to `seq`, which a read has seen, can be read from the log.
     fn await_published(&mut self, seq: u64) -> Result<(), Error>;
@@ -62,6 +65,10 @@ pub(super) struct StoreSource {
 impl Source for StoreSource {
     fn head(&mut self) -> u64 {
         *self.store.log().head().borrow()
+    }
+
+    fn eras(&mut self) -> Arc<Eras> {
+        self.store.log().eras()
     }
 
     fn await_published(&mut self, seq: u64) -> Result<(), Error> {

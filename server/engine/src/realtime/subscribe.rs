@@ -13,7 +13,7 @@ use super::snapshot::Rows;
 use super::source::Source;
 use super::stats::count;
 use super::timeline::READ_CHANGES;
-use super::view::View;
+use super::view::{Place, View};
 use crate::Error;
 use crate::limits::SUBSCRIPTIONS_MAX;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ const TURN_CHANGES: usize = 512;
 /// Where a subscription begins.
 pub(super) enum Start {
     /// After this position, which the client was told.
-    Cursor(u64),
+    Cursor(Place),
     /// With these records.
     Rows(Rows),
     /// With the next change.
@@ -80,6 +80,7 @@ impl Board {
         if outdated || ask.identity.as_of < open.outbox.granted_at() {
             return Outcome::Again;
         }
+        self.follow_history(source);
         self.follow_schema(source);
         if !Arc::ptr_eq(&self.schema, &ask.view.catalogue.schema) {
             return Outcome::Again;
@@ -96,7 +97,10 @@ impl Board {
         let user = ask.identity.caller.facts().map(|facts| &facts.id);
         let (from, refusal) = match &ask.start {
             Start::Now => return Ok((here, Stage::Live)),
-            Start::Cursor(seq) => (*seq, Outcome::NotResumable),
+            Start::Cursor(place) if place.era != self.eras.at(place.seq) => {
+                return Err(Outcome::NotResumable);
+            }
+            Start::Cursor(place) => (place.seq, Outcome::NotResumable),
             Start::Rows(rows) => (rows.at, Outcome::Again),
         };
         if matches!(ask.start, Start::Cursor(_)) && from > source.head() {
@@ -123,7 +127,7 @@ impl Board {
         open.subscriptions.insert(ask.name.clone(), group);
         self.counters.subscriptions.fetch_add(1, Ordering::Relaxed);
         self.counters.groups.store(self.groups.len() as u64, Ordering::Relaxed);
-        let cursor = ask.view.cursor(since);
+        let cursor = ask.view.cursor(since, &self.eras);
         let recovered = matches!(ask.start, Start::Cursor(_));
         let (i, s) = (ask.request, ask.name.as_str());
         self.answer(id, &ServerFrame::Subscribed { i, s, g: group, cursor: &cursor, recovered });
@@ -262,7 +266,8 @@ impl Board {
             Ok(verdict) => verdict,
             Err(_) => return Replay::Anew(reason::UNAVAILABLE),
         };
-        let Some(frame) = event(group, view, record, &verdict, &mut Vec::new()) else { return Replay::Done };
+        let frame = event(group, view, record, &verdict, &self.eras, &mut Vec::new());
+        let Some(frame) = frame else { return Replay::Done };
         let Some(open) = self.connections.get(&id) else { return Replay::Done };
         match open.outbox.push(Load::Event { group, seq: change.seq }, frame) {
             Pushed::Full => Replay::Full,

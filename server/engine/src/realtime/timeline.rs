@@ -37,6 +37,11 @@ impl Timeline {
         self.position
     }
 
+    /// Everything up to here was read.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Goes one change ahead, reading more when none is known.
     pub(super) fn step(&mut self, source: &mut dyn Source) -> Result<Option<Arc<Change>>, Error> {
         if self.ahead.is_empty() {

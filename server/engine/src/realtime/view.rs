@@ -14,6 +14,7 @@ use std::sync::Arc;
 use stead_rules::ir::FALSE;
 use stead_rules::{Expr, SortKey};
 use stead_schema::{Collection, CollectionId, Slot, SlotSet, Value};
+use stead_store::Eras;
 use stead_wire::frames::Subscribe;
 use stead_wire::records::ListParams;
 use stead_wire::{Code, Instant};
@@ -47,6 +48,13 @@ pub(super) struct Timed {
     cx: Ctx,
     collection: String,
     params: ListParams,
+}
+
+/// A position of the log and the era it was told in; see [`Eras`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) seq: u64,
+    pub(super) era: u32,
 }
 
 /// Which of the visible records a snapshot holds, and in which order.
@@ -138,14 +146,18 @@ impl View {
     }
 
     /// The position as this view's subscribers are told it.
-    pub(super) fn cursor(&self, seq: u64) -> String {
-        format!("{seq}.{}", self.fingerprint)
+    pub(super) fn cursor(&self, seq: u64, eras: &Eras) -> String {
+        format!("{seq}.{:x}.{}", eras.at(seq), self.fingerprint)
     }
 
     /// The position that a client of this view was told; `None` for cursors of other views.
-    pub(super) fn position(&self, cursor: &str) -> Option<u64> {
-        let (seq, fingerprint) = cursor.split_once('.')?;
-        (fingerprint == self.fingerprint).then(|| seq.parse().ok())?
+    pub(super) fn place(&self, cursor: &str) -> Option<Place> {
+        let (seq, rest) = cursor.split_once('.')?;
+        let (era, fingerprint) = rest.split_once('.')?;
+        if fingerprint != self.fingerprint {
+            return None;
+        }
+        Some(Place { seq: seq.parse().ok()?, era: u32::from_str_radix(era, 16).ok()? })
     }
 
     /// A field and the value that every visible record has in it.

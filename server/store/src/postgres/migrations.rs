@@ -3,10 +3,9 @@
 use crate::Error;
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
-use crate::postgres::nodes;
-use crate::postgres::order;
 use crate::postgres::pool::Link;
 use crate::postgres::statement::{self, WRITES};
+use crate::postgres::{eras, nodes, order};
 
 /// Format of the store's own tables.
 const FORMAT: &str = "1";
@@ -39,7 +38,11 @@ pub(crate) async fn begin(link: &mut Link) -> Result<(), Error> {
 pub(crate) async fn run(link: &mut Link, scripts: &[(&'static str, &'static str)]) -> Result<(), Error> {
     begin(link).await?;
     fit(link).await?;
-    statement::command(link, format!("{META}; {MIGRATIONS}; {}; {}", order::TABLES, nodes::TABLE)).await?;
+    statement::command(
+        link,
+        format!("{META}; {MIGRATIONS}; {}; {}; {}", order::TABLES, eras::TABLES, nodes::TABLE),
+    )
+    .await?;
     match recall(link, "format").await?.as_deref() {
         None => remember(link, "format", FORMAT).await?,
         Some(FORMAT) => {}

@@ -4,6 +4,7 @@
 
 mod apply;
 mod cells;
+mod eras;
 mod errors;
 mod job;
 mod lane;
@@ -27,7 +28,7 @@ use crate::reader::Session as Either;
 use crate::ring::Ring;
 use crate::texts::Shape;
 use crate::tx::Writing;
-use crate::{Change, Config, Dialect, Error, Node, Postgres, Reader, Tx};
+use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Tx};
 use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
@@ -77,6 +78,7 @@ pub(crate) struct Shared {
     changing: tokio::sync::RwLock<()>,
     pub(crate) ring: RwLock<Ring>,
     pub(crate) head: watch::Sender<u64>,
+    pub(crate) eras: ArcSwap<Eras>,
     pub(crate) wake: Arc<Notify>,
     surveys: Surveys,
     closed: AtomicBool,
@@ -154,6 +156,7 @@ impl Database {
             changing: tokio::sync::RwLock::default(),
             ring: RwLock::new(Ring::new(0)),
             head: watch::Sender::new(0),
+            eras: ArcSwap::default(),
             wake: Arc::default(),
             surveys: Surveys::new(place.connections),
             closed: AtomicBool::new(false),
@@ -167,12 +170,14 @@ impl Database {
 
     async fn follow(self, mut link: Link, target: Target) -> Result<Self, Error> {
         statement::begin(&mut link, order::TAKE_TURN).await?;
-        let (_, newest) = order::give(&mut link).await?;
+        let newest = order::give(&mut link).await?.newest;
+        let eras = eras::read(&mut link).await?;
         let own = nodes::begin(&mut link).await?;
         statement::end(&mut link, "COMMIT").await?;
         link.give_back();
         self.shared.ring.write().restart(newest);
         self.shared.head.send_replace(newest);
+        self.shared.eras.store(Arc::new(eras));
         *self.following.lock() = Some(tail::start(&self.shared, target, own));
         Ok(self)
     }
@@ -395,10 +400,10 @@ impl Shared {
         E: From<Error>,
     {
         let mut link = begin(&self.lane().pool, order::TAKE_TURN).await?;
-        let (given, head) = order::give(&mut link).await?;
-        let result = self.with(&mut link, Some(head), job).await;
+        let given = order::give(&mut link).await?;
+        let result = self.with(&mut link, Some(given.newest), job).await;
         let value = end(link, result, identity).await?;
-        if given > 0 {
+        if given.count > 0 {
             self.wake.notify_one();
         }
         Ok(value)

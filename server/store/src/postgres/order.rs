@@ -20,6 +20,7 @@
 
 use crate::Error;
 use crate::postgres::cells::{self, Params};
+use crate::postgres::eras;
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
 use crate::postgres::statement::{self, Opening};
@@ -44,7 +45,7 @@ pub(crate) const TAKE_TURN: Opening = Opening {
 };
 
 const READ: &str =
-    "SELECT position,seq,gaps,marked,mark,pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM _log";
+    "SELECT position,seq,gaps,marked,mark,pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
 const UNSEEN: &str = "(SELECT seq FROM _changes WHERE seq=ANY($1))
   UNION ALL (SELECT seq FROM _changes WHERE seq>$2 ORDER BY seq LIMIT $3)";
 const GIVE: &str =
@@ -90,36 +91,51 @@ impl Known {
     }
 }
 
-/// Gives positions to all changes that this transaction sees, which must have begun with [`TAKE_TURN`]. How many there
-/// were, and the newest position.
+/// What a giving did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// How many changes got a position.
+    pub(crate) count: usize,
+    /// The newest position.
+    pub(crate) newest: u64,
+    /// The era it belongs to; none when that has just begun, or none ever did.
+    pub(crate) era: Option<u32>,
+}
+
+/// Gives positions to all changes that this transaction sees, which must have begun with [`TAKE_TURN`].
 ///
 /// # Errors
 /// When the database refuses.
-pub(crate) async fn give(link: &mut Link) -> Result<(usize, u64), Error> {
-    let (mut known, xmin) = read(link).await?;
-    let mut given = 0;
+pub(crate) async fn give(link: &mut Link) -> Result<Given, Error> {
+    let (mut known, xmin, era) = read(link).await?;
+    if era.is_none() {
+        eras::begin(link, known.position).await?;
+    }
+    let mut count = 0;
     loop {
         let before = known.clone();
         let (seen, more) = unseen(link, &known).await?;
         known.advance(&seen, xmin);
         // Gaps to give up are no reason to write, while nothing happens.
         if seen.is_empty() && known.gaps == before.gaps {
-            return Ok((given, positive(known.position)));
+            return Ok(Given { count, newest: positive(known.position), era });
         }
-        given += seen.len();
+        count += seen.len();
         let mut params = Params::default();
         params.add(before.position)?;
         params.add(seen)?;
         statement::run(link, GIVE.to_owned(), params).await.map_err(from_sqlx)?;
         keep(link, &known).await?;
         if !more {
-            return Ok((given, positive(known.position)));
+            return Ok(Given { count, newest: positive(known.position), era });
         }
     }
 }
 
-async fn read(link: &mut Link) -> Result<(Known, i64), Error> {
-    let rows = statement::rows(link, READ.to_owned(), Params::default()).await.map_err(from_sqlx)?;
+/// What is known of the numbers, the oldest transaction that runs, and the era, if it goes on.
+async fn read(link: &mut Link) -> Result<(Known, i64, Option<u32>), Error> {
+    let text = format!("{READ},{} FROM _log", eras::columns());
+    let rows = statement::rows(link, text, Params::default()).await.map_err(from_sqlx)?;
     let missing = || Error::Database("the log has lost its place".into());
     let row = rows.first().ok_or_else(missing)?;
     let number = |at| cells::get::<i64>(row, at)?.ok_or_else(missing);
@@ -131,7 +147,9 @@ async fn read(link: &mut Link) -> Result<(Known, i64), Error> {
         marked: numbers(3)?,
         mark: Some(number(4)?),
     };
-    Ok((known, number(5)?))
+    let goes_on = cells::get::<bool>(row, 6)?.unwrap_or(false);
+    let era = if goes_on { cells::get::<i64>(row, 7)? } else { None };
+    Ok((known, number(5)?, era.and_then(|era| u32::try_from(era).ok())))
 }
 
 /// Numbers that can be seen now, ascending; and whether there are more.
@@ -256,9 +274,9 @@ mod tests {
     /// Gives in a transaction of its own; how many changes got a position.
     async fn given(link: &mut Link) -> usize {
         statement::begin(link, TAKE_TURN).await.unwrap();
-        let (given, _) = super::give(link).await.unwrap();
+        let given = super::give(link).await.unwrap();
         statement::end(link, "COMMIT").await.unwrap();
-        given
+        given.count
     }
 
     #[tokio::test]
@@ -266,7 +284,9 @@ mod tests {
         const BEGIN: &str = "BEGIN READ WRITE; SELECT pg_current_xact_id()";
         const CHANGE: &str = "INSERT INTO _changes(kind,at) VALUES(6,0)";
         let Some([mut giver, mut older, mut late]) = made::links("stead_order").await else { return };
-        statement::command(&mut giver, format!("BEGIN READ WRITE; {TABLES}; COMMIT")).await.unwrap();
+        statement::command(&mut giver, format!("BEGIN READ WRITE; {TABLES}; {}; COMMIT", eras::TABLES))
+            .await
+            .unwrap();
         statement::command(&mut older, BEGIN).await.unwrap();
         statement::command(&mut late, BEGIN).await.unwrap();
         statement::command(&mut late, CHANGE).await.unwrap();

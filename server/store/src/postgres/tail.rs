@@ -4,6 +4,7 @@
 
 use crate::line::{Retention, Stored};
 use crate::postgres::cells::{self, Params};
+use crate::postgres::eras;
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::nodes::{self, BEAT};
 use crate::postgres::pool::Link;
@@ -131,19 +132,45 @@ async fn leave(shared: &Shared, own: &Node) {
 /// One look: gives positions, then publishes what has one.
 async fn look(shared: &Shared) -> Result<(), Error> {
     let mut link = begin(&shared.lane().pool, order::TAKE_TURN).await?;
-    let (given, newest) = order::give(&mut link).await?;
-    let told =
-        if given > 0 { format!("COMMIT; SELECT pg_notify('{CHANNEL}','')") } else { "COMMIT".to_owned() };
+    let given = order::give(&mut link).await?;
+    let newest = given.newest;
+    let told = if given.count > 0 {
+        format!("COMMIT; SELECT pg_notify('{CHANNEL}','')")
+    } else {
+        "COMMIT".to_owned()
+    };
     statement::end(&mut link, told).await?;
-    let mut reached = *shared.head.borrow();
-    if reached < newest {
+    let same_era = given.era == Some(shared.eras.load().newest());
+    if *shared.head.borrow() < newest || !same_era {
         statement::read_on(&mut link).await?;
     }
+    if !same_era {
+        follow_eras(shared, &mut link, newest).await?;
+    }
+    let mut reached = *shared.head.borrow();
     while reached < newest {
         let lines = lines(&mut link, reached, PAGE).await?;
         reached = publish(shared, lines, newest)?;
     }
     statement::done(link).await;
+    Ok(())
+}
+
+/// Learns of eras that began. Where changes that were published here are lost, their readers begin anew at the newest.
+async fn follow_eras(shared: &Shared, link: &mut Link, newest: u64) -> Result<(), Error> {
+    let eras = eras::read(link).await?;
+    let mut ring = shared.ring.write();
+    let reached = *shared.head.borrow();
+    if !shared.eras.load().lead_to(&eras, reached) {
+        tracing::error!(
+            reached,
+            newest,
+            "Postgres has lost changes that it had committed; everybody begins anew"
+        );
+        ring.restart(newest);
+        shared.head.send_replace(newest);
+    }
+    shared.eras.store(Arc::new(eras));
     Ok(())
 }
 
@@ -296,7 +323,7 @@ mod tests {
     /// Gives a log of changes so many hours old.
     async fn age(link: &mut Link, ages_in_hours: &[i64]) {
         statement::begin(link, WRITES).await.unwrap();
-        statement::command(link, order::TABLES).await.unwrap();
+        statement::command(link, format!("{}; {}", order::TABLES, eras::TABLES)).await.unwrap();
         for age in ages_in_hours {
             let line = format!("INSERT INTO _changes(kind,at) VALUES(6,{})", 1_000 * HOUR - age * HOUR);
             statement::command(link, line).await.unwrap();

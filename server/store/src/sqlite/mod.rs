@@ -8,6 +8,7 @@ pub(crate) mod cells;
 mod changes;
 mod checkpoint;
 mod deadline;
+mod eras;
 mod errors;
 mod group;
 mod handle;
@@ -29,7 +30,7 @@ pub(crate) use writing::Writing;
 use crate::reader::Session as Either;
 use crate::ring::Ring;
 use crate::texts::Shape;
-use crate::{Change, Config, Dialect, Error, Reader};
+use crate::{Change, Config, Dialect, Eras, Error, Reader};
 use arc_swap::ArcSwap;
 use changes::Pending;
 use deadline::STATEMENT_MS_MAX;
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) shape: ArcSwap<Shape>,
     pub(crate) ring: RwLock<Ring>,
     pub(crate) head: watch::Sender<u64>,
+    pub(crate) eras: Arc<Eras>,
     health: Health,
     // Last, so that a temporary folder goes after the connections.
     place: open::Place,
@@ -75,7 +77,7 @@ impl Shared {
         place: open::Place,
         config: &Config,
         schema: Arc<Schema>,
-        newest: u64,
+        (newest, eras): (u64, Eras),
         connect: impl AsyncFn(&open::Place) -> Result<handle::Handle, Error>,
     ) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
@@ -84,6 +86,7 @@ impl Shared {
             shape: ArcSwap::from_pointee(Shape::new(Dialect::Sqlite, schema)),
             ring: RwLock::new(Ring::new(newest)),
             head: watch::Sender::new(newest),
+            eras: Arc::new(eras),
             health: Health::default(),
             place,
         }))
@@ -120,7 +123,9 @@ impl Database {
         let handle = open::writer(&place, config).await?;
         migrations::run(&handle, &config.migrations)?;
         let pending = Pending::resume(&handle)?;
-        let shared = Shared::open(place, config, Arc::default(), pending.newest(), open::reader).await?;
+        let newest = pending.newest();
+        let eras = eras::begin(&handle, newest, changes::tail(&handle)?)?;
+        let shared = Shared::open(place, config, Arc::default(), (newest, eras), open::reader).await?;
         let surveys = survey::start(&shared)?;
         let writer = writer::start(handle, pending, Arc::clone(&shared))?;
         Ok(Self { shared, writer, surveys })
@@ -136,7 +141,7 @@ impl Database {
         let handle = open::onlooker(&place).await?;
         let newest = changes::newest(&handle)?;
         handle.close().await;
-        let shared = Shared::open(place, config, schema, newest, open::onlooker).await?;
+        let shared = Shared::open(place, config, schema, (newest, Eras::default()), open::onlooker).await?;
         let surveys = survey::start(&shared)?;
         Ok(Self { shared, writer: writer::Queue::closed_from_the_start(), surveys })
     }

@@ -12,6 +12,7 @@ mod nodes;
 mod oracles;
 mod realtime;
 mod records;
+mod restored;
 mod rule_tools;
 mod schema_files;
 mod search;

@@ -8,7 +8,7 @@ use crate::realtime::outbox::Outbox;
 use crate::realtime::source::{Source, StoreSource};
 use crate::realtime::stats::Counters;
 use crate::realtime::subscribe::{Ask, Outcome, Start};
-use crate::realtime::view::View;
+use crate::realtime::view::{Place, View};
 use crate::{Ctx, Error};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use stead_rules::{Expr, Lookup};
 use stead_schema::{Collection, Schema, Slot, Value};
-use stead_store::{Change, Shown};
+use stead_store::{Change, Eras, Shown};
 use stead_wire::Instant;
 use stead_wire::auth::SessionAnswer;
 use tokio::runtime::{Builder, Runtime};
@@ -24,6 +24,8 @@ use tokio::runtime::{Builder, Runtime};
 /// A database whose questions about single records can be made to fail.
 struct Faulty {
     inner: StoreSource,
+    /// Another history than the database tells.
+    eras: Option<Arc<Eras>>,
     failing: bool,
     away: bool,
     company: bool,
@@ -40,6 +42,9 @@ impl Faulty {
 impl Source for Faulty {
     fn head(&mut self) -> u64 {
         self.inner.head()
+    }
+    fn eras(&mut self) -> Arc<Eras> {
+        self.eras.clone().unwrap_or_else(|| self.inner.eras())
     }
     fn await_published(&mut self, seq: u64) -> Result<(), Error> {
         self.inner.await_published(seq)
@@ -93,11 +98,11 @@ impl Stage {
         runtime.block_on(app.room("r", "public"));
         let own = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
         let inner = StoreSource { store: app.project.store().clone(), runtime: own };
-        let mut source = Faulty { inner, failing: false, away: false, company: false, asked: 0 };
+        let mut source = Faulty { inner, eras: None, failing: false, away: false, company: false, asked: 0 };
         let counters = Arc::new(Counters::default());
         let bell: Bell = Arc::new(|_| {});
-        let (head, schema) = (source.head(), source.schema());
-        let board = Board::new(head, schema, bell, Arc::clone(&counters), app.project.now());
+        let (eras, head, schema) = (source.eras(), source.head(), source.schema());
+        let board = Board::new((head, eras), schema, bell, Arc::clone(&counters), app.project.now());
         Self { runtime, app, source, board, counters }
     }
 
@@ -106,6 +111,13 @@ impl Stage {
     }
 
     fn connect_from(&mut self, id: ConnectionId, cx: &Ctx, start: Start) -> Arc<Outbox> {
+        let (outbox, outcome) = self.begin(id, cx, start);
+        assert_eq!(outcome, Outcome::Begun);
+        frames(&outbox);
+        outbox
+    }
+
+    fn begin(&mut self, id: ConnectionId, cx: &Ctx, start: Start) -> (Arc<Outbox>, Outcome) {
         let outbox = Arc::new(Outbox::new());
         self.board.open(id, Arc::clone(&outbox), cx.now);
         let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head() };
@@ -113,9 +125,8 @@ impl Stage {
         let ask = json!({ "i": 1, "s": "m", "collection": "messages" });
         let (view, _) = View::compile(cx, &serde_json::from_value(ask).unwrap()).unwrap();
         let ask = Ask { request: 1, name: "m".to_owned(), view: Arc::new(view), start, identity };
-        assert_eq!(self.board.subscribe(&mut self.source, id, ask), Outcome::Begun);
-        frames(&outbox);
-        outbox
+        let outcome = self.board.subscribe(&mut self.source, id, ask);
+        (outbox, outcome)
     }
 
     /// Only says hello; the kinds of what is answered.
@@ -141,7 +152,8 @@ impl Stage {
 
     fn resume(&mut self, id: ConnectionId, session: &SessionAnswer, cursor: u64) -> Arc<Outbox> {
         let cx = self.runtime.block_on(self.app.as_user(session));
-        self.connect_from(id, &cx, Start::Cursor(cursor))
+        let era = self.source.eras().at(cursor);
+        self.connect_from(id, &cx, Start::Cursor(Place { seq: cursor, era }))
     }
 
     /// What a connection that is behind is told until there is no more.
@@ -234,6 +246,33 @@ fn who_is_let_in_while_reading_the_log_is_not_told_what_was_rewritten_before() {
     // Control: ben was in the room all the time.
     let told = stage.read_on(2, &bens);
     assert_eq!((told.len(), &told[0]["d"]["body"]), (301, &json!("a secret")));
+}
+
+#[test]
+fn who_was_told_what_the_database_lost_since_begins_anew() {
+    let mut stage = Stage::set();
+    let ben = stage.runtime.block_on(stage.app.user("ben"));
+    let (guest, cx) = (stage.guest(), stage.runtime.block_on(stage.app.as_user(&ben)));
+    stage.say("kept");
+    stage.advance();
+    let kept = stage.source.head();
+    let outbox = stage.connect(1, &guest);
+    stage.say("lost");
+    stage.advance();
+    let lost = stage.source.head();
+    assert_eq!(frames(&outbox)[0]["d"]["body"], "lost");
+    // Control: an era that begins where the hub stands takes nothing back.
+    stage.source.eras = Some(Arc::new(Eras::new(vec![(0, 7), (lost, 8)])));
+    stage.board.eras = Arc::new(Eras::new(vec![(0, 7)]));
+    stage.advance();
+    assert!(frames(&outbox).is_empty());
+    stage.source.eras = Some(Arc::new(Eras::new(vec![(0, 7), (kept, 9)])));
+    stage.advance();
+    assert_eq!(frames(&outbox)[0]["code"], "shutting_down");
+    let mut resumed = |id, seq, era| stage.begin(id, &cx, Start::Cursor(Place { seq, era })).1;
+    assert_eq!(resumed(2, kept, 7), Outcome::Begun);
+    assert_eq!(resumed(3, lost, 7), Outcome::NotResumable, "another change has that position now");
+    assert_eq!(resumed(4, lost, 9), Outcome::Begun, "control: who was told since");
 }
 
 #[test]
