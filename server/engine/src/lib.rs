@@ -18,6 +18,7 @@ pub mod records;
 pub mod request_params;
 pub mod rule_tests;
 pub mod seed;
+mod statements;
 
 pub use caller::{Caller, OperatorCaller, UserCaller};
 pub use catalogue::Catalogue;

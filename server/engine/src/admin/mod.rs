@@ -23,6 +23,8 @@ pub use users::change_user;
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;
+#[cfg(test)]
+pub(crate) use sql::STATEMENTS;
 
 /// Fewest characters of an operator's password; the app's own minimum counts when it is higher.
 pub const OPERATOR_PASSWORD_CHARS_MIN: usize = 12;

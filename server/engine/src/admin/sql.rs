@@ -2,7 +2,7 @@
 //!
 //! No data API reaches these tables. Times are microseconds since the epoch.
 
-use stead_store::Sql;
+use crate::statements::statements;
 
 pub(super) const MIGRATIONS: &[(&str, &str)] = &[(
     "admin_1",
@@ -22,13 +22,12 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[(
     ) STRICT;",
 )];
 
-pub(super) const ADD: Sql = Sql::new(
-    "INSERT INTO _operators (id, email, phc, created_at, epoch) VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT DO NOTHING",
-);
-pub(super) const LIST: Sql = Sql::new("SELECT id, email, created_at FROM _operators ORDER BY created_at, id");
-pub(super) const BY_EMAIL: Sql = Sql::new("SELECT id, phc, epoch FROM _operators WHERE email = ?1");
-pub(super) const BY_ID: Sql = Sql::new("SELECT email, epoch FROM _operators WHERE id = ?1");
-/// A higher epoch makes every token of before invalid.
-pub(super) const RESET: Sql = Sql::new("UPDATE _operators SET phc = ?2, epoch = epoch + 1 WHERE email = ?1");
-pub(super) const AUDIT: Sql =
-    Sql::new("INSERT INTO _audit (at, actor, action, target) VALUES (?1, ?2, ?3, ?4)");
+statements! {
+    ADD = "INSERT INTO _operators (id, email, phc, created_at, epoch) VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT DO NOTHING";
+    LIST = "SELECT id, email, created_at FROM _operators ORDER BY created_at, id";
+    BY_EMAIL = "SELECT id, phc, epoch FROM _operators WHERE email = ?1";
+    BY_ID = "SELECT email, epoch FROM _operators WHERE id = ?1";
+    /// A higher epoch makes every token of before invalid.
+    RESET = "UPDATE _operators SET phc = ?2, epoch = epoch + 1 WHERE email = ?1";
+    AUDIT = "INSERT INTO _audit (at, actor, action, target) VALUES (?1, ?2, ?3, ?4)";
+}

@@ -46,6 +46,8 @@ pub(crate) use users::{forget_user, hash_password, set_email, set_password};
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;
+#[cfg(test)]
+pub(crate) use sql::STATEMENTS;
 
 /// Keys, the session cache and the hashing service of a project.
 pub struct Auth {

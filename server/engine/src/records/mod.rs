@@ -36,6 +36,8 @@ pub(crate) use access::Gate;
 pub(crate) use create::{Making, Prepared, Right, insert_in, prepare};
 pub use filters::FilterStats;
 pub use sql::MIGRATIONS;
+#[cfg(test)]
+pub(crate) use sql::STATEMENTS;
 
 /// What a list reads from a text that is or is not a cursor: for those who throw texts at it.
 #[doc(hidden)]

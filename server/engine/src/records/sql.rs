@@ -1,6 +1,6 @@
 //! Static statements of this slice.
 
-use stead_store::Sql;
+use crate::statements::statements;
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = &[
@@ -21,24 +21,20 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("records_0002_add_created", "ALTER TABLE _idempotency ADD COLUMN created INTEGER NOT NULL DEFAULT 0;"),
 ];
 
-/// The answer kept for a key: digest, record, version, body, whether the record was made by it.
-pub(super) const RECALL: Sql = Sql::new(
-    "SELECT digest, record_id, version, body, created FROM _idempotency
-     WHERE scope = ?1 AND key = ?2 AND created_at > ?3",
-);
+statements! {
+    /// The answer kept for a key: digest, record, version, body, whether the record was made by it.
+    RECALL = "SELECT digest, record_id, version, body, created FROM _idempotency
+     WHERE scope = ?1 AND key = ?2 AND created_at > ?3";
 
-/// Keeps an answer; an expired one under the same key gives way.
-pub(super) const KEEP: Sql = Sql::new(
-    "INSERT INTO _idempotency (scope, key, digest, record_id, version, body, created, created_at)
+    /// Keeps an answer; an expired one under the same key gives way.
+    KEEP = "INSERT INTO _idempotency (scope, key, digest, record_id, version, body, created, created_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
      ON CONFLICT (scope, key) DO UPDATE SET digest = excluded.digest, record_id = excluded.record_id,
-       version = excluded.version, body = excluded.body, created = excluded.created, created_at = excluded.created_at",
-);
+       version = excluded.version, body = excluded.body, created = excluded.created, created_at = excluded.created_at";
 
-/// Forgets a few expired answers, so that the table stays small without ever holding up the writer.
-pub(super) const FORGET: Sql = Sql::both(
-    "DELETE FROM _idempotency WHERE rowid IN
+    /// Forgets a few expired answers, so that the table stays small without ever holding up the writer.
+    FORGET = "DELETE FROM _idempotency WHERE rowid IN
        (SELECT rowid FROM _idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 20)",
     "DELETE FROM _idempotency WHERE ctid = ANY (ARRAY
-       (SELECT ctid FROM _idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 20 FOR UPDATE SKIP LOCKED))",
-);
+       (SELECT ctid FROM _idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 20 FOR UPDATE SKIP LOCKED))";
+}
