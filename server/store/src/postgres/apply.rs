@@ -29,7 +29,6 @@ const BRIEFLY: &str = "SET LOCAL lock_timeout=1000";
 /// `Refused` with every unsafe change; nothing is changed then.
 pub(crate) async fn run(link: &mut Link, schema: Arc<Schema>) -> Result<Shape, Error> {
     begin(link).await?;
-    statement::command(link, "SELECT pg_current_xact_id()").await?;
     let canonical = diff::canonical(&schema).to_string();
     let rules = applied::rules(&schema).to_string();
     let before = recall(link, SHAPE).await?;

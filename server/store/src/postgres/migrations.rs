@@ -19,7 +19,7 @@ const MIGRATIONS: &str =
     "CREATE TABLE IF NOT EXISTS _migrations(name text COLLATE \"C\" PRIMARY KEY, position bigint NOT NULL)";
 
 /// Of those that make tables, one at a time on all nodes, for as long as it takes. The number is any, but the same for all.
-const ALONE: &str = "SET LOCAL statement_timeout=0; SET LOCAL idle_in_transaction_session_timeout=0; SELECT pg_advisory_xact_lock(7308604897067660132)";
+const ALONE: &str = "SET LOCAL statement_timeout=0; SET LOCAL lock_timeout=0; SET LOCAL idle_in_transaction_session_timeout=0; SELECT pg_advisory_xact_lock(7308604897067660132)";
 
 /// Begins a transaction that makes tables.
 ///

@@ -33,7 +33,7 @@ use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
 use pool::{Link, Pool};
-use statement::{Opening, READS};
+use statement::{Opening, READS, WRITES};
 use std::convert::identity;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -43,10 +43,6 @@ use target::Target;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-/// Begins a write. Who waits for a record longer than this is answered `Busy`, before any statement is too slow.
-const BEGIN: Opening =
-    Opening { mode: "READ WRITE", then: "SET LOCAL lock_timeout=1500; SELECT pg_current_xact_id()" };
 
 /// Longest wait of a write for a change of the schema, as for a record.
 const SCHEMA_PATIENCE: Duration = Duration::from_millis(1500);
@@ -363,7 +359,7 @@ impl Shared {
         }
     }
 
-    /// Runs a job in one transaction. It takes its id first: `order` relies on that.
+    /// Runs a job in one transaction.
     pub(crate) async fn transaction<T, E, F>(&self, pool: &Arc<Pool>, job: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
@@ -371,7 +367,7 @@ impl Shared {
     {
         let unchanged = timeout(SCHEMA_PATIENCE, self.changing.read()).await;
         let _unchanged = unchanged.map_err(|_| Error::Busy)?;
-        let mut link = begin(pool, BEGIN).await?;
+        let mut link = begin(pool, WRITES).await?;
         let shape = self.shape.load_full();
         let session = Session { link: &mut link, shape: &shape, head: None, writes: true };
         let mut tx = Tx { reader: Reader { session: Either::Postgres(session) }, writing: Writing::Postgres };

@@ -11,8 +11,8 @@
 //!
 //! No commit waits for another, and a transaction that lasts holds up nothing but its own changes. Numbers between those
 //! seen are remembered as gaps and looked for again. A gap is forgotten when every transaction that ran when it was first
-//! noticed has ended: who takes a number has a transaction id before (`Shared::transaction` sees to that), so its owner is
-//! among them. They are those whose ids are below the giver's own, which it takes after its snapshot. (The `xmax` of that
+//! noticed has ended: who takes a number has a transaction id before (`writing` sees to that), so its owner is among them.
+//! They are those whose ids are below the giver's own, which it takes after its snapshot. (The `xmax` of that
 //! snapshot would not do: it is one past the last id that *ended*, and owners of gaps may be above it.)
 //!
 //! The giver's snapshot holds exactly what has a position afterwards. A read in the same transaction therefore belongs to
@@ -24,7 +24,6 @@ use crate::postgres::eras;
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
 use crate::postgres::statement::{self, Opening};
-use sqlx_postgres::PgRow;
 
 /// Tables of the log. `_log` has one row; `_turn` has none and is only locked.
 pub(crate) const TABLES: &str = r#"
@@ -38,22 +37,23 @@ CREATE TABLE IF NOT EXISTS _log(
 INSERT INTO _log(position,seq,gaps,marked,mark) VALUES(0,0,'{}','{}',0) ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS _turn(one boolean);"#;
 
-/// Waits for the turn, then takes a snapshot: `LOCK` itself needs none. Who waits longer than this is answered `Busy`.
+/// Waits for the turn, then takes a snapshot: `LOCK` itself needs none.
 pub(crate) const TAKE_TURN: Opening = Opening {
     mode: "ISOLATION LEVEL REPEATABLE READ, READ WRITE",
-    then: "SET LOCAL lock_timeout=1500; LOCK TABLE _turn IN EXCLUSIVE MODE",
+    then: "LOCK TABLE _turn IN EXCLUSIVE MODE",
 };
 
+/// The place in the numbers, and those that can be seen now and could not before.
 const READ: &str =
-    "SELECT position,seq,gaps,marked,mark,pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-const UNSEEN: &str = "(SELECT seq FROM _changes WHERE seq=ANY($1))
-  UNION ALL (SELECT seq FROM _changes WHERE seq>$2 ORDER BY seq LIMIT $3)";
-const GIVE: &str =
-    "INSERT INTO _order(position,seq) SELECT $1+ord,seq FROM unnest($2) WITH ORDINALITY u(seq,ord)";
-const KEEP: &str = "UPDATE _log SET position=$1,seq=$2,gaps=$3,marked=$4,mark=coalesce($5,pg_current_xact_id()::text::bigint)";
+    "SELECT l.position,l.seq,l.gaps,l.marked,l.mark,pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+  ARRAY(SELECT c.seq FROM _changes c WHERE c.seq=ANY(l.gaps)),
+  ARRAY(SELECT c.seq FROM _changes c WHERE c.seq>l.seq ORDER BY c.seq LIMIT 5000)";
+const GIVE: &str = "WITH given AS (
+    INSERT INTO _order(position,seq) SELECT $1+ord,seq FROM unnest($2) WITH ORDINALITY u(seq,ord))
+  UPDATE _log SET position=$3,seq=$4,gaps=$5,marked=$6,mark=coalesce($7,pg_current_xact_id()::text::bigint)";
 const NEWEST: &str = "SELECT position FROM _log";
 
-/// Most changes that get their position in one statement.
+/// Most changes that get their position in one statement, as `READ` has it.
 const BATCH: usize = 5_000;
 
 /// What is known of the numbers so far.
@@ -107,34 +107,40 @@ pub(crate) struct Given {
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn give(link: &mut Link) -> Result<Given, Error> {
-    let (mut known, xmin, era) = read(link).await?;
-    if era.is_none() {
-        eras::begin(link, known.position).await?;
-    }
     let mut count = 0;
     loop {
-        let before = known.clone();
-        let (seen, more) = unseen(link, &known).await?;
-        known.advance(&seen, xmin);
-        // Gaps to give up are no reason to write, while nothing happens.
-        if seen.is_empty() && known.gaps == before.gaps {
-            return Ok(Given { count, newest: positive(known.position), era });
+        let Found { mut known, xmin, era, seen, more } = read(link).await?;
+        if era.is_none() {
+            eras::begin(link, known.position).await?;
         }
+        let before = known.clone();
+        known.advance(&seen, xmin);
         count += seen.len();
-        let mut params = Params::default();
-        params.add(before.position)?;
-        params.add(seen)?;
-        statement::run(link, GIVE.to_owned(), params).await.map_err(from_sqlx)?;
-        keep(link, &known).await?;
+        // Gaps to give up are no reason to write, while nothing happens.
+        if !seen.is_empty() || known.gaps != before.gaps {
+            keep(link, before.position, seen, &known).await?;
+        }
         if !more {
             return Ok(Given { count, newest: positive(known.position), era });
         }
     }
 }
 
-/// What is known of the numbers, the oldest transaction that runs, and the era, if it goes on.
-async fn read(link: &mut Link) -> Result<(Known, i64, Option<u32>), Error> {
-    let text = format!("{READ},{} FROM _log", eras::columns());
+/// What a look at the numbers tells.
+struct Found {
+    known: Known,
+    /// The oldest transaction that runs.
+    xmin: i64,
+    /// The newest era, if it goes on.
+    era: Option<u32>,
+    /// Numbers that can be seen now and could not before, ascending.
+    seen: Vec<i64>,
+    /// Whether there are more.
+    more: bool,
+}
+
+async fn read(link: &mut Link) -> Result<Found, Error> {
+    let text = format!("{READ},{} FROM _log l", eras::columns());
     let rows = statement::rows(link, text, Params::default()).await.map_err(from_sqlx)?;
     let missing = || Error::Database("the log has lost its place".into());
     let row = rows.first().ok_or_else(missing)?;
@@ -147,33 +153,25 @@ async fn read(link: &mut Link) -> Result<(Known, i64, Option<u32>), Error> {
         marked: numbers(3)?,
         mark: Some(number(4)?),
     };
-    let goes_on = cells::get::<bool>(row, 6)?.unwrap_or(false);
-    let era = if goes_on { cells::get::<i64>(row, 7)? } else { None };
-    Ok((known, number(5)?, era.and_then(|era| u32::try_from(era).ok())))
-}
-
-/// Numbers that can be seen now, ascending; and whether there are more.
-async fn unseen(link: &mut Link, known: &Known) -> Result<(Vec<i64>, bool), Error> {
-    let mut params = Params::default();
-    params.add(known.gaps.clone())?;
-    params.add(known.seq)?;
-    params.add(i64::try_from(BATCH).unwrap_or(i64::MAX))?;
-    let rows = statement::rows(link, UNSEEN.to_owned(), params).await.map_err(from_sqlx)?;
-    let seq = |row: &PgRow| Ok(cells::get::<i64>(row, 0)?.unwrap_or_default());
-    let mut seen = rows.iter().map(seq).collect::<Result<Vec<_>, Error>>()?;
+    let (mut seen, new) = (numbers(6)?, numbers(7)?);
+    let more = new.len() == BATCH;
     seen.sort_unstable();
-    let more = seen.iter().filter(|seq| **seq > known.seq).count() == BATCH;
-    Ok((seen, more))
+    seen.extend(new);
+    let era = if cells::get::<bool>(row, 8)? == Some(true) { cells::get::<i64>(row, 9)? } else { None };
+    Ok(Found { known, xmin: number(5)?, era: era.and_then(|era| u32::try_from(era).ok()), seen, more })
 }
 
-async fn keep(link: &mut Link, known: &Known) -> Result<(), Error> {
+/// Gives positions after `before` to numbers, and remembers what is known then.
+async fn keep(link: &mut Link, before: i64, seen: Vec<i64>, known: &Known) -> Result<(), Error> {
     let mut params = Params::default();
+    params.add(before)?;
+    params.add(seen)?;
     params.add(known.position)?;
     params.add(known.seq)?;
     params.add(known.gaps.clone())?;
     params.add(known.marked.clone())?;
     params.add(known.mark)?;
-    statement::run(link, KEEP.to_owned(), params).await.map(|_| ()).map_err(from_sqlx)
+    statement::run(link, GIVE.to_owned(), params).await.map(|_| ()).map_err(from_sqlx)
 }
 
 /// The last position given.

@@ -27,10 +27,12 @@ const SILENCE: Duration = Duration::from_secs(5);
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// What holds on a connection of our own unless a transaction says otherwise: reads are bounded, and nothing writes by
-/// mistake. One that is lent is told in each transaction: see `statement`. A process that stands still or is cut off in the
+/// mistake. Who waits for a record or the turn longer than `lock_timeout` is answered `Busy`, before any statement is too slow.
+/// One that is lent is told in each transaction: see `statement`. A process that stands still or is cut off in the
 /// middle of a transaction loses it, or other nodes would wait for what it holds: the turn at the log, records. The last is
 /// for answers that it does not take; no statement's bound ends those.
-const SETTINGS: &str = "SET statement_timeout=2000; SET default_transaction_read_only=on;
+const SETTINGS: &str =
+    "SET statement_timeout=2000; SET lock_timeout=1500; SET default_transaction_read_only=on;
   SET TIME ZONE 'UTC'; SET client_min_messages=warning;
   SET idle_in_transaction_session_timeout=2000; SET tcp_user_timeout=5000";
 

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 /// What `pool` sets once on a connection of our own.
 const LENT: &str =
-    "SET LOCAL statement_timeout=2000; SET LOCAL TIME ZONE 'UTC'; SET LOCAL client_min_messages=warning;
+    "SET LOCAL statement_timeout=2000; SET LOCAL lock_timeout=1500; SET LOCAL TIME ZONE 'UTC'; SET LOCAL client_min_messages=warning;
   SET LOCAL idle_in_transaction_session_timeout=2000";
 
 /// How a transaction begins: its mode, and what is done in it at once.

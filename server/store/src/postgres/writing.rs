@@ -1,7 +1,7 @@
 //! Writes in one transaction, as [`crate::Tx`] promises them.
 //!
 //! A change of a record and its row in the log are one statement: the row takes its number when the record is written
-//! and held, never before. See [`super::order`] for what hangs on that.
+//! and held, never before, and the transaction has its id by then. See [`super::order`] for what hangs on that.
 
 use crate::line::{Images, Line, identity};
 use crate::postgres::cells::Params;
@@ -119,7 +119,11 @@ impl Session<'_> {
     pub(crate) async fn log(&mut self, line: &Line<'_>, at: i64) -> Result<(), Error> {
         let mut params = Params::default();
         told(&mut params, line, None, at)?;
-        let text = format!("{LOG}) VALUES({})", numbers(0));
+        // What takes the number may be the first that the transaction writes, and comes after what it selects from.
+        let text = format!(
+            "WITH began AS MATERIALIZED (SELECT pg_current_xact_id()) {LOG}) SELECT {} FROM began",
+            numbers(0)
+        );
         statement::run(self.link, text, params).await.map(|_| ()).map_err(from_sqlx)
     }
 

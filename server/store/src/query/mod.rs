@@ -110,8 +110,7 @@ pub(crate) fn select(dialect: Dialect, schema: &Schema, select: &Select<'_>) -> 
         }
     }
     order::by(&mut w, select);
-    w.raw(" LIMIT ");
-    w.bind(Value::Int(i64::from(select.limit)));
+    w.limit(u64::from(select.limit));
     w.finish()
 }
 

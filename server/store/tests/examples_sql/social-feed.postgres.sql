@@ -4,16 +4,16 @@
 -- users for u1
 SELECT t."id", t."created_at", t."updated_at", t."version", CASE WHEN (t."id" = $1) THEN t."email" END, t."verified", coalesce((t."id" = $2), false)
   FROM "users" t
- WHERE (t."id" = $3) ORDER BY t."id" LIMIT $4;
--- with Text("u1"), Text("u1"), Text("u1"), Int(50)
+ WHERE (t."id" = $3) ORDER BY t."id" LIMIT 50;
+-- with Text("u1"), Text("u1"), Text("u1")
 
 -- users for a guest with a link
 -- nothing: the rule denies without asking
 
 -- profiles for a guest
 SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle", t."private", CASE WHEN false THEN t."birthday" END, coalesce(false, false)
-  FROM "profiles" t ORDER BY t."id" LIMIT $1;
--- with Int(50)
+  FROM "profiles" t ORDER BY t."id" LIMIT 50;
+-- with 
 
 -- profiles for u1
 SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle", t."private", CASE WHEN ((t."user" = $1) OR (t."user" IN (SELECT t1."followee"
@@ -26,13 +26,13 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle"
   FROM "blocks" t3
  WHERE (t3."blocked" = $8)))) AND (NOT (t."user" IN (SELECT t4."blocked"
   FROM "blocks" t4
- WHERE (t4."blocker" = $9)))))) ORDER BY t."id" LIMIT $10;
--- with Text("u1"), Text("u1"), Text("accepted"), Text("u1"), Text("u1"), Text("accepted"), Text("u1"), Text("u1"), Text("u1"), Int(50)
+ WHERE (t4."blocker" = $9)))))) ORDER BY t."id" LIMIT 50;
+-- with Text("u1"), Text("u1"), Text("accepted"), Text("u1"), Text("u1"), Text("accepted"), Text("u1"), Text("u1"), Text("u1")
 
 -- profiles for a guest with a link
 SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle", t."private", CASE WHEN false THEN t."birthday" END, coalesce(false, false)
-  FROM "profiles" t ORDER BY t."id" LIMIT $1;
--- with Int(50)
+  FROM "profiles" t ORDER BY t."id" LIMIT 50;
+-- with 
 
 -- follows for a guest
 -- nothing: the rule denies without asking
@@ -40,8 +40,8 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."user", t."handle"
 -- follows for u1
 SELECT t."id", t."created_at", t."updated_at", t."version", t."follower", t."followee", t."state"
   FROM "follows" t
- WHERE ((t."follower" = $1) OR (t."followee" = $2)) ORDER BY t."id" LIMIT $3;
--- with Text("u1"), Text("u1"), Int(50)
+ WHERE ((t."follower" = $1) OR (t."followee" = $2)) ORDER BY t."id" LIMIT 50;
+-- with Text("u1"), Text("u1")
 
 -- follows for a guest with a link
 -- nothing: the rule denies without asking
@@ -52,8 +52,8 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."follower", t."fol
 -- blocks for u1
 SELECT t."id", t."created_at", t."updated_at", t."version", t."blocker", t."blocked"
   FROM "blocks" t
- WHERE (t."blocker" = $1) ORDER BY t."id" LIMIT $2;
--- with Text("u1"), Int(50)
+ WHERE (t."blocker" = $1) ORDER BY t."id" LIMIT 50;
+-- with Text("u1")
 
 -- blocks for a guest with a link
 -- nothing: the rule denies without asking
@@ -63,8 +63,8 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text"
   FROM "posts" t
  WHERE ((t."audience" = $1) AND t."author" IN (SELECT t1."user"
   FROM "profiles" t1
- WHERE (t1."private" = false))) ORDER BY t."id" LIMIT $2;
--- with Text("public"), Int(50)
+ WHERE (t1."private" = false))) ORDER BY t."id" LIMIT 50;
+-- with Text("public")
 
 -- posts for u1
 SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text", t."audience", CASE WHEN (t."author" = $1) THEN t."share_key" END, coalesce((t."author" = $2), false)
@@ -77,14 +77,14 @@ SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text"
   FROM "profiles" t3
  WHERE (t3."private" = false))) OR (t."author" IN (SELECT t4."followee"
   FROM "follows" t4
- WHERE (t4."follower" = $7) AND (t4."state" = $8)))))) ORDER BY t."id" LIMIT $9;
--- with Text("u1"), Text("u1"), Text("u1"), Text("u1"), Text("u1"), Text("public"), Text("u1"), Text("accepted"), Int(50)
+ WHERE (t4."follower" = $7) AND (t4."state" = $8)))))) ORDER BY t."id" LIMIT 50;
+-- with Text("u1"), Text("u1"), Text("u1"), Text("u1"), Text("u1"), Text("public"), Text("u1"), Text("accepted")
 
 -- posts for a guest with a link
 SELECT t."id", t."created_at", t."updated_at", t."version", t."author", t."text", t."audience", CASE WHEN false THEN t."share_key" END, coalesce(false, false)
   FROM "posts" t
  WHERE ((t."share_key" = $1) OR ((t."audience" = $2) AND t."author" IN (SELECT t1."user"
   FROM "profiles" t1
- WHERE (t1."private" = false)))) ORDER BY t."id" LIMIT $3;
--- with Text("0b9d7e41c35a86f2"), Text("public"), Int(50)
+ WHERE (t1."private" = false)))) ORDER BY t."id" LIMIT 50;
+-- with Text("0b9d7e41c35a86f2"), Text("public")
 

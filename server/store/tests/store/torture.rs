@@ -141,3 +141,44 @@ async fn who_follows_positions_misses_nothing_where_who_follows_numbers_does() {
     one.close().await;
     two.close().await;
 }
+
+/// Runs one write and nothing before it.
+async fn only<F>(store: &Store, job: F) -> Result<(), Error>
+where
+    F: AsyncFnOnce(&mut stead_store::Tx<'_>) -> Result<(), Error> + Send + 'static,
+{
+    store.write(job).await
+}
+
+/// When a gap is given up hangs on this.
+#[tokio::test]
+async fn a_transaction_has_its_id_before_it_takes_a_number() {
+    if !on_postgres() {
+        return;
+    }
+    let (store, schema) = store(None).await;
+    // From here on a number is refused to whoever has no id yet.
+    for text in [
+        "CREATE SEQUENCE _numbers START 1000000",
+        "CREATE FUNCTION _number() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+           IF pg_current_xact_id_if_assigned() IS NULL THEN RAISE 'no id'; END IF; RETURN nextval('_numbers'); END $$",
+        "ALTER TABLE _changes ALTER seq DROP IDENTITY",
+        "ALTER TABLE _changes ALTER seq SET DEFAULT _number()",
+    ] {
+        only(&store, async move |tx| tx.execute(&Sql::new(text), &[]).await.map(|_| ())).await.unwrap();
+    }
+    let (row, other) = (message("m1"), edited(&message("m1"), "otherwise"));
+    let messages = move |schema: &Arc<Schema>| schema.collections[2].clone();
+    let (collection, new) = (messages(&schema), row.clone());
+    only(&store, async move |tx| tx.insert(&collection, new, None, NOW).await).await.unwrap();
+    let (collection, after) = (messages(&schema), other.clone());
+    only(&store, async move |tx| tx.update(&collection, row, after, None, NOW).await).await.unwrap();
+    let collection = messages(&schema);
+    only(&store, async move |tx| tx.delete(&collection, other, None, NOW).await).await.unwrap();
+    only(&store, async |tx| tx.log_auth("u1", None, NOW).await).await.unwrap();
+    // Control: it is refused.
+    let line = Sql::new("INSERT INTO _changes(kind,at) VALUES(6,0)");
+    let refused = only(&store, async move |tx| tx.execute(&line, &[]).await.map(|_| ())).await;
+    assert!(matches!(&refused, Err(Error::Database(text)) if text.contains("no id")), "{refused:?}");
+    store.close().await;
+}

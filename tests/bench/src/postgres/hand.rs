@@ -8,10 +8,13 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 const TABLES: &str = r#"
+CREATE TABLE users(id text COLLATE "C" PRIMARY KEY);
+CREATE TABLE rooms(id text COLLATE "C" PRIMARY KEY);
 CREATE TABLE members(id text COLLATE "C" PRIMARY KEY, room text COLLATE "C" NOT NULL, "user" text COLLATE "C" NOT NULL, UNIQUE(room,"user"));
 CREATE INDEX ON members("user",room);
 CREATE TABLE messages(id text COLLATE "C" PRIMARY KEY, created_at bigint NOT NULL, updated_at bigint NOT NULL,
-  version bigint NOT NULL, author text COLLATE "C" NOT NULL, room text COLLATE "C" NOT NULL, body text COLLATE "C" NOT NULL);
+  version bigint NOT NULL, author text COLLATE "C" NOT NULL REFERENCES users, room text COLLATE "C" NOT NULL REFERENCES rooms,
+  body text COLLATE "C" NOT NULL);
 CREATE INDEX ON messages(room,created_at DESC);
 CREATE INDEX ON messages(author);
 CREATE TABLE changes(seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, collection text, record_id text, kind bigint,
@@ -34,9 +37,13 @@ impl Hand {
     pub async fn make(database: &str, like: &Target, rows: u64) -> anyhow::Result<Self> {
         let (people, rooms) = (like.users.len(), like.rooms.len());
         let fill = format!(
-            "INSERT INTO members SELECT 'm'||r||'-'||u,'room'||r,'user'||u FROM generate_series(0,{}) r, generate_series(0,{}) u;
+            "INSERT INTO users SELECT 'user'||u FROM generate_series(0,{}) u;
+             INSERT INTO rooms SELECT 'room'||r FROM generate_series(0,{}) r;
+             INSERT INTO members SELECT 'm'||r||'-'||u,'room'||r,'user'||u FROM generate_series(0,{}) r, generate_series(0,{}) u;
              INSERT INTO messages SELECT 'm'||n,n,n,1,'user'||n%{people},'room'||n/7%{rooms},'{BODY}' FROM generate_series(1,{rows}) n;
              ANALYZE",
+            people - 1,
+            rooms - 1,
             rooms - 1,
             people - 1,
         );
