@@ -24,12 +24,23 @@ struct Seen {
 
 /// Runs `rate` messages a second for some seconds before `subscribers` listeners.
 pub async fn run(target: &Target, subscribers: usize, rate: u64, seconds: u64) -> anyhow::Result<Measured> {
+    across(target, target, subscribers, rate, seconds).await
+}
+
+/// The same with the messages written at another server on the same database.
+pub async fn across(
+    writer: &Target,
+    target: &Target,
+    subscribers: usize,
+    rate: u64,
+    seconds: u64,
+) -> anyhow::Result<Measured> {
     let seen = Arc::new(Seen::default());
     let listeners = gather(target, subscribers, &seen).await?;
     target.process.reset_peak();
     let cpu_before = target.process.cpu_us()?;
     let began = Instant::now();
-    let (sent, bad) = write(target, rate, seconds).await?;
+    let (sent, bad) = write(writer, rate, seconds).await?;
     let expected = sent * subscribers as u64;
     let deadline = Instant::now() + Duration::from_secs(10);
     while seen.count.load(Ordering::Relaxed) < expected && Instant::now() < deadline {

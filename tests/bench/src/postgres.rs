@@ -7,6 +7,7 @@
 mod hand;
 mod postmaster;
 
+use crate::fanout;
 use crate::load;
 use crate::report::Table;
 use crate::target::{Scenario, Target};
@@ -55,6 +56,16 @@ pub async fn run(binary: &Path, server: &str, load: &Load) -> anyhow::Result<()>
             table.add(scenario, "one server", postmaster.during(one).await?);
             let two = both(&servers, scenario, load);
             table.add(scenario, "two servers", postmaster.during(two).await?);
+        }
+        table.print(scenario);
+    }
+    for subscribers in [10, 1000] {
+        let scenario = Scenario::Fanout(subscribers);
+        for _ in 0..load.rounds {
+            let own = fanout::run(&servers[0], subscribers, 20, load.seconds).await?;
+            table.add(scenario, "written at their own server", own);
+            let other = fanout::across(&servers[1], &servers[0], subscribers, 20, load.seconds).await?;
+            table.add(scenario, "written at the other", other);
         }
         table.print(scenario);
     }

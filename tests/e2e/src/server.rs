@@ -141,7 +141,7 @@ impl Server {
     }
 
     async fn begin(app: PathBuf, folder: Arc<TempDir>, flags: Vec<String>, database: Option<String>) -> Self {
-        let (running, url) = start_all(&app, folder.path(), &flags, database.as_deref()).await;
+        let (running, url) = start_all(&app, folder.path(), &flags, database.as_deref(), None).await;
         Self { running, app, folder, flags, database, url }
     }
 
@@ -240,8 +240,26 @@ impl Server {
 
     /// Starts again on the same data, after [`Server::kill`] or [`Server::terminate`].
     pub async fn restart(&mut self) {
+        self.start_again(None).await;
+    }
+
+    /// As [`Server::restart`], to end by itself when it comes by a named place of the code for the `times`th time.
+    pub async fn restart_to_end_at(&mut self, place: &str, times: usize) {
+        self.start_again(Some(&format!("{place}:{times}"))).await;
+    }
+
+    async fn start_again(&mut self, end_at: Option<&str>) {
         let database = self.database.as_deref();
-        (self.running, self.url) = start_all(&self.app, self.folder.path(), &self.flags, database).await;
+        (self.running, self.url) =
+            start_all(&self.app, self.folder.path(), &self.flags, database, end_at).await;
+    }
+
+    /// Waits until every process has ended by itself, and did not end well.
+    pub async fn ended(&mut self) {
+        for node in &mut self.running.nodes {
+            let ended = tokio::time::timeout(PATIENCE * 2, node.wait()).await;
+            assert!(!ended.expect("the server ends by itself").unwrap().success());
+        }
     }
 
     /// Holds every process where it is, until [`Server::go_on`].
@@ -278,15 +296,21 @@ fn unlimited(flags: &[String]) -> impl Iterator<Item = &'static str> {
 }
 
 /// The servers of one app, all started at once, and where they are reached.
-async fn start_all(app: &Path, folder: &Path, flags: &[String], database: Option<&str>) -> (Running, String) {
+async fn start_all(
+    app: &Path,
+    folder: &Path,
+    flags: &[String],
+    database: Option<&str>,
+    end_at: Option<&str>,
+) -> (Running, String) {
     // A test that names the database says itself how many it runs there.
     if nodes() == 1 || database.is_some() {
-        let (node, url) = start(app, folder, flags, database).await;
+        let (node, url) = start(app, folder, flags, database, end_at).await;
         return (Running { nodes: vec![node], balancer: None }, url);
     }
     share_master_key(folder);
     let flags = [flags, &["--trust-proxy".to_owned(), balancer::ADDRESS.to_owned()]].concat();
-    let started = join_all((0..nodes()).map(|_| start(app, folder, &flags, database))).await;
+    let started = join_all((0..nodes()).map(|_| start(app, folder, &flags, database, end_at))).await;
     let (nodes, urls): (Vec<Child>, Vec<String>) = started.into_iter().unzip();
     let balancer = Balancer::start(folder, &urls);
     let url = balancer.url.clone();
@@ -305,8 +329,17 @@ fn log(folder: &Path) -> PathBuf {
     folder.join("server.log")
 }
 
-async fn start(app: &Path, folder: &Path, flags: &[String], database: Option<&str>) -> (Child, String) {
+async fn start(
+    app: &Path,
+    folder: &Path,
+    flags: &[String],
+    database: Option<&str>,
+    end_at: Option<&str>,
+) -> (Child, String) {
     let mut command = command(folder, database);
+    if let Some(end_at) = end_at {
+        command.env("STEAD_TEST_END_AT", end_at);
+    }
     if database.is_some() {
         let log = std::fs::File::options().create(true).append(true).open(log(folder)).unwrap();
         command.stderr(log);

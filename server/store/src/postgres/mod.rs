@@ -28,7 +28,7 @@ use crate::reader::Session as Either;
 use crate::ring::Ring;
 use crate::texts::Shape;
 use crate::tx::Writing;
-use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Tx};
+use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Tx, passes};
 use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
@@ -372,7 +372,9 @@ impl Shared {
         let session = Session { link: &mut link, shape: &shape, head: None, writes: true };
         let mut tx = Tx { reader: Reader { session: Either::Postgres(session) }, writing: Writing::Postgres };
         let result = job(&mut tx).await;
+        passes("commit");
         let value = end(link, result, unknown).await?;
+        passes("committed");
         self.wake.notify_one();
         Ok(value)
     }

@@ -11,7 +11,7 @@ use crate::postgres::pool::Link;
 use crate::postgres::statement::{self, WRITES};
 use crate::postgres::target::{Line, Target};
 use crate::postgres::{Shared, begin, order};
-use crate::{Change, Error, Node};
+use crate::{Change, Error, Node, passes};
 use sqlx_postgres::{PgListener, PgPoolOptions, PgRow};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -140,7 +140,13 @@ async fn look(shared: &Shared) -> Result<(), Error> {
     } else {
         "COMMIT".to_owned()
     };
+    if given.count > 0 {
+        passes("positions");
+    }
     statement::end(&mut link, told).await?;
+    if given.count > 0 {
+        passes("positioned");
+    }
     let same_era = given.era == Some(shared.eras.load().newest());
     if *shared.head.borrow() < newest || !same_era {
         statement::read_on(&mut link).await?;
@@ -152,6 +158,7 @@ async fn look(shared: &Shared) -> Result<(), Error> {
     while reached < newest {
         let lines = lines(&mut link, reached, PAGE).await?;
         reached = publish(shared, lines, newest)?;
+        passes("published");
     }
     statement::done(link).await;
     Ok(())

@@ -11,7 +11,7 @@ use crate::sqlite::session::Session;
 use crate::sqlite::statement::command;
 use crate::sqlite::writing::Writing;
 use crate::tx::Writing as Kind;
-use crate::{Error, Reader, Tx};
+use crate::{Error, Reader, Tx, passes};
 
 /// Why a group was not committed.
 pub(crate) enum Failure {
@@ -81,7 +81,10 @@ fn transaction(
         }
         command(handle, "RELEASE job").map_err(undone)?;
     }
-    command(handle, "COMMIT").map_err(commit_failure)
+    passes("commit");
+    command(handle, "COMMIT").map_err(commit_failure)?;
+    passes("committed");
+    Ok(())
 }
 
 /// A commit that met a full disk or a lock is undone as a whole. After any other failure the file system may have

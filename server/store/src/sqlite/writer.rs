@@ -3,7 +3,6 @@
 //! No timer gathers a group: at low load a group is one job, and while a commit waits for the disk the next group
 //! forms by itself. Nothing is published or acknowledged before the commit.
 
-use crate::Error;
 use crate::line::Retention;
 use crate::sqlite::changes::{self, Pending};
 use crate::sqlite::checkpoint::{self, Checkpointer};
@@ -13,6 +12,7 @@ use crate::sqlite::handle::Handle;
 use crate::sqlite::job::Job;
 use crate::sqlite::statement::command;
 use crate::sqlite::{Shared, apply};
+use crate::{Error, passes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -173,6 +173,7 @@ impl Writer {
             self.trusted().and_then(|()| group::run(&self.handle, &self.shared, &mut self.pending, jobs));
         self.note(&outcome);
         self.publish();
+        passes("published");
         let failure = outcome.as_ref().err().map(Failure::error);
         for job in jobs.drain(..) {
             job.answer(failure);

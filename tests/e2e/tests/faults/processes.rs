@@ -7,6 +7,9 @@ const KILLS: usize = 8;
 const HOLDS: usize = 4;
 const ENDS: usize = 4;
 
+/// Steps of a write and of what is told of it.
+const PLACES: [&str; 5] = ["commit", "committed", "positions", "positioned", "published"];
+
 /// Longer than any server may hold up another.
 const HELD: Duration = Duration::from_secs(4);
 
@@ -27,6 +30,27 @@ async fn a_server_that_is_killed_loses_nothing_and_its_clients_go_on_at_the_othe
     let summary = world.judge().await;
     assert!(summary.resumed > 0 && summary.retries > 0, "{summary}");
     println!("{KILLS} kills: {summary}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_ends_at_any_step_of_a_write_loses_nothing() {
+    let Some(mut world) = World::new(NEVER_SILENT).await else { return };
+    for (round, place) in PLACES.into_iter().enumerate() {
+        let server = round % 2;
+        world.writes(60).await;
+        if round == PLACES.len() / 2 {
+            world.change_access();
+        }
+        world.servers[server].kill().await;
+        // Not by the first, which may be its own.
+        world.restart_to_end_at(server, place, 20).await;
+        world.servers[server].ended().await;
+        world.told_at(1 - server, 100).await;
+        world.restart(server).await;
+    }
+    let summary = world.judge().await;
+    assert!(summary.resumed > 0 && summary.retries > 0, "{summary}");
+    println!("{} steps: {summary}", PLACES.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -176,6 +176,12 @@ impl World {
         }));
     }
 
+    /// As [`World::restart`], to end by itself: see [`Server::restart_to_end_at`].
+    pub async fn restart_to_end_at(&mut self, server: usize, place: &str, times: usize) {
+        self.servers[server].restart_to_end_at(place, times).await;
+        self.load.moved(server, &self.servers[server].url);
+    }
+
     /// A server started again at another address.
     pub async fn restart(&mut self, server: usize) {
         self.servers[server].restart().await;
