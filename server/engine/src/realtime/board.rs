@@ -173,7 +173,7 @@ impl Board {
                 }
             }
             ChangeKind::Auth { user, session } => self.auth_changed(change.seq, user, session.as_ref()),
-            ChangeKind::Schema => self.resync_all(reason::SCHEMA),
+            ChangeKind::Schema => self.schema_changed(change.seq),
         }
     }
 
@@ -202,6 +202,17 @@ impl Board {
             self.schema = schema;
             self.cache.clear();
             self.resync_all(reason::SCHEMA);
+        }
+    }
+
+    /// Who subscribed after the change sees by it already.
+    fn schema_changed(&mut self, seq: u64) {
+        for id in self.groups.ids() {
+            let Some(group) = self.groups.get(id) else { continue };
+            let before = group.members.iter().filter(|(_, member)| member.since < seq);
+            for connection in before.map(|(connection, _)| *connection).collect::<Vec<_>>() {
+                self.resync_member(id, connection, reason::SCHEMA);
+            }
         }
     }
 

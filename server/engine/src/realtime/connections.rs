@@ -202,8 +202,13 @@ impl Board {
 
     /// Rules or schema changed: whatever was made for another version begins anew.
     pub(super) fn use_catalogue(&mut self, catalogue: Arc<Catalogue>) {
+        for id in self.groups.ids() {
+            let by = self.groups.get(id).map(|group| &group.view.catalogue);
+            if by.is_some_and(|by| !Arc::ptr_eq(by, &catalogue)) {
+                self.resync(id, reason::SCHEMA);
+            }
+        }
         self.catalogue = Some(catalogue);
-        self.resync_all(reason::SCHEMA);
     }
 
     /// Does what is due at `now`.
