@@ -52,6 +52,11 @@ export interface Credentials {
   password: string;
 }
 
+export interface PasswordChange {
+  currentPassword: string;
+  newPassword: string;
+}
+
 export interface SignOutOptions extends CallOptions {
   /** Which of the user's sessions end. Default `"this"`. */
   scope?: "this" | "others" | "all" | undefined;
@@ -108,6 +113,17 @@ export class Auth<Types extends AnyCollections<Types>> {
     } finally {
       if (scope !== "others") await this.#keeper.end();
     }
+  }
+
+  /**
+   * Changes the password of the signed-in user. This session goes on; all others of the user end at once.
+   *
+   * Throws `invalid_credentials` when the current one is another, `field_invalid` on `/new_password`, `rate_limited` after
+   * too many wrong ones.
+   */
+  async changePassword({ currentPassword, newPassword }: PasswordChange, { signal }: CallOptions = {}): Promise<void> {
+    const body = { current_password: currentPassword, new_password: newPassword };
+    await this.#http.send({ method: "POST", path: "/auth/password/change", body, signal });
   }
 
   /** The signed-in user's record, fresh from the server. Throws `token_required` when nobody is signed in. */

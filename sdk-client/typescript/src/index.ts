@@ -1,7 +1,7 @@
 // What apps may import. Everything not named here may change at any time.
 
 export { createClient, type BatchOptions, type Client, type ClientOptions } from "./client.js";
-export type { Auth, AuthSettings, Credentials, SessionFacts, SignOutOptions, SignUp, User, UserDraft, UserPatch } from "./auth.js";
+export type { Auth, AuthSettings, Credentials, PasswordChange, SessionFacts, SignOutOptions, SignUp, User, UserDraft, UserPatch } from "./auth.js";
 export type { BatchResults, Operation, OperationResult } from "./batch.js";
 export type { Collection } from "./collection.js";
 export {

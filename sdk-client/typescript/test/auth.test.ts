@@ -55,6 +55,25 @@ test("signing in keeps the session, sends its token and tells listeners", async 
   assert.deepEqual(server.asked[0]?.body, ann);
 });
 
+test("changing the password says both and keeps the session, also when the current one is another", async () => {
+  const stead = client();
+  const told: string[] = [];
+  const session = await stead.auth.signIn(ann);
+  stead.auth.onChange((_, event) => told.push(event));
+  const change = { currentPassword: "correct horse", newPassword: "battery staple" };
+  server.answer = () => ({ status: 204 });
+  await stead.auth.changePassword(change);
+  const asked = server.asked.at(-1);
+  assert.deepEqual(asked?.body, { current_password: "correct horse", new_password: "battery staple" });
+  assert.equal(asked?.headers.authorization, "Bearer access-1");
+  server.answer = () => problem(401, "invalid_credentials");
+  const count = server.asked.length;
+  await assert.rejects(stead.auth.changePassword(change), (error) => isSteadError(error, "invalid_credentials"));
+  assert.equal(server.asked.length, count + 1, "no refresh, no second try");
+  assert.deepEqual(stead.auth.session, session);
+  assert.deepEqual(told, ["initial"]);
+});
+
 test("many calls with an expired token share one refresh", async () => {
   const stead = client();
   await stead.auth.signIn(ann);

@@ -40,6 +40,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/batch").post(batch::run))
         .service(Door::at("/auth/sign-up").post(auth::sign_up))
         .service(Door::at("/auth/sign-in/password").post(auth::sign_in))
+        .service(Door::at("/auth/password/change").post(auth::change_password))
         .service(Door::at("/auth/token/refresh").post(auth::refresh))
         .service(Door::at("/auth/sign-out").post(auth::sign_out))
         .service(Door::at("/auth/me").get(auth::me).patch(auth::update_me))

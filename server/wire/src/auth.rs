@@ -26,6 +26,16 @@ pub struct PasswordSignIn {
     pub password: String,
 }
 
+/// Body of `POST /auth/password/change`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password that the account has.
+    pub current_password: String,
+    /// The one that it gets.
+    pub new_password: String,
+}
+
 /// Body of `POST /auth/token/refresh`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,4 +104,4 @@ macro_rules! secret_debug {
         })*
     };
 }
-secret_debug!(SignUp, PasswordSignIn, Refresh, SessionAnswer);
+secret_debug!(SignUp, PasswordSignIn, PasswordChange, Refresh, SessionAnswer);

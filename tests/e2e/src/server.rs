@@ -194,7 +194,7 @@ impl Server {
     }
 
     /// The database that this server works on; none where that is a file in [`Server::data`].
-    pub(crate) fn database(&self) -> Option<String> {
+    pub fn database(&self) -> Option<String> {
         let command = self.command();
         let given = command.as_std().get_envs().find(|(name, _)| *name == "STEAD_DATABASE");
         given.and_then(|(_, url)| Some(url?.to_str()?.to_owned()))

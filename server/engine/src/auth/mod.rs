@@ -5,6 +5,7 @@
 
 mod access_token;
 mod authenticate;
+mod change_password;
 mod claims;
 mod crypto;
 mod email;
@@ -32,7 +33,9 @@ use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use stead_store::Store;
-use stead_wire::auth::{AuthSettings, PasswordSignIn, Refresh, SessionAnswer, SignOutScope, SignUp};
+use stead_wire::auth::{
+    AuthSettings, PasswordChange, PasswordSignIn, Refresh, SessionAnswer, SignOutScope, SignUp,
+};
 use stead_wire::{Code, Instant};
 
 pub(crate) use access_token::{Claims, OperatorClaims};
@@ -143,6 +146,15 @@ pub async fn refresh(cx: &Ctx, body: Refresh) -> Result<SessionAnswer, Error> {
 /// `token_required`.
 pub async fn sign_out(cx: &Ctx, scope: SignOutScope) -> Result<(), Error> {
     sessions::sign_out(cx, scope).await
+}
+
+/// Gives the caller's account another password, and ends all of the user's sessions but the caller's.
+///
+/// # Errors
+/// `token_required`; `field_invalid` on `/new_password`; `invalid_credentials` when the current one is another, and
+/// `rate_limited` and `hash_busy` as at sign-in.
+pub async fn change_password(cx: &Ctx, body: PasswordChange) -> Result<(), Error> {
+    change_password::change(cx, body).await
 }
 
 /// The caller's own record with `email`, as JSON bytes.

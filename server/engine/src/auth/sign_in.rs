@@ -82,10 +82,11 @@ impl Entry {
     /// Begins the session if the password is still the one that was checked.
     async fn enter(self, tx: &mut Tx<'_>, cx: &Ctx, session: &Beginning) -> Result<Vec<String>, Error> {
         let catalogue = cx.project.catalogue();
-        let users = users_of(&catalogue.schema)?;
+        let people = users_of(&catalogue.schema)?;
+        users::hold_password(tx, &self.user).await?;
         let stored = tx.fetch(&sql::PASSWORD_OF, &[Value::text(&self.user)]).await?;
         let same = stored.first().is_some_and(|row| row.text_or_null(0) == Some(self.stored.as_str()));
-        if !same || tx.find(users, &self.user).await?.is_none() {
+        if !same || tx.find(people, &self.user).await?.is_none() {
             return Err(refused());
         }
         if let Some(phc) = self.renewed {

@@ -83,6 +83,8 @@ statements! {
     PASSWORD_OF = "SELECT phc FROM _passwords WHERE \"user\" = ?1";
     SET_PASSWORD = "INSERT INTO _passwords (\"user\", phc, changed_at) VALUES (?1, ?2, ?3)
      ON CONFLICT (\"user\") DO UPDATE SET phc = excluded.phc, changed_at = excluded.changed_at";
+    /// Touches no row when the password is another than the one that was checked.
+    CHANGE_PASSWORD = "UPDATE _passwords SET phc = ?2, changed_at = ?4 WHERE \"user\" = ?1 AND phc = ?3";
     EMAIL_OF = "SELECT address FROM _emails WHERE \"user\" = ?1";
     REMOVE_EMAIL = "DELETE FROM _emails WHERE \"user\" = ?1";
     /// Touches no row when another user has the address.

@@ -16,11 +16,17 @@ pub(crate) async fn hash_password(project: &Project, password: &str) -> Result<S
     project.auth().hashing.hash(project.randomness(), password).await
 }
 
+/// Who begins a session by a password and who changes it take turns: no session of the old one may begin unseen by the change.
+pub(super) async fn hold_password(tx: &mut Tx<'_>, user: &str) -> Result<(), Error> {
+    Ok(tx.hold(&format!("password {user}")).await?)
+}
+
 /// Sets a user's password from its stored form and ends the user's sessions.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) async fn set_password(tx: &mut Tx<'_>, user: &str, phc: &str, at: i64) -> Result<(), Error> {
+    hold_password(tx, user).await?;
     tx.execute(&sql::SET_PASSWORD, &[Value::text(user), Value::text(phc), Value::Int(at)]).await?;
     let ids = session::live_ids(tx, user).await?;
     session::revoke(tx, user, &ids, "password_changed", Instant(at)).await?;

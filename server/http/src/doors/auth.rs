@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::Path;
 use stead_engine::auth;
-use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignOut, SignUp};
+use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SessionAnswer, SignOut, SignUp};
 
 /// POST /auth/sign-up
 pub(crate) async fn sign_up(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SignUp>) -> Answer {
@@ -25,6 +25,17 @@ pub(crate) async fn sign_in(
     Body(body): Body<PasswordSignIn>,
 ) -> Answer {
     session(auth::sign_in(&cx, body).await?)
+}
+
+/// POST /auth/password/change
+pub(crate) async fn change_password(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<PasswordChange>,
+) -> Answer {
+    auth::change_password(&cx, body).await?;
+    Ok(answer::no_content())
 }
 
 /// POST /auth/token/refresh

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_wire::admin::{RulesQuestion, RulesTest, UserChange};
-use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
+use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
 
@@ -59,6 +59,10 @@ impl Shape for SignUp {
 
 impl Shape for PasswordSignIn {
     const MEMBERS: &'static [Member] = &[text("email"), text("password")];
+}
+
+impl Shape for PasswordChange {
+    const MEMBERS: &'static [Member] = &[text("current_password"), text("new_password")];
 }
 
 impl Shape for Refresh {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{RulesQuestion, RulesTest, UserChange};
-use stead_wire::auth::{PasswordSignIn, Refresh, SignOut, SignUp};
+use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 
 /// Name of a collection's schema: `messages`, `messages.create`, `messages.patch`, `messages.upsert`, `messages.page`.
@@ -174,6 +174,7 @@ fn fixed_schemas() -> Map<String, Value> {
     };
     schemas.insert("SignUp".into(), json_schema(SignUp::MEMBERS));
     schemas.insert("PasswordSignIn".into(), json_schema(PasswordSignIn::MEMBERS));
+    schemas.insert("PasswordChange".into(), json_schema(PasswordChange::MEMBERS));
     schemas.insert("Refresh".into(), json_schema(Refresh::MEMBERS));
     schemas.insert("SignOut".into(), json_schema(SignOut::MEMBERS));
     schemas.insert("RulesQuestion".into(), json_schema(RulesQuestion::MEMBERS));

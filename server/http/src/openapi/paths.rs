@@ -126,6 +126,13 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("signInWithPassword", "Sign in with e-mail and password.").trades("PasswordSignIn", "Session"),
     ),
     (
+        "/api/v1/auth/password/change",
+        "post",
+        auth("changePassword", "Change the caller's password; the caller's other sessions end.")
+            .trades("PasswordChange", "")
+            .status("204"),
+    ),
+    (
         "/api/v1/auth/token/refresh",
         "post",
         auth("refreshToken", "Trade a refresh token for the next pair.").trades("Refresh", "Session"),

@@ -169,6 +169,97 @@ async fn sign_out_ends_the_session_at_once_on_calls_and_sockets() {
 }
 
 #[tokio::test]
+async fn a_changed_password_ends_the_other_sessions_at_once_on_calls_and_sockets() {
+    let server = Server::probe().await;
+    let phone = server.fresh_user("ana").await;
+    let laptop = server.signed_in("ana@example.test", "a-long-enough-secret").await;
+    let (mut own, mut other) = (phone.socket().await, laptop.socket().await);
+    for window in [&mut own, &mut other] {
+        window.subscribe("t", "things", json!({})).await;
+    }
+    let change = async |current: &str, new: &str| {
+        let body = json!({ "current_password": current, "new_password": new });
+        phone.json("POST", "/auth/password/change", body).await
+    };
+    change("not-the-secret", "another-long-secret").await.problem("invalid_credentials");
+    let fields = change("a-long-enough-secret", "short").await.problem("field_invalid")["errors"].clone();
+    assert_eq!(fields[0]["path"], "/new_password");
+    change("a-long-enough-secret", "another-long-secret").await.gone();
+    assert_eq!(other.until_closed().await, Some(4401));
+    everywhere(async || laptop.get("/auth/me").await.status == 401).await;
+    laptop.get("/auth/me").await.problem("token_invalid");
+    let refresh = json!({ "refresh_token": laptop.refresh_token });
+    laptop.json("POST", "/auth/token/refresh", refresh).await.problem("token_invalid");
+    // Control: the session that changed it goes on, and its window with it.
+    phone.create("things", json!({ "id": "t1", "title": "t" })).await.created();
+    assert_eq!(own.until(|frame| frame["t"] == "ev").await["id"], "t1");
+    let body = json!({ "email": "ana@example.test", "password": "a-long-enough-secret" });
+    server.client().json("POST", "/auth/sign-in/password", body).await.problem("invalid_credentials");
+    server.signed_in("ana@example.test", "another-long-secret").await;
+}
+
+#[tokio::test]
+async fn who_signs_in_while_the_password_changes_is_in_by_the_new_one_only() {
+    let server = Server::probe().await;
+    let ana = server.fresh_user("ana").await;
+    let enter = async |password: String| {
+        let body = json!({ "email": "ana@example.test", "password": password });
+        server.client().json("POST", "/auth/sign-in/password", body).await
+    };
+    let mut let_in = 0;
+    for round in 0..5 {
+        let password =
+            |n: usize| if n == 0 { "a-long-enough-secret".to_owned() } else { format!("secret number {n}") };
+        let body = json!({ "current_password": password(round), "new_password": password(round + 1) });
+        let (old, changed) = tokio::join!(
+            futures_util::future::join_all((0..6).map(|_| enter(password(round)))),
+            ana.json("POST", "/auth/password/change", body)
+        );
+        changed.gone();
+        for answer in old.into_iter().filter(|answer| answer.status == 200) {
+            let_in += 1;
+            let mut client = ana.clone();
+            client.token = answer.ok()["access_token"].as_str().map(str::to_owned);
+            everywhere(async || client.get("/auth/me").await.status == 401).await;
+            client.get("/auth/me").await.problem("token_invalid");
+        }
+        // Control: the new one lets in, and stays in.
+        enter(password(round + 1)).await.ok();
+        ana.get("/auth/me").await.ok();
+    }
+    assert!(let_in > 0, "nobody signed in just before a change, so nothing was tried");
+}
+
+/// On Postgres they could pass each other: a session of the old password would begin after the change looked for such.
+#[tokio::test]
+async fn who_signs_in_and_who_changes_the_password_take_turns() {
+    let server = Server::probe().await;
+    let Some(database) = server.database() else { return };
+    let ana = server.fresh_user("ana").await;
+    server.fresh_user("bob").await;
+    let turn = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(1937007972, hashtext('password {}')); SELECT pg_sleep(4)",
+        ana.user
+    );
+    let mut holder = tokio::process::Command::new("psql").args([&database, "-qc", &turn]).spawn().unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let body = json!({ "email": "ana@example.test", "password": "a-long-enough-secret" });
+    let change = json!({ "current_password": "a-long-enough-secret", "new_password": "another-long-secret" });
+    let client = server.client();
+    let (entered, changed) = tokio::join!(
+        client.json("POST", "/auth/sign-in/password", body.clone()),
+        ana.json("POST", "/auth/password/change", change)
+    );
+    for answer in [entered, changed] {
+        assert_eq!((answer.status, &answer.body()["code"]), (503, &json!("store_busy")), "{}", answer.text);
+    }
+    // Control: nobody else waits, and afterwards all is as before.
+    server.signed_in("bob@example.test", "a-long-enough-secret").await;
+    assert!(holder.wait().await.unwrap().success());
+    client.json("POST", "/auth/sign-in/password", body).await.ok();
+}
+
+#[tokio::test]
 async fn others_can_verify_our_tokens_with_published_keys() {
     let server = Server::probe().await;
     let ana = server.fresh_user("ana").await;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 pub(crate) mod app;
+mod changing;
 mod credentials;
 mod refreshing;
 mod revoking;

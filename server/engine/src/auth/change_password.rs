@@ -1,0 +1,69 @@
+//! A signed-in user gives the account another password, knowing the one it has.
+//!
+//! A stolen access token must not be enough to keep an account, so the password is asked for again, under the same throttle
+//! as at sign-in. Every other session of the user ends: whoever has the old password has nothing more.
+
+use super::throttle::Pair;
+use super::{Email, password, session, sign_in, signed_in, sql, users};
+use crate::{Ctx, Error, admin};
+use stead_schema::Value;
+use stead_store::{Reader, Tx};
+use stead_wire::Code;
+use stead_wire::auth::PasswordChange;
+
+pub(super) async fn change(cx: &Ctx, body: PasswordChange) -> Result<(), Error> {
+    let caller = signed_in(cx)?;
+    let (user, current) = (caller.facts.id.to_string(), caller.session.to_string());
+    let known = Known::read(cx, &user).await?;
+    let chars_min = cx.project.catalogue().schema.app.password_chars_min;
+    if let Some(mut problem) = password::problem(&body.new_password, chars_min, known.email.as_ref()) {
+        "/new_password".clone_into(&mut problem.path);
+        return Err(Error::fields(vec![problem]));
+    }
+    // The same pair as at sign-in: a token gives nobody more guesses.
+    let account = known.email.as_ref().map_or("", |email| &email.canonical);
+    let pair = Pair::new("user", account, cx.meta.ip.as_deref());
+    sign_in::verify(cx, &pair, &body.current_password, known.phc.as_deref()).await?;
+    let Some(before) = known.phc else { return Err(Error::new(Code::InvalidCredentials)) };
+    let after = users::hash_password(&cx.project, &body.new_password).await?;
+    let now = cx.now;
+    let job = async move |tx: &mut Tx<'_>| {
+        users::hold_password(tx, &user).await?;
+        let params = [&user, &after, &before].map(Value::text);
+        let changed =
+            tx.execute(&sql::CHANGE_PASSWORD, &[&params[..], &[Value::Int(now.us())]].concat()).await?;
+        if changed == 0 {
+            // Somebody else changed it meanwhile: what was checked is no longer the password.
+            return Err(Error::new(Code::InvalidCredentials));
+        }
+        let mut others = session::live_ids(tx, &user).await?;
+        others.retain(|id| *id != current);
+        session::revoke(tx, &user, &others, "password_changed", now).await?;
+        admin::audit(tx, &user, "users.password", &format!("users/{user}"), now.us()).await?;
+        Ok(others)
+    };
+    let ended = cx.project.store().write(job).await?;
+    cx.project.auth().sessions.end(ended.iter().map(String::as_str));
+    tracing::info!(sessions.ended = ended.len(), "changed the password");
+    Ok(())
+}
+
+/// What a user signs in with.
+struct Known {
+    email: Option<Email>,
+    phc: Option<String>,
+}
+
+impl Known {
+    async fn read(cx: &Ctx, user: &str) -> Result<Self, Error> {
+        let key = [Value::text(user)];
+        let job = async |reader: &mut Reader<'_>| {
+            let email = reader.fetch(&sql::EMAIL_OF, &key).await?;
+            let phc = reader.fetch(&sql::PASSWORD_OF, &key).await?;
+            let text = |rows: &[stead_store::Row]| rows.first()?.text_or_null(0).map(str::to_owned);
+            Ok::<_, Error>((text(&email), text(&phc)))
+        };
+        let (email, phc) = cx.project.store().read(job).await?;
+        Ok(Self { email: email.as_deref().and_then(Email::parse), phc })
+    }
+}
