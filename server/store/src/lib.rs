@@ -26,7 +26,6 @@ pub use eras::Eras;
 pub use error::Error;
 pub use log::{Change, ChangeKind, Log};
 pub use node::Node;
-pub use places::passes;
 pub use query::{
     Aggregate, Dialect, GroupKey, Measure, Page, Planned, Reach, Related, Select, Shown, Wanted, Words,
     explain_list, explain_sql, explain_tables, reach,

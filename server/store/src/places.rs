@@ -3,7 +3,7 @@
 /// Ends the process when `STEAD_TEST_END_AT` is `place:n` and this is the `n`th time that it comes by. Only in builds for
 /// development; elsewhere this is nothing.
 #[cfg(debug_assertions)]
-pub fn passes(place: &str) {
+pub(crate) fn passes(place: &str) {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static TIMES: AtomicUsize = AtomicUsize::new(0);
     let Ok(wanted) = std::env::var("STEAD_TEST_END_AT") else { return };
@@ -14,5 +14,4 @@ pub fn passes(place: &str) {
 }
 
 #[cfg(not(debug_assertions))]
-#[expect(missing_docs, reason = "see above")]
-pub fn passes(_: &str) {}
+pub(crate) fn passes(_: &str) {}

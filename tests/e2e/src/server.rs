@@ -141,7 +141,14 @@ impl Server {
     }
 
     async fn begin(app: PathBuf, folder: Arc<TempDir>, flags: Vec<String>, database: Option<String>) -> Self {
-        let (running, url) = start_all(&app, folder.path(), &flags, database.as_deref(), None).await;
+        let (running, url) = start_all(Launch {
+            app: &app,
+            folder: folder.path(),
+            flags: &flags,
+            database: database.as_deref(),
+            end_at: None,
+        })
+        .await;
         Self { running, app, folder, flags, database, url }
     }
 
@@ -249,9 +256,14 @@ impl Server {
     }
 
     async fn start_again(&mut self, end_at: Option<&str>) {
-        let database = self.database.as_deref();
-        (self.running, self.url) =
-            start_all(&self.app, self.folder.path(), &self.flags, database, end_at).await;
+        (self.running, self.url) = start_all(Launch {
+            app: &self.app,
+            folder: self.folder.path(),
+            flags: &self.flags,
+            database: self.database.as_deref(),
+            end_at,
+        })
+        .await;
     }
 
     /// Waits until every process has ended by itself, and did not end well.
@@ -295,24 +307,30 @@ fn unlimited(flags: &[String]) -> impl Iterator<Item = &'static str> {
         .flat_map(|limit| [limit, "1000000"])
 }
 
+/// What a process is started with.
+#[derive(Clone, Copy)]
+struct Launch<'a> {
+    app: &'a Path,
+    folder: &'a Path,
+    flags: &'a [String],
+    database: Option<&'a str>,
+    /// See [`Server::restart_to_end_at`].
+    end_at: Option<&'a str>,
+}
+
 /// The servers of one app, all started at once, and where they are reached.
-async fn start_all(
-    app: &Path,
-    folder: &Path,
-    flags: &[String],
-    database: Option<&str>,
-    end_at: Option<&str>,
-) -> (Running, String) {
+async fn start_all(launch: Launch<'_>) -> (Running, String) {
     // A test that names the database says itself how many it runs there.
-    if nodes() == 1 || database.is_some() {
-        let (node, url) = start(app, folder, flags, database, end_at).await;
+    if nodes() == 1 || launch.database.is_some() {
+        let (node, url) = start(launch).await;
         return (Running { nodes: vec![node], balancer: None }, url);
     }
-    share_master_key(folder);
-    let flags = [flags, &["--trust-proxy".to_owned(), balancer::ADDRESS.to_owned()]].concat();
-    let started = join_all((0..nodes()).map(|_| start(app, folder, &flags, database, end_at))).await;
+    share_master_key(launch.folder);
+    let flags = [launch.flags, &["--trust-proxy".to_owned(), balancer::ADDRESS.to_owned()]].concat();
+    let launch = Launch { flags: &flags, ..launch };
+    let started = join_all((0..nodes()).map(|_| start(launch))).await;
     let (nodes, urls): (Vec<Child>, Vec<String>) = started.into_iter().unzip();
-    let balancer = Balancer::start(folder, &urls);
+    let balancer = Balancer::start(launch.folder, &urls);
     let url = balancer.url.clone();
     (Running { nodes, balancer: Some(balancer) }, url)
 }
@@ -329,13 +347,8 @@ fn log(folder: &Path) -> PathBuf {
     folder.join("server.log")
 }
 
-async fn start(
-    app: &Path,
-    folder: &Path,
-    flags: &[String],
-    database: Option<&str>,
-    end_at: Option<&str>,
-) -> (Child, String) {
+async fn start(launch: Launch<'_>) -> (Child, String) {
+    let Launch { app, folder, flags, database, end_at } = launch;
     let mut command = command(folder, database);
     if let Some(end_at) = end_at {
         command.env("STEAD_TEST_END_AT", end_at);

@@ -63,3 +63,48 @@ pub(crate) async fn read(link: &mut Link) -> Result<Eras, Error> {
     };
     Ok(Eras::new(rows.iter().map(era).collect::<Result<_, Error>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::postgres::{made, order};
+
+    /// Logs a change and gives it a position; the eras then.
+    async fn log_one(link: &mut Link) -> Eras {
+        statement::begin(link, statement::WRITES).await.unwrap();
+        statement::command(link, "INSERT INTO _changes(kind,at) VALUES(6,0)").await.unwrap();
+        statement::end(link, "COMMIT").await.unwrap();
+        statement::begin(link, order::TAKE_TURN).await.unwrap();
+        order::give(link).await.unwrap();
+        let eras = read(link).await.unwrap();
+        statement::end(link, "COMMIT").await.unwrap();
+        eras
+    }
+
+    async fn run(link: &mut Link, text: &str) {
+        statement::command(link, format!("BEGIN READ WRITE; {text}; COMMIT")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_era_begins_where_this_is_another_postgres_and_those_before_the_log_are_forgotten() {
+        let Some([mut link]) = made::links("stead_eras").await else { return };
+        run(&mut link, &format!("{}; {TABLES}", order::TABLES)).await;
+        let first = log_one(&mut link).await;
+        let same = log_one(&mut link).await;
+        assert_eq!(first, same, "nothing happened");
+        // As Postgres does where it recovers.
+        run(&mut link, "TRUNCATE _here").await;
+        let second = log_one(&mut link).await;
+        assert!(same.lead_to(&second, 2) && !same.lead_to(&second, 3));
+        // As in a copy.
+        run(&mut link, "UPDATE _here SET place='elsewhere'").await;
+        let third = log_one(&mut link).await;
+        assert!(second.lead_to(&third, 3) && !second.lead_to(&third, 4));
+        assert_ne!(third.at(1), 0, "the log still begins there");
+        run(&mut link, "DELETE FROM _order WHERE position<=3; TRUNCATE _here").await;
+        let fourth = log_one(&mut link).await;
+        assert_eq!((fourth.at(1), fourth.at(2)), (0, 0), "nobody resumes there");
+        assert!(third.lead_to(&fourth, 4) && !third.lead_to(&fourth, 5));
+    }
+}

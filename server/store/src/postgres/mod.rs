@@ -24,11 +24,12 @@ mod writing;
 
 pub(crate) use session::Session;
 
+use crate::places::passes;
 use crate::reader::Session as Either;
 use crate::ring::Ring;
 use crate::texts::Shape;
 use crate::tx::Writing;
-use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Tx, passes};
+use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Tx};
 use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};

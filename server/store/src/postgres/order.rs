@@ -44,16 +44,21 @@ pub(crate) const TAKE_TURN: Opening = Opening {
 };
 
 /// The place in the numbers, and those that can be seen now and could not before.
-const READ: &str =
-    "SELECT l.position,l.seq,l.gaps,l.marked,l.mark,pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+fn read_text() -> String {
+    format!(
+        "SELECT l.position,l.seq,l.gaps,l.marked,l.mark,pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
   ARRAY(SELECT c.seq FROM _changes c WHERE c.seq=ANY(l.gaps)),
-  ARRAY(SELECT c.seq FROM _changes c WHERE c.seq>l.seq ORDER BY c.seq LIMIT 5000)";
+  ARRAY(SELECT c.seq FROM _changes c WHERE c.seq>l.seq ORDER BY c.seq LIMIT {BATCH}),{} FROM _log l",
+        eras::columns()
+    )
+}
+
 const GIVE: &str = "WITH given AS (
     INSERT INTO _order(position,seq) SELECT $1+ord,seq FROM unnest($2) WITH ORDINALITY u(seq,ord))
   UPDATE _log SET position=$3,seq=$4,gaps=$5,marked=$6,mark=coalesce($7,pg_current_xact_id()::text::bigint)";
 const NEWEST: &str = "SELECT position FROM _log";
 
-/// Most changes that get their position in one statement, as `READ` has it.
+/// Most changes that get their position in one statement.
 const BATCH: usize = 5_000;
 
 /// What is known of the numbers so far.
@@ -140,8 +145,7 @@ struct Found {
 }
 
 async fn read(link: &mut Link) -> Result<Found, Error> {
-    let text = format!("{READ},{} FROM _log l", eras::columns());
-    let rows = statement::rows(link, text, Params::default()).await.map_err(from_sqlx)?;
+    let rows = statement::rows(link, read_text(), Params::default()).await.map_err(from_sqlx)?;
     let missing = || Error::Database("the log has lost its place".into());
     let row = rows.first().ok_or_else(missing)?;
     let number = |at| cells::get::<i64>(row, at)?.ok_or_else(missing);
@@ -275,6 +279,20 @@ mod tests {
         let given = super::give(link).await.unwrap();
         statement::end(link, "COMMIT").await.unwrap();
         given.count
+    }
+
+    #[tokio::test]
+    async fn more_changes_than_fit_in_one_statement_get_their_positions_in_one_turn() {
+        let Some([mut giver]) = made::links("stead_batch").await else { return };
+        let lines =
+            format!("INSERT INTO _changes(kind,at) SELECT 6,0 FROM generate_series(1,{})", 2 * BATCH + 7);
+        let made = format!("BEGIN READ WRITE; {TABLES}; {}; {lines}; COMMIT", eras::TABLES);
+        statement::command(&mut giver, made).await.unwrap();
+        assert_eq!(given(&mut giver).await, 2 * BATCH + 7);
+        let unlike = "SELECT count(*) FROM _order WHERE position<>seq".to_owned();
+        assert_eq!(statement::integer(&mut giver, unlike, Params::default()).await.unwrap(), Some(0));
+        assert_eq!(newest(&mut giver).await.unwrap(), 2 * BATCH as u64 + 7);
+        assert_eq!(given(&mut giver).await, 0, "none gets two");
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! Woken by this node's own commits, by a word from other nodes, and by a clock, in case a word was lost.
 
 use crate::line::{Retention, Stored};
+use crate::places::passes;
 use crate::postgres::cells::{self, Params};
 use crate::postgres::eras;
 use crate::postgres::errors::from_sqlx;
@@ -11,7 +12,7 @@ use crate::postgres::pool::Link;
 use crate::postgres::statement::{self, WRITES};
 use crate::postgres::target::{Line, Target};
 use crate::postgres::{Shared, begin, order};
-use crate::{Change, Error, Node, passes};
+use crate::{Change, Error, Node};
 use sqlx_postgres::{PgListener, PgPoolOptions, PgRow};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -49,7 +50,8 @@ const STALE: &str = "WITH newest AS (
     SELECT o.position,c.at FROM _order o JOIN _changes c ON c.seq=o.seq ORDER BY o.position LIMIT $3) s
   WHERE (s.at<newest.at-$1 OR s.position<=newest.position-$2) AND s.position<newest.position";
 const FORGET: &str = "DELETE FROM _order WHERE position<=$1 RETURNING seq";
-/// By a list of their numbers: joined to the statement before, Postgres reads the whole log for each chunk of it.
+/// By a list of their numbers: joined to the statement before, Postgres goes by statistics that still count what is gone, and
+/// reads the whole log for each chunk.
 const FORGET_LINES: &str = "DELETE FROM _changes WHERE seq=ANY($1)";
 const OLDEST: &str = "SELECT min(position) FROM _order";
 

@@ -1,5 +1,6 @@
 //! One transaction for the jobs that wait together. Each has a savepoint, so that a failing job undoes itself alone.
 
+use crate::places::passes;
 use crate::reader::Session as Either;
 use crate::sqlite::Shared;
 use crate::sqlite::changes::Pending;
@@ -11,7 +12,7 @@ use crate::sqlite::session::Session;
 use crate::sqlite::statement::command;
 use crate::sqlite::writing::Writing;
 use crate::tx::Writing as Kind;
-use crate::{Error, Reader, Tx, passes};
+use crate::{Error, Reader, Tx};
 
 /// Why a group was not committed.
 pub(crate) enum Failure {

@@ -3,7 +3,9 @@
 //! No timer gathers a group: at low load a group is one job, and while a commit waits for the disk the next group
 //! forms by itself. Nothing is published or acknowledged before the commit.
 
+use crate::Error;
 use crate::line::Retention;
+use crate::places::passes;
 use crate::sqlite::changes::{self, Pending};
 use crate::sqlite::checkpoint::{self, Checkpointer};
 use crate::sqlite::errors::from_sqlite;
@@ -12,7 +14,6 @@ use crate::sqlite::handle::Handle;
 use crate::sqlite::job::Job;
 use crate::sqlite::statement::command;
 use crate::sqlite::{Shared, apply};
-use crate::{Error, passes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};

@@ -109,6 +109,15 @@ impl App {
         Self { project, clock }
     }
 
+    /// The same app with `from` of its file written as `to`.
+    pub(super) async fn reload(&self, from: &str, to: &str) {
+        let text = SCHEMA.replace(from, to);
+        let files = vec![SourceFile { path: "schema/chat.yaml".to_owned(), text }];
+        let schema = stead_schema::load(files).unwrap();
+        let rules = stead_rules::compile(&schema).unwrap();
+        self.project.reload(schema, rules).await.map_err(|e| e.to_string()).unwrap();
+    }
+
     pub(super) fn pass(&self, seconds: i64) {
         self.clock.0.lock().0 += seconds * 1_000_000;
     }

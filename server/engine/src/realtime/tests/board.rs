@@ -5,6 +5,7 @@ use crate::realtime::board::{Bell, Board};
 use crate::realtime::connections::Identity;
 use crate::realtime::groups::ConnectionId;
 use crate::realtime::outbox::Outbox;
+use crate::realtime::snapshot::Rows;
 use crate::realtime::source::{Source, StoreSource};
 use crate::realtime::stats::Counters;
 use crate::realtime::subscribe::{Ask, Outcome, Start};
@@ -273,6 +274,29 @@ fn who_was_told_what_the_database_lost_since_begins_anew() {
     assert_eq!(resumed(2, kept, 7), Outcome::Begun);
     assert_eq!(resumed(3, lost, 7), Outcome::NotResumable, "another change has that position now");
     assert_eq!(resumed(4, lost, 9), Outcome::Begun, "control: who was told since");
+}
+
+#[test]
+fn who_subscribes_after_a_change_of_the_app_is_not_told_to_begin_anew_because_of_it() {
+    let mut stage = Stage::set();
+    stage.runtime.block_on(stage.app.reload("<= now", "< now"));
+    let (guest, head) = (stage.guest(), stage.source.head());
+    // The hub has not read of the change yet. One has a snapshot from after it, one goes on from before.
+    let rows = Rows { at: head, parts: vec![Vec::new()] };
+    let (after, before) = (stage.connect_from(1, &guest, Start::Rows(rows)), stage.connect(2, &guest));
+    stage.advance();
+    let catalogue = stage.app.project.catalogue();
+    stage.board.use_catalogue(catalogue);
+    stage.say("hello");
+    stage.advance();
+    let told = frames(&after);
+    assert_eq!((told.len(), &told[0]["d"]["body"]), (1, &json!("hello")), "{told:?}");
+    let told = frames(&before);
+    assert_eq!((told.len(), &told[0]["t"]), (1, &json!("resync")), "{told:?}");
+    // Control: the next change concerns it.
+    stage.runtime.block_on(stage.app.reload("none of it", ""));
+    stage.advance();
+    assert_eq!(frames(&after)[0]["t"], "resync");
 }
 
 #[test]
