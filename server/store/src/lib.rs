@@ -24,7 +24,7 @@ mod tx;
 pub use db::{Config, Place, Postgres, Store, Synchronous};
 pub use eras::Eras;
 pub use error::Error;
-pub use log::{Change, ChangeKind, Log};
+pub use log::{Change, ChangeKind, Log, Stretch};
 pub use node::Node;
 pub use query::{
     Aggregate, Dialect, GroupKey, Measure, Page, Planned, Reach, Related, Select, Shown, Wanted, Words,

@@ -46,6 +46,16 @@ pub enum ChangeKind {
     Schema,
 }
 
+/// Changes in order, and the history that their positions belong to. A reader goes on only where its own eras
+/// [`Eras::lead_to`] these at the position that it asked from: otherwise it has read what was lost since.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// Those that were known when the changes were read.
+    pub eras: Arc<Eras>,
+    /// What was asked for.
+    pub changes: Vec<Arc<Change>>,
+}
+
 /// Reads the log in order.
 #[derive(Clone)]
 pub struct Log {
@@ -61,12 +71,26 @@ impl Log {
         }
     }
 
-    /// Which history positions belong to. A reader that remembers one, and finds that its [`Eras::lead_to`] these no more,
-    /// has read changes that were lost since: it must begin anew.
+    /// Which history positions belong to, as far as it is known here.
     pub fn eras(&self) -> Arc<Eras> {
         match &self.store.database {
             Database::Sqlite(database) => Arc::clone(&database.shared.eras),
             Database::Postgres(database) => database.shared.eras.load_full(),
+        }
+    }
+
+    /// The newest position and the history it belongs to: where a reader begins.
+    pub fn place(&self) -> (u64, Arc<Eras>) {
+        // Both change under the lock of the ring.
+        match &self.store.database {
+            Database::Sqlite(database) => {
+                let _still = database.shared.ring.read();
+                (*database.shared.head.borrow(), Arc::clone(&database.shared.eras))
+            }
+            Database::Postgres(database) => {
+                let _still = database.shared.ring.read();
+                (*database.shared.head.borrow(), database.shared.eras.load_full())
+            }
         }
     }
 
@@ -85,16 +109,15 @@ impl Log {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn after(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        let ring = match &self.store.database {
-            Database::Sqlite(database) => &database.shared.ring,
-            Database::Postgres(database) => &database.shared.ring,
-        };
-        let recent = ring.read().after(seq, limit);
-        match (recent, &self.store.database) {
-            (Some(changes), _) => Ok(changes),
-            (None, Database::Sqlite(database)) => database.shared.older(seq, limit),
-            (None, Database::Postgres(database)) => database.shared.older(seq, limit).await,
+    pub async fn after(&self, seq: u64, limit: usize) -> Result<Stretch, Error> {
+        match &self.store.database {
+            Database::Sqlite(database) => {
+                let shared = &database.shared;
+                let recent = shared.ring.read().after(seq, limit);
+                let changes = recent.map_or_else(|| shared.older(seq, limit), Ok)?;
+                Ok(Stretch { eras: Arc::clone(&shared.eras), changes })
+            }
+            Database::Postgres(database) => database.shared.after(seq, limit).await,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::memory::Sessions;
 use std::sync::Arc;
-use stead_store::{ChangeKind, Store};
+use stead_store::{ChangeKind, Eras, Log, Store};
 use tokio::task::JoinHandle;
 
 /// Changes read at once.
@@ -20,35 +20,38 @@ impl Follower {
         let sessions = Arc::clone(sessions);
         let mut head = log.head();
         // Nothing is remembered yet, so what was logged before now cannot matter.
-        let mut seen = *head.borrow_and_update();
-        let mut eras = log.eras();
+        let mut place = log.place();
         Self(tokio::spawn(async move {
             while head.changed().await.is_ok() {
-                let now = log.eras();
-                if !eras.lead_to(&now, seen) {
-                    // What was read is lost, and what came in its place was not read.
-                    sessions.forget_all();
-                    seen = *head.borrow();
-                }
-                eras = now;
                 loop {
-                    let changes = match log.after(seen, CHANGES_MAX).await {
-                        Ok(changes) => changes,
-                        Err(error) => {
+                    match read_on(&log, &sessions, &mut place).await {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(why) => {
                             // What was missed is unknown, so nothing that is remembered may be trusted.
-                            tracing::warn!(%error, "sessions are read anew: the change log could not be read");
+                            tracing::warn!(why, "sessions are read anew");
+                            place = log.place();
                             sessions.forget_all();
-                            seen = *head.borrow();
                             break;
                         }
-                    };
-                    let Some(last) = changes.last() else { break };
-                    seen = last.seq;
-                    changes.iter().for_each(|change| settle(&sessions, &change.kind));
+                    }
                 }
             }
         }))
     }
+}
+
+/// Takes in the next changes; whether there were any. The error says why it cannot go on from its place.
+async fn read_on(log: &Log, sessions: &Sessions, place: &mut (u64, Arc<Eras>)) -> Result<bool, String> {
+    let (seen, eras) = place;
+    let stretch = log.after(*seen, CHANGES_MAX).await.map_err(|error| error.to_string())?;
+    if !eras.lead_to(&stretch.eras, *seen) {
+        return Err("changes that were read are lost".to_owned());
+    }
+    *eras = stretch.eras;
+    stretch.changes.iter().for_each(|change| settle(sessions, &change.kind));
+    *seen = stretch.changes.last().map_or(*seen, |last| last.seq);
+    Ok(!stretch.changes.is_empty())
 }
 
 impl Drop for Follower {

@@ -177,7 +177,7 @@ impl Board {
         let mut frames = Vec::new();
         // The position before the change: a client that leaves in the middle of these frames, and comes back with the
         // cursor of one of them, meets the change again and begins with a snapshot.
-        let cursor = view.cursor(seq.saturating_sub(1), &self.eras);
+        let cursor = view.cursor(seq.saturating_sub(1), self.timeline.eras());
         if told.lost {
             frames.extend(forget_scope(id, view, scope, &cursor));
         }

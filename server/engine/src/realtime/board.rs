@@ -48,7 +48,6 @@ pub(super) struct Board {
     pub(super) by_user: HashMap<Arc<str>, HashSet<ConnectionId>>,
     pub(super) timeline: Timeline,
     /// The history that it stands in.
-    pub(super) eras: Arc<Eras>,
     pub(super) cache: Cache,
     /// The schema whose slots the log's rows have.
     pub(super) schema: Arc<Schema>,
@@ -119,7 +118,7 @@ impl<'a> RecordChange<'a> {
 
 impl Board {
     pub(super) fn new(
-        (position, eras): (u64, Arc<Eras>),
+        place: (u64, Arc<Eras>),
         schema: Arc<Schema>,
         bell: Bell,
         counters: Arc<Counters>,
@@ -129,8 +128,7 @@ impl Board {
             groups: Groups::default(),
             connections: HashMap::new(),
             by_user: HashMap::new(),
-            timeline: Timeline::new(position),
-            eras,
+            timeline: Timeline::new(place),
             cache: Cache::default(),
             schema,
             catalogue: None,
@@ -179,15 +177,9 @@ impl Board {
 
     /// Where the database lost changes that were told, everybody must ask anew, and the hub begins at the end of the log.
     pub(super) fn follow_history(&mut self, source: &mut dyn Source) {
-        let eras = source.eras();
-        if Arc::ptr_eq(&eras, &self.eras) {
-            return;
-        }
-        let goes_on = self.eras.lead_to(&eras, self.timeline.end());
-        self.eras = eras;
-        if !goes_on {
+        if !self.timeline.goes_on(source.eras()) {
             self.end_all();
-            self.timeline = Timeline::new(source.head());
+            self.timeline = Timeline::new(source.place());
             self.cache.clear();
             self.auth_changes.clear();
             self.owed = None;
@@ -227,7 +219,9 @@ impl Board {
             let view = Arc::clone(&group.view);
             match self.judge(source, &view, change) {
                 Ok(verdict) => {
-                    if let Some(frame) = event(id, &view, change, &verdict, &self.eras, &mut encoded) {
+                    if let Some(frame) =
+                        event(id, &view, change, &verdict, self.timeline.eras(), &mut encoded)
+                    {
                         self.deliver(id, change.seq, &frame);
                     }
                 }

@@ -170,6 +170,7 @@ impl Board {
     pub(super) fn end(&mut self, id: ConnectionId, code: Code, detail: &str, close: CloseCode) {
         let Some(open) = self.connections.get(&id) else { return };
         count(&self.counters.closes);
+        tracing::debug!(connection = id, code = code.as_str(), detail, "the hub ends a socket");
         let why = ServerFrame::Err { i: None, code: code.as_str(), detail, fatal: true };
         open.outbox.end([frame::of(&why), frame::close(close, code.as_str())]);
         self.remove(id);

@@ -76,10 +76,9 @@ impl Hub {
         let run = move || {
             let mut source = StoreSource { store, runtime: Arc::clone(&runtime) };
             // Before the schema is read: a change of it that comes between is then applied.
-            let eras = source.eras();
-            let position = source.head();
+            let place = source.place();
             let schema = source.schema();
-            let board = Board::new((position, eras), schema, bell, shared, clock.now());
+            let board = Board::new(place, schema, bell, shared, clock.now());
             Worker { board, source, runtime, commands: waiting, closing: close, clock, sockets_per_user_max }
                 .run();
         };

@@ -357,6 +357,12 @@ impl Socket {
     }
 
     fn end(&self, ended: &Ended) {
+        tracing::debug!(
+            connection = self.id,
+            code = ended.code.as_str(),
+            detail = ended.detail,
+            "a socket ends"
+        );
         let why = ServerFrame::Err { i: None, code: ended.code.as_str(), detail: &ended.detail, fatal: true };
         self.outbox.end([frame::of(&why), frame::close(ended.close, ended.code.as_str())]);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use stead_rules::{Expr, Lookup, SortKey};
 use stead_schema::{Collection, Schema, Slot};
-use stead_store::{Change, Eras, Select, Shown, Store};
+use stead_store::{Eras, Select, Shown, Store, Stretch};
 use tokio::runtime::Runtime;
 
 /// A commit is published right after it can be read; longer than this means that the writer is stuck.
@@ -19,8 +19,11 @@ pub(super) trait Source {
     /// The newest committed position.
     fn head(&mut self) -> u64;
 
-    /// Which history positions belong to. Read before [`Source::head`] when both are.
+    /// Which history positions belong to.
     fn eras(&mut self) -> Arc<Eras>;
+
+    /// The newest position and the history it belongs to.
+    fn place(&mut self) -> (u64, Arc<Eras>);
 
     /// Waits until changes up to `seq`, which a read has seen, can be read from the log.
     fn await_published(&mut self, seq: u64) -> Result<(), Error>;
@@ -29,7 +32,7 @@ pub(super) trait Source {
     fn tail(&mut self) -> Result<u64, Error>;
 
     /// At most `limit` changes after `seq`, in order.
-    fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error>;
+    fn after(&mut self, seq: u64, limit: usize) -> Result<Stretch, Error>;
 
     /// The schema whose slots the rows of [`Source::after`] have.
     fn schema(&mut self) -> Arc<Schema>;
@@ -71,6 +74,10 @@ impl Source for StoreSource {
         self.store.log().eras()
     }
 
+    fn place(&mut self) -> (u64, Arc<Eras>) {
+        self.store.log().place()
+    }
+
     fn await_published(&mut self, seq: u64) -> Result<(), Error> {
         let mut head = self.store.log().head();
         let reached =
@@ -85,7 +92,7 @@ impl Source for StoreSource {
         Ok(self.runtime.block_on(self.store.log().tail())?)
     }
 
-    fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+    fn after(&mut self, seq: u64, limit: usize) -> Result<Stretch, Error> {
         Ok(self.runtime.block_on(self.store.log().after(seq, limit))?)
     }
 

@@ -97,7 +97,7 @@ impl Board {
         let user = ask.identity.caller.facts().map(|facts| &facts.id);
         let (from, refusal) = match &ask.start {
             Start::Now => return Ok((here, Stage::Live)),
-            Start::Cursor(place) if place.era != self.eras.at(place.seq) => {
+            Start::Cursor(place) if place.era != self.timeline.eras().at(place.seq) => {
                 return Err(Outcome::NotResumable);
             }
             Start::Cursor(place) => (place.seq, Outcome::NotResumable),
@@ -127,7 +127,7 @@ impl Board {
         open.subscriptions.insert(ask.name.clone(), group);
         self.counters.subscriptions.fetch_add(1, Ordering::Relaxed);
         self.counters.groups.store(self.groups.len() as u64, Ordering::Relaxed);
-        let cursor = ask.view.cursor(since, &self.eras);
+        let cursor = ask.view.cursor(since, self.timeline.eras());
         let recovered = matches!(ask.start, Start::Cursor(_));
         let (i, s) = (ask.request, ask.name.as_str());
         self.answer(id, &ServerFrame::Subscribed { i, s, g: group, cursor: &cursor, recovered });
@@ -197,7 +197,7 @@ impl Board {
             let Some((view, from)) = self.behind(id, group) else { return Caught::Up };
             let here = self.timeline.position();
             let changes = match source.after(from, READ_CHANGES) {
-                Ok(changes) => changes,
+                Ok(stretch) => stretch.changes,
                 Err(error) => {
                     tracing::warn!(%error, "the log cannot be read for a client that is behind");
                     self.resync_member(group, id, reason::TOO_FAR);
@@ -266,7 +266,7 @@ impl Board {
             Ok(verdict) => verdict,
             Err(_) => return Replay::Anew(reason::UNAVAILABLE),
         };
-        let frame = event(group, view, record, &verdict, &self.eras, &mut Vec::new());
+        let frame = event(group, view, record, &verdict, self.timeline.eras(), &mut Vec::new());
         let Some(frame) = frame else { return Replay::Done };
         let Some(open) = self.connections.get(&id) else { return Replay::Done };
         match open.outbox.push(Load::Event { group, seq: change.seq }, frame) {
@@ -315,7 +315,7 @@ fn resumable(
     }
     let (mut reached, mut read) = (from, 0);
     while reached < here && read < RESUME_CHANGES_MAX {
-        let changes = source.after(reached, READ_CHANGES)?;
+        let changes = source.after(reached, READ_CHANGES)?.changes;
         let Some(last) = changes.last().map(|change| change.seq) else { return Ok(true) };
         if changes.iter().take_while(|change| change.seq <= here).any(|change| concerns(view, user, change)) {
             return Ok(false);

@@ -8,7 +8,7 @@ use crate::Error;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use stead_schema::{CollectionId, Value};
-use stead_store::{Change, ChangeKind};
+use stead_store::{Change, ChangeKind, Eras, Stretch};
 
 /// Changes read at once.
 pub(super) const READ_CHANGES: usize = 256;
@@ -24,12 +24,14 @@ pub(super) struct Timeline {
     ahead: VecDeque<Arc<Change>>,
     /// Everything up to here is applied or in `ahead`.
     end: u64,
+    /// Which history all of it belongs to.
+    eras: Arc<Eras>,
 }
 
 impl Timeline {
-    /// Stands at `position`.
-    pub(super) fn new(position: u64) -> Self {
-        Self { position, ahead: VecDeque::new(), end: position }
+    /// Stands at a place of the log.
+    pub(super) fn new((position, eras): (u64, Arc<Eras>)) -> Self {
+        Self { position, ahead: VecDeque::new(), end: position, eras }
     }
 
     /// The last change that was applied.
@@ -37,9 +39,20 @@ impl Timeline {
         self.position
     }
 
-    /// Everything up to here was read.
-    pub(super) fn end(&self) -> u64 {
-        self.end
+    /// Which history it follows.
+    pub(super) fn eras(&self) -> &Eras {
+        &self.eras
+    }
+
+    /// Learns of eras; false when something that was read is lost.
+    pub(super) fn goes_on(&mut self, eras: Arc<Eras>) -> bool {
+        if !Arc::ptr_eq(&eras, &self.eras) {
+            if !self.eras.lead_to(&eras, self.end) {
+                return false;
+            }
+            self.eras = eras;
+        }
+        true
     }
 
     /// Goes one change ahead, reading more when none is known.
@@ -72,10 +85,13 @@ impl Timeline {
     }
 
     fn read(&mut self, source: &mut dyn Source) -> Result<usize, Error> {
-        let more = source.after(self.end, READ_CHANGES)?;
-        self.end = more.last().map_or(self.end, |change| change.seq);
-        let count = more.len();
-        self.ahead.extend(more);
+        let Stretch { eras, changes } = source.after(self.end, READ_CHANGES)?;
+        if !self.goes_on(eras) {
+            return Err(Error::internal("changes that were read are lost"));
+        }
+        self.end = changes.last().map_or(self.end, |change| change.seq);
+        let count = changes.len();
+        self.ahead.extend(changes);
         Ok(count)
     }
 

@@ -29,7 +29,7 @@ use crate::reader::Session as Either;
 use crate::ring::Ring;
 use crate::texts::Shape;
 use crate::tx::Writing;
-use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Tx};
+use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Stretch, Tx};
 use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
@@ -437,11 +437,24 @@ impl Shared {
         Ok(oldest)
     }
 
-    /// Changes that the ring has forgotten.
-    pub(crate) async fn older(&self, position: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
+    /// See [`crate::Log::after`].
+    pub(crate) async fn after(&self, position: u64, limit: usize) -> Result<Stretch, Error> {
+        let (eras, head, recent) = {
+            let ring = self.ring.read();
+            (self.eras.load_full(), *self.head.borrow(), ring.after(position, limit))
+        };
+        let changes = match recent {
+            Some(changes) => changes,
+            None => self.older(position, head, limit).await?,
+        };
+        Ok(Stretch { eras, changes })
+    }
+
+    /// Changes that the ring has forgotten. What comes after `head` may belong to an era that is not known here yet.
+    async fn older(&self, position: u64, head: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
         let mut link = statement::reading(&self.lane().pool).await?;
         let shape = self.shape.load_full();
-        let found = tail::after(&mut link, &shape.schema, position, limit).await?;
+        let found = tail::after(&mut link, &shape.schema, (position, head), limit).await?;
         statement::done(link).await;
         Ok(found)
     }

@@ -41,7 +41,7 @@ const CHANNEL: &str = "stead";
 
 const AFTER: &str =
     "SELECT o.position,c.collection,c.record_id,c.kind,c.version,c.before,c.after,c.actor,c.at,c.beyond
-  FROM _order o JOIN _changes c ON c.seq=o.seq WHERE o.position>$1 ORDER BY o.position LIMIT $2";
+  FROM _order o JOIN _changes c ON c.seq=o.seq WHERE o.position>$1 AND o.position<=$2 ORDER BY o.position LIMIT $3";
 /// How far the oldest changes may be forgotten: `$1` microseconds before the newest, or below position `$2`. The newest
 /// stays, so that a reader knows where the log ends.
 const STALE: &str = "WITH newest AS (
@@ -158,7 +158,7 @@ async fn look(shared: &Shared) -> Result<(), Error> {
     }
     let mut reached = *shared.head.borrow();
     while reached < newest {
-        let lines = lines(&mut link, reached, PAGE).await?;
+        let lines = lines(&mut link, (reached, newest), PAGE).await?;
         reached = publish(shared, lines, newest)?;
         passes("published");
     }
@@ -178,9 +178,11 @@ async fn follow_eras(shared: &Shared, link: &mut Link, newest: u64) -> Result<()
             "Postgres has lost changes that it had committed; everybody begins anew"
         );
         ring.restart(newest);
+        shared.eras.store(Arc::new(eras));
         shared.head.send_replace(newest);
+    } else {
+        shared.eras.store(Arc::new(eras));
     }
-    shared.eras.store(Arc::new(eras));
     Ok(())
 }
 
@@ -239,9 +241,11 @@ fn publish(shared: &Shared, lines: Vec<Stored>, newest: u64) -> Result<u64, Erro
     Ok(reached)
 }
 
-async fn lines(link: &mut Link, after: u64, limit: usize) -> Result<Vec<Stored>, Error> {
+/// What has a position after one and up to another: what follows may belong to an era that is not known here yet.
+async fn lines(link: &mut Link, (after, until): (u64, u64), limit: usize) -> Result<Vec<Stored>, Error> {
     let mut params = Params::default();
     params.add(i64::try_from(after).unwrap_or(i64::MAX))?;
+    params.add(i64::try_from(until).unwrap_or(i64::MAX))?;
     params.add(i64::try_from(limit).unwrap_or(i64::MAX))?;
     let rows = statement::rows(link, AFTER.to_owned(), params).await.map_err(from_sqlx)?;
     rows.iter().map(read).collect()
@@ -263,19 +267,19 @@ fn read(row: &PgRow) -> Result<Stored, Error> {
     })
 }
 
-/// At most `limit` changes after a position, in order. Records of collections that are gone are left out.
+/// At most `limit` changes after a position and up to another, in order. Records of collections that are gone are left out.
 ///
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn after(
     link: &mut Link,
     schema: &Schema,
-    position: u64,
+    (position, until): (u64, u64),
     limit: usize,
 ) -> Result<Vec<Arc<Change>>, Error> {
     let mut from = position;
     loop {
-        let lines = lines(link, from, limit).await?;
+        let lines = lines(link, (from, until), limit).await?;
         let (count, last) = (lines.len(), lines.last().map_or(from, |line| line.seq));
         from = last;
         let mut found = Vec::with_capacity(count);
@@ -348,7 +352,7 @@ mod tests {
     }
 
     async fn kept(link: &mut Link) -> Vec<u64> {
-        lines(link, 0, 100).await.unwrap().iter().map(|line| line.seq).collect()
+        lines(link, (0, u64::MAX), 100).await.unwrap().iter().map(|line| line.seq).collect()
     }
 
     #[tokio::test]

@@ -198,7 +198,7 @@ pub(crate) async fn newest(store: &Store) -> u64 {
 /// Changes after a position, when all that was answered has been published.
 pub(crate) async fn changes(store: &Store, after: u64, limit: usize) -> Vec<Arc<Change>> {
     newest(store).await;
-    store.log().after(after, limit).await.unwrap()
+    store.log().after(after, limit).await.unwrap().changes
 }
 
 pub(crate) fn config(path: Option<&Path>) -> Config {

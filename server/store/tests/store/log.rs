@@ -134,7 +134,7 @@ async fn more_than_memory_holds_comes_from_the_table_in_order() {
     let log = store.log();
     let (mut from, mut seqs) = (0, Vec::new());
     loop {
-        let page = log.after(from, 300).await.unwrap();
+        let page = log.after(from, 300).await.unwrap().changes;
         let Some(last) = page.last() else { break };
         from = last.seq;
         seqs.extend(page.iter().map(|change| change.seq));

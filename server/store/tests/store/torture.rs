@@ -65,7 +65,7 @@ async fn told(store: &Store, until: u64) -> Vec<(u64, String, i64)> {
     head.wait_for(|head| *head >= until).await.unwrap();
     let (mut from, mut found) = (0, Vec::new());
     loop {
-        let page = store.log().after(from, 97).await.unwrap();
+        let page = store.log().after(from, 97).await.unwrap().changes;
         let Some(last) = page.last() else { return found };
         from = last.seq;
         found.extend(page.iter().filter_map(|change| match &change.kind {

@@ -105,7 +105,7 @@ impl App {
     /// What was logged since the last call, as `auth <user> <session or *>` and `<collection> <id>`.
     pub(crate) async fn events(&self) -> Vec<String> {
         let log = self.project.store().log();
-        let changes = log.after(self.read.load(Ordering::Relaxed), 1000).await.unwrap();
+        let changes = log.after(self.read.load(Ordering::Relaxed), 1000).await.unwrap().changes;
         if let Some(last) = changes.last() {
             self.read.store(last.seq, Ordering::Relaxed);
         }

@@ -9,6 +9,7 @@ use crate::realtime::snapshot::Rows;
 use crate::realtime::source::{Source, StoreSource};
 use crate::realtime::stats::Counters;
 use crate::realtime::subscribe::{Ask, Outcome, Start};
+use crate::realtime::timeline::Timeline;
 use crate::realtime::view::{Place, View};
 use crate::{Ctx, Error};
 use serde_json::{Value as Json, json};
@@ -17,7 +18,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use stead_rules::{Expr, Lookup};
 use stead_schema::{Collection, Schema, Slot, Value};
-use stead_store::{Change, Eras, Shown};
+use stead_store::{Eras, Shown, Stretch};
 use stead_wire::Instant;
 use stead_wire::auth::SessionAnswer;
 use tokio::runtime::{Builder, Runtime};
@@ -27,6 +28,8 @@ struct Faulty {
     inner: StoreSource,
     /// Another history than the database tells.
     eras: Option<Arc<Eras>>,
+    /// The same, from the next reading of the log on: it came up after the last look at the history.
+    era_between: Option<Arc<Eras>>,
     failing: bool,
     away: bool,
     company: bool,
@@ -47,14 +50,19 @@ impl Source for Faulty {
     fn eras(&mut self) -> Arc<Eras> {
         self.eras.clone().unwrap_or_else(|| self.inner.eras())
     }
+    fn place(&mut self) -> (u64, Arc<Eras>) {
+        (self.head(), self.eras())
+    }
     fn await_published(&mut self, seq: u64) -> Result<(), Error> {
         self.inner.await_published(seq)
     }
     fn tail(&mut self) -> Result<u64, Error> {
         self.inner.tail()
     }
-    fn after(&mut self, seq: u64, limit: usize) -> Result<Vec<Arc<Change>>, Error> {
-        self.inner.after(seq, limit)
+    fn after(&mut self, seq: u64, limit: usize) -> Result<Stretch, Error> {
+        let Stretch { changes, .. } = self.inner.after(seq, limit)?;
+        self.eras = self.era_between.take().or(self.eras.take());
+        Ok(Stretch { eras: self.eras(), changes })
     }
     fn schema(&mut self) -> Arc<Schema> {
         self.inner.schema()
@@ -99,11 +107,19 @@ impl Stage {
         runtime.block_on(app.room("r", "public"));
         let own = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
         let inner = StoreSource { store: app.project.store().clone(), runtime: own };
-        let mut source = Faulty { inner, eras: None, failing: false, away: false, company: false, asked: 0 };
+        let mut source = Faulty {
+            inner,
+            eras: None,
+            era_between: None,
+            failing: false,
+            away: false,
+            company: false,
+            asked: 0,
+        };
         let counters = Arc::new(Counters::default());
         let bell: Bell = Arc::new(|_| {});
-        let (eras, head, schema) = (source.eras(), source.head(), source.schema());
-        let board = Board::new((head, eras), schema, bell, Arc::clone(&counters), app.project.now());
+        let (place, schema) = (source.place(), source.schema());
+        let board = Board::new(place, schema, bell, Arc::clone(&counters), app.project.now());
         Self { runtime, app, source, board, counters }
     }
 
@@ -264,7 +280,7 @@ fn who_was_told_what_the_database_lost_since_begins_anew() {
     assert_eq!(frames(&outbox)[0]["d"]["body"], "lost");
     // Control: an era that begins where the hub stands takes nothing back.
     stage.source.eras = Some(Arc::new(Eras::new(vec![(0, 7), (lost, 8)])));
-    stage.board.eras = Arc::new(Eras::new(vec![(0, 7)]));
+    stage.board.timeline = Timeline::new((lost, Arc::new(Eras::new(vec![(0, 7)]))));
     stage.advance();
     assert!(frames(&outbox).is_empty());
     stage.source.eras = Some(Arc::new(Eras::new(vec![(0, 7), (kept, 9)])));
@@ -274,6 +290,29 @@ fn who_was_told_what_the_database_lost_since_begins_anew() {
     assert_eq!(resumed(2, kept, 7), Outcome::Begun);
     assert_eq!(resumed(3, lost, 7), Outcome::NotResumable, "another change has that position now");
     assert_eq!(resumed(4, lost, 9), Outcome::Begun, "control: who was told since");
+}
+
+#[test]
+fn an_era_that_begins_after_all_that_was_read_takes_nothing_back_whoever_learns_of_it_first() {
+    let mut stage = Stage::set();
+    let guest = stage.guest();
+    let outbox = stage.connect(1, &guest);
+    stage.advance();
+    let (before, eras) = stage.source.place();
+    let begun = |after, id| Some(Arc::new(Eras::new(vec![(0, eras.at(before)), (after, id)])));
+    stage.source.era_between = begun(before, 8);
+    stage.say("in the new era");
+    stage.advance();
+    let told = frames(&outbox);
+    assert_eq!((told.len(), &told[0]["d"]["body"]), (1, &json!("in the new era")), "{told:?}");
+    assert!(told[0]["c"].as_str().unwrap().contains(".8."), "{told:?}");
+    // Control: one that began before what was read.
+    stage.source.era_between = begun(before - 1, 9);
+    stage.say("anew");
+    stage.advance();
+    assert!(frames(&outbox).is_empty(), "nothing is told across the cut");
+    stage.advance();
+    assert_eq!(frames(&outbox)[0]["code"], "shutting_down");
 }
 
 #[test]

@@ -283,8 +283,14 @@ impl App {
 
     /// What the log got since it was last read: `put rooms/den v2 by ann`.
     pub(super) async fn log(&self) -> Vec<String> {
-        let changes =
-            self.project.store().log().after(self.read.load(Ordering::Relaxed), 10_000).await.unwrap();
+        let changes = self
+            .project
+            .store()
+            .log()
+            .after(self.read.load(Ordering::Relaxed), 10_000)
+            .await
+            .unwrap()
+            .changes;
         if let Some(last) = changes.last() {
             self.read.store(last.seq, Ordering::Relaxed);
         }
