@@ -81,13 +81,10 @@ impl Log {
 
     /// The newest position and the history it belongs to: where a reader begins.
     pub fn place(&self) -> (u64, Arc<Eras>) {
-        // Both change under the lock of the ring.
         match &self.store.database {
-            Database::Sqlite(database) => {
-                let _still = database.shared.ring.read();
-                (*database.shared.head.borrow(), Arc::clone(&database.shared.eras))
-            }
+            Database::Sqlite(database) => (*database.shared.head.borrow(), Arc::clone(&database.shared.eras)),
             Database::Postgres(database) => {
+                // Both change under this lock.
                 let _still = database.shared.ring.read();
                 (*database.shared.head.borrow(), database.shared.eras.load_full())
             }

@@ -23,35 +23,30 @@ impl Follower {
         let mut place = log.place();
         Self(tokio::spawn(async move {
             while head.changed().await.is_ok() {
-                loop {
-                    match read_on(&log, &sessions, &mut place).await {
-                        Ok(true) => {}
-                        Ok(false) => break,
-                        Err(why) => {
-                            // What was missed is unknown, so nothing that is remembered may be trusted.
-                            tracing::warn!(why, "sessions are read anew");
-                            place = log.place();
-                            sessions.forget_all();
-                            break;
-                        }
-                    }
+                if let Err(why) = read_on(&log, &sessions, &mut place).await {
+                    // What was missed is unknown, so nothing that is remembered may be trusted.
+                    tracing::warn!(why, "sessions are read anew");
+                    place = log.place();
+                    sessions.forget_all();
                 }
             }
         }))
     }
 }
 
-/// Takes in the next changes; whether there were any. The error says why it cannot go on from its place.
-async fn read_on(log: &Log, sessions: &Sessions, place: &mut (u64, Arc<Eras>)) -> Result<bool, String> {
+/// Takes in all changes after a place, and moves it. The error says why it cannot go on from there.
+async fn read_on(log: &Log, sessions: &Sessions, place: &mut (u64, Arc<Eras>)) -> Result<(), String> {
     let (seen, eras) = place;
-    let stretch = log.after(*seen, CHANGES_MAX).await.map_err(|error| error.to_string())?;
-    if !eras.lead_to(&stretch.eras, *seen) {
-        return Err("changes that were read are lost".to_owned());
+    loop {
+        let stretch = log.after(*seen, CHANGES_MAX).await.map_err(|error| error.to_string())?;
+        if !eras.lead_to(&stretch.eras, *seen) {
+            return Err("changes that were read are lost".to_owned());
+        }
+        *eras = stretch.eras;
+        let Some(last) = stretch.changes.last() else { return Ok(()) };
+        *seen = last.seq;
+        stretch.changes.iter().for_each(|change| settle(sessions, &change.kind));
     }
-    *eras = stretch.eras;
-    stretch.changes.iter().for_each(|change| settle(sessions, &change.kind));
-    *seen = stretch.changes.last().map_or(*seen, |last| last.seq);
-    Ok(!stretch.changes.is_empty())
 }
 
 impl Drop for Follower {

@@ -47,7 +47,6 @@ pub(super) struct Board {
     pub(super) connections: HashMap<ConnectionId, Connection>,
     pub(super) by_user: HashMap<Arc<str>, HashSet<ConnectionId>>,
     pub(super) timeline: Timeline,
-    /// The history that it stands in.
     pub(super) cache: Cache,
     /// The schema whose slots the log's rows have.
     pub(super) schema: Arc<Schema>,

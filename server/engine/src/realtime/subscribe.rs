@@ -12,7 +12,7 @@ use super::outbox::{Load, Pushed};
 use super::snapshot::Rows;
 use super::source::Source;
 use super::stats::count;
-use super::timeline::READ_CHANGES;
+use super::timeline::Timeline;
 use super::view::{Place, View};
 use crate::Error;
 use crate::limits::SUBSCRIPTIONS_MAX;
@@ -109,7 +109,7 @@ impl Board {
         if from >= here {
             return Ok((from, Stage::Live));
         }
-        match resumable(source, &ask.view, user, from, here) {
+        match resumable(source, &mut self.timeline, &ask.view, user, from) {
             Ok(true) => Ok((from, Stage::Behind { from })),
             Ok(false) => Err(refusal),
             Err(error) => {
@@ -196,8 +196,8 @@ impl Board {
         loop {
             let Some((view, from)) = self.behind(id, group) else { return Caught::Up };
             let here = self.timeline.position();
-            let changes = match source.after(from, READ_CHANGES) {
-                Ok(stretch) => stretch.changes,
+            let changes = match self.timeline.after(source, from) {
+                Ok(changes) => changes,
                 Err(error) => {
                     tracing::warn!(%error, "the log cannot be read for a client that is behind");
                     self.resync_member(group, id, reason::TOO_FAR);
@@ -302,20 +302,21 @@ fn concerns(view: &View, user: Option<&Arc<str>>, change: &Change) -> bool {
     }
 }
 
-/// Whether the changes in `from..=here` are all there, not too many, and can be replayed.
+/// Whether the changes after `from` up to where the hub stands are all there, not too many, and can be replayed.
 fn resumable(
     source: &mut dyn Source,
+    timeline: &mut Timeline,
     view: &View,
     user: Option<&Arc<str>>,
     from: u64,
-    here: u64,
 ) -> Result<bool, Error> {
+    let here = timeline.position();
     if from < source.tail()? {
         return Ok(false);
     }
     let (mut reached, mut read) = (from, 0);
     while reached < here && read < RESUME_CHANGES_MAX {
-        let changes = source.after(reached, READ_CHANGES)?.changes;
+        let changes = timeline.after(source, reached)?;
         let Some(last) = changes.last().map(|change| change.seq) else { return Ok(true) };
         if changes.iter().take_while(|change| change.seq <= here).any(|change| concerns(view, user, change)) {
             return Ok(false);

@@ -11,7 +11,7 @@ use stead_schema::{CollectionId, Value};
 use stead_store::{Change, ChangeKind, Eras, Stretch};
 
 /// Changes read at once.
-pub(super) const READ_CHANGES: usize = 256;
+const READ_CHANGES: usize = 256;
 /// Most changes kept ahead. Farther behind, what needs the past fails (and its subscribers begin anew).
 const AHEAD_CHANGES_MAX: usize = 16_384;
 
@@ -84,11 +84,20 @@ impl Timeline {
         Ok(())
     }
 
-    fn read(&mut self, source: &mut dyn Source) -> Result<usize, Error> {
-        let Stretch { eras, changes } = source.after(self.end, READ_CHANGES)?;
+    /// The next changes after any position up to where this stands.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or leads on from there no more.
+    pub(super) fn after(&mut self, source: &mut dyn Source, seq: u64) -> Result<Vec<Arc<Change>>, Error> {
+        let Stretch { eras, changes } = source.after(seq, READ_CHANGES)?;
         if !self.goes_on(eras) {
             return Err(Error::internal("changes that were read are lost"));
         }
+        Ok(changes)
+    }
+
+    fn read(&mut self, source: &mut dyn Source) -> Result<usize, Error> {
+        let changes = self.after(source, self.end)?;
         self.end = changes.last().map_or(self.end, |change| change.seq);
         let count = changes.len();
         self.ahead.extend(changes);

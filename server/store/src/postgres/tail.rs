@@ -171,17 +171,17 @@ async fn follow_eras(shared: &Shared, link: &mut Link, newest: u64) -> Result<()
     let eras = eras::read(link).await?;
     let mut ring = shared.ring.write();
     let reached = *shared.head.borrow();
-    if !shared.eras.load().lead_to(&eras, reached) {
+    let lost = !shared.eras.load().lead_to(&eras, reached);
+    // Before the head: who is woken by that must know of them.
+    shared.eras.store(Arc::new(eras));
+    if lost {
         tracing::error!(
             reached,
             newest,
             "Postgres has lost changes that it had committed; everybody begins anew"
         );
         ring.restart(newest);
-        shared.eras.store(Arc::new(eras));
         shared.head.send_replace(newest);
-    } else {
-        shared.eras.store(Arc::new(eras));
     }
     Ok(())
 }

@@ -111,6 +111,7 @@ impl App {
 
     /// The same app with `from` of its file written as `to`.
     pub(super) async fn reload(&self, from: &str, to: &str) {
+        assert!(SCHEMA.contains(from), "{from}");
         let text = SCHEMA.replace(from, to);
         let files = vec![SourceFile { path: "schema/chat.yaml".to_owned(), text }];
         let schema = stead_schema::load(files).unwrap();

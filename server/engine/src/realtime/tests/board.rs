@@ -316,6 +316,26 @@ fn an_era_that_begins_after_all_that_was_read_takes_nothing_back_whoever_learns_
 }
 
 #[test]
+fn who_is_behind_is_told_nothing_of_a_history_that_came_in_the_place_of_what_was_read() {
+    for (cut, told) in [(false, 3), (true, 0)] {
+        let mut stage = Stage::set();
+        let ben = stage.runtime.block_on(stage.app.user("ben"));
+        let from = stage.source.head();
+        for body in ["one", "two", "three"] {
+            stage.say(body);
+        }
+        stage.advance();
+        let (here, eras) = stage.source.place();
+        let outbox = stage.resume(1, &ben, from);
+        let after = if cut { from } else { here };
+        stage.source.era_between = Some(Arc::new(Eras::new(vec![(0, eras.at(from)), (after, 8)])));
+        let frames = stage.read_on(1, &outbox);
+        let events = frames.iter().filter(|frame| frame["t"] == "ev").count();
+        assert_eq!(events, told, "{frames:?}");
+    }
+}
+
+#[test]
 fn who_subscribes_after_a_change_of_the_app_is_not_told_to_begin_anew_because_of_it() {
     let mut stage = Stage::set();
     stage.runtime.block_on(stage.app.reload("<= now", "< now"));
@@ -332,8 +352,8 @@ fn who_subscribes_after_a_change_of_the_app_is_not_told_to_begin_anew_because_of
     assert_eq!((told.len(), &told[0]["d"]["body"]), (1, &json!("hello")), "{told:?}");
     let told = frames(&before);
     assert_eq!((told.len(), &told[0]["t"]), (1, &json!("resync")), "{told:?}");
-    // Control: the next change concerns it.
-    stage.runtime.block_on(stage.app.reload("none of it", ""));
+    // Control: the next change, which takes that one back, concerns it.
+    stage.runtime.block_on(stage.app.reload("<= now", "<= now"));
     stage.advance();
     assert_eq!(frames(&after)[0]["t"], "resync");
 }

@@ -283,14 +283,8 @@ impl App {
 
     /// What the log got since it was last read: `put rooms/den v2 by ann`.
     pub(super) async fn log(&self) -> Vec<String> {
-        let changes = self
-            .project
-            .store()
-            .log()
-            .after(self.read.load(Ordering::Relaxed), 10_000)
-            .await
-            .unwrap()
-            .changes;
+        let log = self.project.store().log();
+        let changes = log.after(self.read.load(Ordering::Relaxed), 10_000).await.unwrap().changes;
         if let Some(last) = changes.last() {
             self.read.store(last.seq, Ordering::Relaxed);
         }
