@@ -31,6 +31,7 @@ const SERVER_CODES = {
   unique_violation: false,
   reference_violation: false,
   idempotency_in_flight: true,
+  consumer_lost: false,
   version_conflict: false,
   body_too_large: false,
   media_type_unsupported: false,

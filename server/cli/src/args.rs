@@ -67,6 +67,8 @@ pub(crate) struct Serve {
     /// How hard an acknowledged write is pressed onto the disk
     #[arg(long, value_enum, default_value = "full", env = "STEAD_SYNCHRONOUS")]
     pub(crate) synchronous: Synchronous,
+    #[command(flatten)]
+    pub(crate) log_kept: LogKept,
     /// Requests per second of one address (IPv6: one /64), with twice as many at once; 0 for no limit
     #[arg(long, default_value_t = 300, env = "STEAD_RATE_PER_ADDRESS")]
     pub(crate) rate_per_address: u32,
@@ -89,6 +91,23 @@ pub(crate) struct Serve {
     /// Log as JSON lines
     #[arg(long, env = "STEAD_LOG_JSON")]
     pub(crate) log_json: bool,
+}
+
+/// How much of the log of changes is kept: clients that were away go on from it, and consumers take from it.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct LogKept {
+    /// Hours that a change is kept for clients that were away, of at most two million changes
+    #[arg(long, value_name = "HOURS", default_value_t = 24, env = "STEAD_LOG_HOURS",
+        value_parser = clap::value_parser!(u32).range(0..=8760))]
+    pub(crate) log_hours: u32,
+    /// Hours that a change is kept for consumers that have not acknowledged it
+    #[arg(long, value_name = "HOURS", default_value_t = 168, env = "STEAD_CONSUMER_HOURS",
+        value_parser = clap::value_parser!(u32).range(0..=8760))]
+    pub(crate) consumer_hours: u32,
+    /// Mebibytes of such changes, about; past either a consumer is marked lost and the log goes on without it
+    #[arg(long, value_name = "MIB", default_value_t = 4096, env = "STEAD_CONSUMER_MIB",
+        value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub(crate) consumer_mib: u32,
 }
 
 /// Where the data folder is, unless another is named.

@@ -1,24 +1,23 @@
 //! Puts the rooms together once, top to bottom.
 
 use crate::app_folder::App;
-use crate::args::Synchronous;
+use crate::args::{LogKept, Synchronous};
 use crate::data_folder::DataFolder;
 use anyhow::anyhow;
 use std::sync::Arc;
 use stead_engine::ctx::{OpenError, SystemClock, SystemRandomness};
 use stead_engine::{Clock, Limits, Project, ProjectConfig};
+use stead_store::{Held, Retention};
 
 /// A project on disk.
 pub(crate) async fn open(
     app: App,
     data: &DataFolder,
-    synchronous: Synchronous,
+    (synchronous, kept): (Synchronous, LogKept),
     workers: usize,
 ) -> anyhow::Result<Project> {
-    let config = ProjectConfig {
-        master_key: data.master_key,
-        ..config(app, store(data, synchronous, workers), Arc::new(SystemClock))
-    };
+    let store = stead_store::Config { retention: retention(kept), ..store(data, synchronous, workers) };
+    let config = ProjectConfig { master_key: data.master_key, ..config(app, store, Arc::new(SystemClock)) };
     Project::open(config).await.map_err(|error| explain(&error))
 }
 
@@ -68,8 +67,15 @@ fn store(data: &DataFolder, synchronous: Synchronous, readers: usize) -> stead_s
             Synchronous::Full => stead_store::Synchronous::Full,
             Synchronous::Normal => stead_store::Synchronous::Normal,
         },
+        retention: Retention::default(),
         migrations: Vec::new(),
     }
+}
+
+fn retention(kept: LogKept) -> Retention {
+    let hours = |count: u32| i64::from(count) * 3_600_000_000;
+    let held = Held { age_us_max: hours(kept.consumer_hours), bytes_max: i64::from(kept.consumer_mib) << 20 };
+    Retention { age_us_max: hours(kept.log_hours), held, ..Retention::default() }
 }
 
 /// Why a project did not open, with what to do about it.

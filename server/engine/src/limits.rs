@@ -129,3 +129,15 @@ pub const SOCKET_GRACE_S: u64 = 60;
 pub const SOCKET_MESSAGES_PER_S: u32 = 20;
 /// Messages that it may send at once.
 pub const SOCKET_MESSAGES_BURST: u32 = 60;
+/// Consumers of the log of changes.
+pub const CONSUMERS_MAX: usize = 32;
+/// Longest name of one, in characters.
+pub const CONSUMER_NAME_MAX: usize = 64;
+/// Changes that one is given at once, unless it asks for another number.
+pub const CHANGES_PAGE: u32 = 100;
+/// Most changes that it may ask for at once.
+pub const CHANGES_PAGE_MAX: u32 = 1_000;
+/// Bytes of changes after which an answer has no more.
+pub const CHANGES_BYTES: usize = 4 << 20;
+/// Longest that it may wait for the first, in seconds.
+pub const CHANGES_WAIT_S_MAX: u32 = 20;

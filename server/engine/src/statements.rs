@@ -28,7 +28,7 @@ mod tests {
     use crate::{admin, auth, records};
     use std::collections::BTreeSet;
     use std::process::Command;
-    use stead_store::{Config, Error, Place, Postgres, Sql, Store, Synchronous};
+    use stead_store::{Config, Error, Place, Postgres, Retention, Sql, Store, Synchronous};
 
     /// Of each slice.
     const SLICES: [(&str, &[(&str, Sql)]); 3] =
@@ -37,7 +37,9 @@ mod tests {
     async fn open(place: Place) -> Store {
         let migrations = [auth::MIGRATIONS, admin::MIGRATIONS, records::MIGRATIONS].concat();
         let synchronous = Synchronous::Normal;
-        Store::open(Config { place, readers: 1, synchronous, migrations }).await.unwrap()
+        Store::open(Config { place, readers: 1, synchronous, retention: Retention::default(), migrations })
+            .await
+            .unwrap()
     }
 
     /// An empty database; none where tests are run without Postgres.

@@ -50,6 +50,15 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/settings").get(auth::settings))
         .service(Door::at("/realtime").get(socket::connect))
         .service(Door::at("/admin/nodes").get(admin::nodes))
+        .service(Door::at("/admin/consumers").get(admin::consumers))
+        .service(
+            Door::at("/admin/consumers/{name}")
+                .get(admin::consumer)
+                .put(admin::add_consumer)
+                .delete(admin::remove_consumer),
+        )
+        .service(Door::at("/admin/consumers/{name}/changes").get(admin::changes))
+        .service(Door::at("/admin/consumers/{name}/acknowledge").post(admin::acknowledge))
         .service(Door::at("/admin/rules/explain").post(admin::explain_rules))
         .service(Door::at("/admin/rules/test").post(admin::test_rules))
         .service(Door::at("/admin/users/{id}").patch(admin::change_user))

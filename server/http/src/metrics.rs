@@ -94,6 +94,19 @@ pub fn gauge(out: &mut String, name: &str, help: &str, value: impl std::fmt::Dis
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
 }
 
+/// Appends a gauge that each consumer has one of.
+pub fn by_consumer<'a>(
+    out: &mut String,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (&'a str, u64)>,
+) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+    for (consumer, value) in values {
+        let _ = writeln!(out, "{name}{{consumer=\"{consumer}\"}} {value}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

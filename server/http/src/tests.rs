@@ -40,6 +40,7 @@ async fn state(settings: HttpSettings) -> Data<State> {
             place: stead_store::Place::Memory,
             readers: 1,
             synchronous: stead_store::Synchronous::Normal,
+            retention: stead_store::Retention::default(),
             migrations: Vec::new(),
         },
         limits: Limits::default(),

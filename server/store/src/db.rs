@@ -1,7 +1,7 @@
 //! Opening, reading, writing, closing.
 
 use crate::sqlite::Typed;
-use crate::{Error, Log, Node, Reader, Tx, postgres, sqlite};
+use crate::{Error, Log, Node, Reader, Retention, Tx, postgres, sqlite};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub struct Config {
     pub readers: usize,
     /// Durability on SQLite. Postgres has its own setting, `synchronous_commit`.
     pub synchronous: Synchronous,
+    /// How much of the log is kept.
+    pub retention: Retention,
     /// Static statements that make the tables of the slices, run once each in order: `(name, sql script)`. Scripts are
     /// written for SQLite, as `STRICT` tables of `TEXT` and `INTEGER`, which are translated for Postgres.
     pub migrations: Vec<(&'static str, &'static str)>,

@@ -5,6 +5,7 @@
 //! thread that owns the connection, so they must never wait for anything but the database.
 
 mod applied;
+mod consumers;
 mod db;
 mod eras;
 mod error;
@@ -21,9 +22,11 @@ mod sqlite;
 mod texts;
 mod tx;
 
+pub use consumers::Consumer;
 pub use db::{Config, Place, Postgres, Store, Synchronous};
 pub use eras::Eras;
 pub use error::Error;
+pub use line::{Held, Retention};
 pub use log::{Change, ChangeKind, Log, Stretch};
 pub use node::Node;
 pub use query::{

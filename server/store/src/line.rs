@@ -14,22 +14,51 @@ const DELETE: i64 = 3;
 const AUTH: i64 = 5;
 const SCHEMA: i64 = 6;
 
-/// What may be forgotten.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Retention {
+/// What may be forgotten of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
     /// Age past which changes may go, in microseconds, by the time of the newest change.
-    pub(crate) age_us_max: i64,
+    pub age_us_max: i64,
     /// Most positions kept.
-    pub(crate) rows_max: i64,
+    pub rows_max: i64,
     /// Most rows removed at once.
-    pub(crate) chunk: i64,
+    pub chunk: i64,
+    /// What is kept longer where a consumer has not taken it yet.
+    pub held: Held,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { age_us_max: 24 * 3_600 * 1_000_000, rows_max: 2_000_000, chunk: 1_000 }
+        Self { age_us_max: DAY_US, rows_max: 2_000_000, chunk: 1_000, held: Held::default() }
     }
 }
+
+const DAY_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// How long the log waits for consumers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Age past which it does not, in microseconds, by the time of the newest change.
+    pub age_us_max: i64,
+    /// Bytes of records past which it does not: the mean of the oldest changes stands for all.
+    pub bytes_max: i64,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { age_us_max: 7 * DAY_US, bytes_max: 4 << 30 }
+    }
+}
+
+impl Held {
+    /// How many changes of a mean size it waits with.
+    pub(crate) fn rows_max(&self, bytes_each: i64) -> i64 {
+        self.bytes_max / bytes_each.max(1)
+    }
+}
+
+/// What a row of the log takes besides its records, in bytes, with its indexes.
+pub(crate) const LINE_BYTES: i64 = 150;
 
 /// A record before and after a change.
 pub(crate) struct Images {

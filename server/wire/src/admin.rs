@@ -87,6 +87,45 @@ pub struct UserChange {
     pub claims: Option<Map<String, Value>>,
 }
 
+/// Body of `PUT /admin/consumers/{name}`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerStart {
+    /// Where a new consumer begins.
+    #[serde(default)]
+    pub from: StartAt,
+}
+
+/// A place in the log of changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartAt {
+    /// After the newest change.
+    #[default]
+    Now,
+    /// Before the oldest that is still there.
+    Oldest,
+}
+
+/// Query of `GET /admin/consumers/{name}/changes`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangesQuery {
+    /// Read on from here, instead of from what was acknowledged.
+    pub cursor: Option<String>,
+    /// Most changes of one answer.
+    pub limit: Option<u32>,
+    /// Seconds to wait for the first.
+    pub wait: Option<u32>,
+}
+
+/// Body of `POST /admin/consumers/{name}/acknowledge`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    /// Of the last change that was taken, or of a whole answer.
+    pub cursor: String,
+}
+
 /// Body of `POST /admin/rules/test`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -67,6 +67,7 @@ codes! {
     UniqueViolation = "unique_violation", 409, false, "A record with this value exists already.";
     ReferenceViolation = "reference_violation", 409, false, "Other records still refer to this one.";
     IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this key is still running.";
+    ConsumerLost = "consumer_lost", 410, false, "Changes after this consumer's place are gone.";
     VersionConflict = "version_conflict", 412, false, "The record changed since you read it.";
     BodyTooLarge = "body_too_large", 413, false, "The body is larger than allowed.";
     MediaTypeUnsupported = "media_type_unsupported", 415, false, "The body must be JSON.";

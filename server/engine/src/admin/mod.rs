@@ -3,6 +3,7 @@
 //! An operator's token is looked up in the database each time, because another process (the command line) may reset
 //! it. Every write here leaves its row in the audit trail, in the same transaction.
 
+mod consumers;
 mod rules;
 mod sql;
 #[cfg(test)]
@@ -18,6 +19,9 @@ use stead_store::{Node, Row, Tx};
 use stead_wire::auth::PasswordSignIn;
 use stead_wire::{Code, FieldProblem, Instant};
 
+pub use consumers::{
+    acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
+};
 pub use rules::{explain_rules, test_rules};
 pub use users::change_user;
 

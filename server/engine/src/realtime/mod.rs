@@ -143,6 +143,12 @@ impl Hub {
         self.closing.send_replace(true);
     }
 
+    /// Waits until the hub closes.
+    pub(crate) async fn ends(&self) {
+        // One that is gone has closed.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
     /// Whether subscribers are told of changes in time.
     pub fn keeps_up(&self, now: Instant) -> bool {
         let looked = self.counters.looked_ms.load(Ordering::Relaxed);

@@ -99,6 +99,7 @@ async fn open(catalogue: &Catalogue, now: Instant) -> Result<Project, Error> {
         place: stead_store::Place::Memory,
         readers: 1,
         synchronous: stead_store::Synchronous::Normal,
+        retention: stead_store::Retention::default(),
         migrations: Vec::new(),
     };
     let config = ProjectConfig {

@@ -2,11 +2,11 @@
 
 use super::auth::secret;
 use crate::answer::{self, Answer};
-use crate::extract::query::NoQuery;
-use crate::extract::{Body, Cx, SignInAttempt};
+use crate::extract::query::{Changes, NoQuery};
+use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
 use actix_web::web::Path;
 use stead_engine::admin;
-use stead_wire::admin::{RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::PasswordSignIn;
 
 /// POST /admin/session
@@ -22,6 +22,47 @@ pub(crate) async fn sign_in(
 /// GET /admin/nodes
 pub(crate) async fn nodes(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&admin::nodes(&cx)?)
+}
+
+/// GET /admin/consumers
+pub(crate) async fn consumers(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&admin::consumers(&cx).await?)
+}
+
+/// GET /admin/consumers/{name}
+pub(crate) async fn consumer(cx: Cx, name: Path<String>, _: NoQuery) -> Answer {
+    answer::value(&admin::consumer(&cx, &name).await?)
+}
+
+/// PUT /admin/consumers/{name}
+pub(crate) async fn add_consumer(
+    cx: Cx,
+    name: Path<String>,
+    _: NoQuery,
+    BodyOrDefault(start): BodyOrDefault<ConsumerStart>,
+) -> Answer {
+    answer::value(&admin::add_consumer(&cx, &name, start).await?)
+}
+
+/// DELETE /admin/consumers/{name}
+pub(crate) async fn remove_consumer(cx: Cx, name: Path<String>, _: NoQuery) -> Answer {
+    admin::remove_consumer(&cx, &name).await?;
+    Ok(answer::no_content())
+}
+
+/// GET /admin/consumers/{name}/changes
+pub(crate) async fn changes(cx: Cx, name: Path<String>, Changes(query): Changes) -> Answer {
+    Ok(secret(answer::json(admin::changes(&cx, &name, &query).await?)))
+}
+
+/// POST /admin/consumers/{name}/acknowledge
+pub(crate) async fn acknowledge(
+    cx: Cx,
+    name: Path<String>,
+    _: NoQuery,
+    Body(body): Body<Acknowledgement>,
+) -> Answer {
+    answer::value(&admin::acknowledge(&cx, &name, body).await?)
 }
 
 /// POST /admin/rules/explain

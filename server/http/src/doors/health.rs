@@ -2,13 +2,14 @@
 
 use crate::answer::{self, Answer, Failure};
 use crate::extract::Cx;
-use crate::metrics::{counted, gauge};
+use crate::metrics::{by_consumer, counted, gauge};
 use crate::socket;
 use crate::state::State;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 use std::sync::atomic::Ordering;
+use stead_engine::admin;
 use stead_wire::Code;
 
 /// GET /healthz: the process answers.
@@ -60,6 +61,7 @@ pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
         "Servers that live on this database.",
         cx.project.store().nodes().len().max(1),
     );
+    consumers(&cx, &mut text).await;
     let filters = cx.project.catalogue().filter_stats();
     gauge(&mut text, "stead_filters_kept", "Filters in memory, of this version of the app.", filters.kept);
     counted(&mut text, "stead_filters_read_total", "Filters that were read and checked.", filters.read);
@@ -67,4 +69,15 @@ pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
     socket::metrics::write(&cx.project.hub().stats(), &mut text);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).body(text))
+}
+
+/// How far each consumer is behind, and whether the log has gone on without it.
+async fn consumers(cx: &Cx, text: &mut String) {
+    // While the database is away, the other numbers are wanted all the more.
+    let Ok(found) = admin::all_consumers(cx).await else { return };
+    let head = *cx.project.store().log().head().borrow();
+    let behind = found.iter().map(|one| (one.name.as_str(), head.saturating_sub(one.position)));
+    by_consumer(text, "stead_consumer_behind", "Changes that a consumer has not acknowledged.", behind);
+    let lost = found.iter().map(|one| (one.name.as_str(), u64::from(one.lost.is_some())));
+    by_consumer(text, "stead_consumer_lost", "Whether the log waits for a consumer no longer.", lost);
 }

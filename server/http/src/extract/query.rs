@@ -9,10 +9,12 @@ use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::Value;
 use std::future::{Ready, ready};
-use stead_engine::limits::{GROUPS_MAX, PAGE_RECORDS_MAX};
+use std::ops::RangeInclusive;
+use stead_engine::limits::{CHANGES_PAGE_MAX, CHANGES_WAIT_S_MAX, GROUPS_MAX, PAGE_RECORDS_MAX};
 use stead_engine::request_params;
 use stead_rules::Named;
 use stead_schema::AppSettings;
+use stead_wire::admin::ChangesQuery;
 use stead_wire::records::{AggregateParams, CreateParams, ListParams, ShowParams};
 
 /// Parameters of a list.
@@ -26,6 +28,9 @@ pub struct ShowQuery(pub ShowParams);
 
 /// Parameters of an aggregate.
 pub struct AggregateQuery(pub AggregateParams);
+
+/// Parameters of a consumer's reading.
+pub struct Changes(pub ChangesQuery);
 
 /// No parameter at all.
 pub struct NoQuery;
@@ -66,6 +71,15 @@ impl FromRequest for AggregateQuery {
     }
 }
 
+impl FromRequest for Changes {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(changes(request.query_string()).map(Self))
+    }
+}
+
 impl FromRequest for NoQuery {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
@@ -79,6 +93,7 @@ const LIST: [&str; 9] = ["filter", "p", "q", "sort", "limit", "cursor", "fields"
 const CREATE: [&str; 1] = ["on_conflict"];
 const AGGREGATE: [&str; 11] =
     ["count", "sum", "avg", "min", "max", "group_by", "filter", "p", "sort", "limit", "cursor"];
+const CHANGES: [&str; 3] = ["cursor", "limit", "wait"];
 const SHOW: [&str; 2] = ["fields", "expand"];
 
 fn list(query: &str) -> Result<ListParams, Failure> {
@@ -147,9 +162,26 @@ fn show(query: &str) -> Result<ShowParams, Failure> {
     Ok(params)
 }
 
+fn changes(query: &str) -> Result<ChangesQuery, Failure> {
+    let mut params = ChangesQuery::default();
+    for (name, value) in pairs(query, &CHANGES)? {
+        match name.as_str() {
+            "cursor" => params.cursor = Some(value),
+            "limit" => params.limit = Some(limit(&value, CHANGES_PAGE_MAX)?),
+            _ => params.wait = Some(number("wait", &value, 0..=CHANGES_WAIT_S_MAX)?),
+        }
+    }
+    Ok(params)
+}
+
 fn limit(text: &str, most: u32) -> Result<u32, Failure> {
-    text.parse().ok().filter(|limit| (1..=most).contains(limit)).ok_or_else(|| {
-        Failure::bad_request(format!("The parameter `limit` must be a whole number, 1 to {most}."))
+    number("limit", text, 1..=most)
+}
+
+fn number(name: &str, text: &str, range: RangeInclusive<u32>) -> Result<u32, Failure> {
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
+        Failure::bad_request(format!("The parameter `{name}` must be a whole number, {least} to {most}."))
     })
 }
 

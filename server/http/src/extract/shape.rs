@@ -5,7 +5,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
-use stead_wire::admin::{RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -110,6 +110,14 @@ impl Shape for RulesTest {
 impl Shape for UserChange {
     const MEMBERS: &'static [Member] =
         &[optional("roles", Holds::Texts(0, USER_ROLES_MAX)), optional("claims", Holds::Object)];
+}
+
+impl Shape for ConsumerStart {
+    const MEMBERS: &'static [Member] = &[optional("from", Holds::Word(&["now", "oldest"]))];
+}
+
+impl Shape for Acknowledgement {
+    const MEMBERS: &'static [Member] = &[text("cursor")];
 }
 
 const OPS: &[&str] = &["create", "update", "upsert", "delete", "require"];

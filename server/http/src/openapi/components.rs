@@ -4,7 +4,7 @@ use crate::extract::shape::{Shape, json_schema};
 use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
-use stead_wire::admin::{RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 
@@ -180,6 +180,8 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("RulesQuestion".into(), json_schema(RulesQuestion::MEMBERS));
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
+    schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));
+    schemas.insert("Acknowledgement".into(), json_schema(Acknowledgement::MEMBERS));
     schemas.insert("Batch".into(), json_schema(Batch::MEMBERS));
     schemas
 }
@@ -224,6 +226,10 @@ fn known_parameters() -> Value {
     let object = json!({"application/json": {"schema": {"type": "object"}}});
     json!({
         "id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}},
+        "consumer": {"name": "name", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}},
+        "changes_cursor": query("cursor", text(), "Read on after this, instead of after what was acknowledged."),
+        "changes_limit": query("limit", json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}), "Changes per answer."),
+        "wait": query("wait", json!({"type": "integer", "minimum": 0, "maximum": 20, "default": 0}), "Seconds to wait for the first change."),
         "filter": query("filter", text(), "An expression that a record must satisfy, such as `room == p.room`."),
         "p": {"name": "p", "in": "query", "required": false, "content": object, "description": "Parameters of the filter: a JSON object."},
         "sort": query("sort", text(), "`-created_at,title`: fields, `-` for descending."),

@@ -185,6 +185,46 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         Operation::new("operators", "listNodes", "The servers that live on this database.").answers("Object"),
     ),
     (
+        "/api/v1/admin/consumers",
+        "get",
+        Operation::new("operators", "listConsumers", "Who takes changes from the log.").answers("Object"),
+    ),
+    (
+        "/api/v1/admin/consumers/{name}",
+        "get",
+        Operation::new("operators", "getConsumer", "How far a consumer is.")
+            .takes(&["consumer"])
+            .answers("Object"),
+    ),
+    (
+        "/api/v1/admin/consumers/{name}",
+        "put",
+        Operation::new("operators", "addConsumer", "Add a consumer, if it is not there.")
+            .takes(&["consumer"])
+            .trades("ConsumerStart", "Object"),
+    ),
+    (
+        "/api/v1/admin/consumers/{name}",
+        "delete",
+        Operation::new("operators", "removeConsumer", "Remove a consumer; nothing is kept for it any more.")
+            .takes(&["consumer"])
+            .status("204"),
+    ),
+    (
+        "/api/v1/admin/consumers/{name}/changes",
+        "get",
+        Operation::new("operators", "readChanges", "The changes that a consumer has not acknowledged.")
+            .takes(&["consumer", "changes_cursor", "changes_limit", "wait"])
+            .answers("Object"),
+    ),
+    (
+        "/api/v1/admin/consumers/{name}/acknowledge",
+        "post",
+        Operation::new("operators", "acknowledgeChanges", "Tell that changes up to a cursor were taken.")
+            .takes(&["consumer"])
+            .trades("Acknowledgement", "Object"),
+    ),
+    (
         "/api/v1/admin/rules/explain",
         "post",
         Operation::new(

@@ -1,6 +1,7 @@
 //! The tables that are not of the app: the store's own, and those of the slices, each made by a script that runs once.
 
 use crate::Error;
+use crate::consumers;
 use crate::postgres::cells::{self, Params};
 use crate::postgres::errors::from_sqlx;
 use crate::postgres::pool::Link;
@@ -40,7 +41,13 @@ pub(crate) async fn run(link: &mut Link, scripts: &[(&'static str, &'static str)
     fit(link).await?;
     statement::command(
         link,
-        format!("{META}; {MIGRATIONS}; {}; {}; {}", order::TABLES, eras::TABLES, nodes::TABLE),
+        format!(
+            "{META}; {MIGRATIONS}; {}; {}; {}; {}",
+            order::TABLES,
+            eras::TABLES,
+            nodes::TABLE,
+            consumers::POSTGRES_TABLE
+        ),
     )
     .await?;
     match recall(link, "format").await?.as_deref() {

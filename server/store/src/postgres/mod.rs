@@ -29,7 +29,7 @@ use crate::reader::Session as Either;
 use crate::ring::Ring;
 use crate::texts::Shape;
 use crate::tx::Writing;
-use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Stretch, Tx};
+use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Retention, Stretch, Tx};
 use arc_swap::ArcSwap;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     reached_ms: AtomicU64,
     /// The last look at the log found no database.
     away: AtomicBool,
+    /// How much of the log is kept.
+    pub(crate) retention: Retention,
     /// All servers on this database that live, as of the last sign of life.
     pub(crate) nodes: ArcSwap<Vec<Node>>,
 }
@@ -160,6 +162,7 @@ impl Database {
             began: Instant::now(),
             reached_ms: AtomicU64::new(0),
             away: AtomicBool::new(false),
+            retention: config.retention,
             nodes: ArcSwap::default(),
         };
         Ok(Self { shared: Arc::new(shared), following: Mutex::default() })

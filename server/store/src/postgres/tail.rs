@@ -2,7 +2,8 @@
 //!
 //! Woken by this node's own commits, by a word from other nodes, and by a clock, in case a word was lost.
 
-use crate::line::{Retention, Stored};
+use crate::consumers;
+use crate::line::{LINE_BYTES, Retention, Stored};
 use crate::places::passes;
 use crate::postgres::cells::{self, Params};
 use crate::postgres::eras;
@@ -31,7 +32,7 @@ const FLOOR_UNHEARD: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// Between two times that old changes are forgotten.
-const TIDY: Duration = Duration::from_secs(60);
+const TIDY: Duration = Duration::from_secs(5);
 
 /// Changes read at once.
 const PAGE: usize = 1_000;
@@ -49,6 +50,11 @@ const STALE: &str = "WITH newest AS (
   SELECT max(s.position) FROM newest, (
     SELECT o.position,c.at FROM _order o JOIN _changes c ON c.seq=o.seq ORDER BY o.position LIMIT $3) s
   WHERE (s.at<newest.at-$1 OR s.position<=newest.position-$2) AND s.position<newest.position";
+/// The mean size of the records of the oldest changes.
+const BYTES_EACH: &str =
+    "SELECT avg(coalesce(octet_length(c.before),0)+coalesce(octet_length(c.after),0))::bigint
+  FROM (SELECT seq FROM _order ORDER BY position LIMIT $1) o JOIN _changes c ON c.seq=o.seq";
+const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp())*1000000)::bigint";
 const FORGET: &str = "DELETE FROM _order WHERE position<=$1 RETURNING seq";
 /// By a list of their numbers: joined to the statement before, Postgres goes by statistics that still count what is gone, and
 /// reads the whole log for each chunk.
@@ -188,23 +194,20 @@ async fn follow_eras(shared: &Shared, link: &mut Link, newest: u64) -> Result<()
 
 async fn tidy(shared: &Shared) -> Result<(), Error> {
     let mut link = shared.lane().pool.take().await?;
-    while forget(&mut link, Retention::default()).await? > 0 {}
+    while forget(&mut link, shared.retention).await? > 0 {}
     link.give_back();
     Ok(())
 }
 
-/// Removes one chunk of what may be forgotten; how many changes. Nodes may do so at once.
+/// Removes one chunk of what may be forgotten; how many changes. Consumers that the log waits for no longer are marked.
+/// Nodes may do so at once.
 ///
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn forget(link: &mut Link, retention: Retention) -> Result<u64, Error> {
-    let mut params = Params::default();
-    params.add(retention.age_us_max)?;
-    params.add(retention.rows_max)?;
-    params.add(retention.chunk)?;
     statement::begin(link, WRITES).await?;
     let mut gone = 0;
-    if let Some(last) = statement::integer(link, STALE.to_owned(), params).await? {
+    if let Some(last) = last_to_go(link, retention).await? {
         let mut params = Params::default();
         params.add(last)?;
         let rows = statement::rows(link, FORGET.to_owned(), params).await.map_err(from_sqlx)?;
@@ -216,6 +219,43 @@ pub(crate) async fn forget(link: &mut Link, retention: Retention) -> Result<u64,
     }
     statement::end(link, "COMMIT").await?;
     Ok(gone)
+}
+
+/// The position up to which changes may go, of the oldest chunk.
+async fn last_to_go(link: &mut Link, retention: Retention) -> Result<Option<i64>, Error> {
+    let Retention { age_us_max, rows_max, chunk, held } = retention;
+    let Some(last) = number(link, STALE, [age_us_max, rows_max, chunk]).await? else { return Ok(None) };
+    if number(link, consumers::SLOWEST, []).await?.is_none_or(|slowest| slowest >= last) {
+        return Ok(Some(last));
+    }
+    let each = number(link, BYTES_EACH, [chunk]).await?.unwrap_or(0);
+    let rows_max = held.rows_max(each + LINE_BYTES);
+    if let Some(past) = number(link, STALE, [held.age_us_max, rows_max, chunk]).await? {
+        lose(link, past).await?;
+    }
+    let slowest = number(link, consumers::SLOWEST, []).await?;
+    Ok(Some(slowest.map_or(last, |slowest| slowest.min(last))))
+}
+
+async fn number<const N: usize>(link: &mut Link, text: &str, given: [i64; N]) -> Result<Option<i64>, Error> {
+    let mut params = Params::default();
+    for number in given {
+        params.add(number)?;
+    }
+    statement::integer(link, text.to_owned(), params).await
+}
+
+/// Waits no longer for who has not taken a position.
+async fn lose(link: &mut Link, past: i64) -> Result<(), Error> {
+    let now = number(link, NOW, []).await?.unwrap_or_default();
+    let mut params = Params::default();
+    params.add(past)?;
+    params.add(now)?;
+    let rows = statement::rows(link, consumers::LOSE.postgres(), params).await.map_err(from_sqlx)?;
+    let names: Vec<String> =
+        rows.iter().filter_map(|row| cells::get(row, 0).transpose()).collect::<Result<_, _>>()?;
+    consumers::alarm(&names);
+    Ok(())
 }
 
 /// Lets readers of the log see some lines; up to which position they see it then. One lock for what is in the ring and
@@ -335,6 +375,7 @@ async fn hear(shared: &Weak<Shared>, target: &Target) -> Result<(), sqlx_core::E
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::line::Held;
     use crate::postgres::made;
 
     const HOUR: i64 = 3_600_000_000;
@@ -343,6 +384,7 @@ mod tests {
     async fn age(link: &mut Link, ages_in_hours: &[i64]) {
         statement::begin(link, WRITES).await.unwrap();
         statement::command(link, format!("{}; {}", order::TABLES, eras::TABLES)).await.unwrap();
+        statement::command(link, consumers::POSTGRES_TABLE).await.unwrap();
         for age in ages_in_hours {
             let line = format!("INSERT INTO _changes(kind,at) VALUES(6,{})", 1_000 * HOUR - age * HOUR);
             statement::command(link, line).await.unwrap();
@@ -390,8 +432,50 @@ mod tests {
         assert_eq!(forget(&mut link, few).await.unwrap(), 1);
         assert_eq!(forget(&mut link, few).await.unwrap(), 0);
         assert_eq!(kept(&mut link).await, [5, 6]);
-        let nothing = Retention { age_us_max: -1, rows_max: 0, chunk: 100 };
+        let nothing = Retention { age_us_max: -1, rows_max: 0, chunk: 100, ..Retention::default() };
         assert_eq!(forget(&mut link, nothing).await.unwrap(), 1);
         assert_eq!(kept(&mut link).await, [6]);
+    }
+
+    async fn consumer(link: &mut Link, name: &str, position: i64) {
+        let add = format!("INSERT INTO _consumers(name,position,seen) VALUES('{name}',{position},0)");
+        statement::command(link, format!("BEGIN READ WRITE; {add}; COMMIT")).await.unwrap();
+    }
+
+    async fn lost(link: &mut Link) -> Vec<String> {
+        let text = "SELECT name FROM _consumers WHERE lost IS NOT NULL".to_owned();
+        let rows = statement::rows(link, text, Params::default()).await.unwrap();
+        rows.iter().map(|row| cells::get(row, 0).unwrap().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_a_consumer_has_not_taken_stays_until_it_is_too_old_and_then_the_consumer_is_lost() {
+        let Some([mut link]) = made::links("stead_held").await else { return };
+        age(&mut link, &[300, 200, 100, 50, 1, 0]).await;
+        consumer(&mut link, "slow", 2).await;
+        consumer(&mut link, "fast", 5).await;
+        assert_eq!(forget(&mut link, Retention::default()).await.unwrap(), 2);
+        assert_eq!((kept(&mut link).await, lost(&mut link).await), (vec![3, 4, 5, 6], vec![]));
+        assert_eq!(forget(&mut link, Retention::default()).await.unwrap(), 0);
+        let held = Held { age_us_max: 60 * HOUR, ..Held::default() };
+        let shorter = Retention { held, ..Retention::default() };
+        assert_eq!(forget(&mut link, shorter).await.unwrap(), 2);
+        assert_eq!((kept(&mut link).await, lost(&mut link).await), (vec![5, 6], vec!["slow".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn the_log_waits_with_no_more_than_so_many_bytes() {
+        let Some([mut link]) = made::links("stead_held_bytes").await else { return };
+        age(&mut link, &[30; 20]).await;
+        consumer(&mut link, "slow", 3).await;
+        let most = |lines: i64| Retention {
+            age_us_max: -1,
+            held: Held { bytes_max: lines * LINE_BYTES, ..Held::default() },
+            ..Retention::default()
+        };
+        assert_eq!(forget(&mut link, most(17)).await.unwrap(), 3);
+        assert_eq!((kept(&mut link).await.len(), lost(&mut link).await), (17, vec![]));
+        assert_eq!(forget(&mut link, most(16)).await.unwrap(), 16);
+        assert_eq!((kept(&mut link).await, lost(&mut link).await), (vec![20], vec!["slow".to_owned()]));
     }
 }

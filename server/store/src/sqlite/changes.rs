@@ -3,7 +3,8 @@
 //! Positions are given from memory by the one writer, so their order is the order of commits. A position that a
 //! failed job took is never given again: a reader may have seen nothing of it, and gaps are harmless.
 
-use crate::line::{Images, Line, Retention, Stored};
+use crate::consumers;
+use crate::line::{Images, LINE_BYTES, Line, Retention, Stored};
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::statement;
 use crate::{Change, ChangeKind, Error};
@@ -27,6 +28,10 @@ const OLDEST: &str = "SELECT min(seq) FROM _changes";
 const OLDEST_AT: &str = "SELECT at FROM _changes ORDER BY seq LIMIT 1";
 const LAST_STALE: &str = "SELECT max(seq) FROM (SELECT seq,at FROM _changes ORDER BY seq LIMIT ?3)
   WHERE (at<?1 OR seq<=?2) AND seq<?4";
+/// The mean size of the records of the oldest changes.
+const BYTES_EACH: &str =
+    "SELECT CAST(avg(coalesce(octet_length(before),0)+coalesce(octet_length(after),0)) AS INTEGER)
+  FROM (SELECT before,after FROM _changes ORDER BY seq LIMIT ?1)";
 const FORGET: &str = "DELETE FROM _changes WHERE seq<=?1";
 
 /// Changes of a transaction that is not committed yet.
@@ -217,7 +222,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 /// Removes one chunk of what may be forgotten; how many rows. The newest row stays, as it keeps positions growing
-/// over a restart.
+/// over a restart. Consumers that the log waits for no longer are marked.
 ///
 /// # Errors
 /// When the database refuses.
@@ -227,17 +232,43 @@ pub(crate) fn forget(
     retention: Retention,
 ) -> Result<usize, Error> {
     let oldest_at_kept = pending.newest_at.saturating_sub(retention.age_us_max);
-    let newest = stored(pending.newest);
-    let last_by_count = newest.saturating_sub(retention.rows_max);
+    let last_by_count = stored(pending.newest).saturating_sub(retention.rows_max);
     let Some(oldest) = statement::integer(connection, OLDEST, [])? else { return Ok(0) };
     let oldest_at = statement::integer(connection, OLDEST_AT, [])?.unwrap_or(i64::MAX);
     if oldest_at >= oldest_at_kept && oldest > last_by_count {
         return Ok(0);
     }
-    let newest_row = stored(self::newest(connection)?);
-    let params = [oldest_at_kept, last_by_count, retention.chunk, newest_row].map(Value::Int);
-    let Some(last) = statement::integer(connection, LAST_STALE, &params)? else { return Ok(0) };
+    let stale = |oldest_at_kept: i64, last_by_count: i64| {
+        let newest_row = stored(newest(connection)?);
+        let params = [oldest_at_kept, last_by_count, retention.chunk, newest_row].map(Value::Int);
+        statement::integer(connection, LAST_STALE, &params)
+    };
+    let Some(mut last) = stale(oldest_at_kept, last_by_count)? else { return Ok(0) };
+    if slowest(connection)?.is_some_and(|slowest| slowest < last) {
+        let each = statement::integer(connection, BYTES_EACH, &[Value::Int(retention.chunk)])?.unwrap_or(0);
+        let held_at_kept = pending.newest_at.saturating_sub(retention.held.age_us_max);
+        let held_by_count = stored(pending.newest).saturating_sub(retention.held.rows_max(each + LINE_BYTES));
+        if let Some(past) = stale(held_at_kept, held_by_count)? {
+            lose(connection, past, pending.newest_at)?;
+        }
+        last = last.min(slowest(connection)?.unwrap_or(last));
+    }
     statement::run(connection, FORGET, &[Value::Int(last)]).map_err(from_sqlite)
+}
+
+fn slowest(connection: &Connection) -> Result<Option<i64>, Error> {
+    statement::integer(connection, consumers::SLOWEST, [])
+}
+
+/// Waits no longer for who has not taken a position.
+fn lose(connection: &Connection, past: i64, at: i64) -> Result<(), Error> {
+    let mut names: Vec<String> = Vec::new();
+    statement::each(connection, consumers::LOSE.sqlite, &[past, at].map(Value::Int), |row| {
+        names.push(row.get(0).map_err(from_sqlite)?);
+        Ok(())
+    })?;
+    consumers::alarm(&names);
+    Ok(())
 }
 
 /// Positions are far below 2^63: one for each change ever made.
@@ -253,12 +284,14 @@ fn position(seq: i64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::line::Held;
 
     const HOUR: i64 = 3_600_000_000;
 
     fn log(ages_in_hours: &[i64]) -> (Connection, Pending) {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(TABLE).unwrap();
+        connection.execute_batch(consumers::SQLITE_TABLE).unwrap();
         let mut pending = Pending::resume(&connection).unwrap();
         for age in ages_in_hours {
             pending.schema(&connection, 1_000 * HOUR - age * HOUR).unwrap();
@@ -292,10 +325,50 @@ mod tests {
         assert_eq!(forget(&connection, &pending, retention).unwrap(), 0);
     }
 
+    fn consumer(connection: &Connection, name: &str, position: i64) {
+        let add = "INSERT OR REPLACE INTO _consumers(name,position,seen) VALUES(?1,?2,0)";
+        connection.execute(add, (name, position)).unwrap();
+    }
+
+    fn lost(connection: &Connection) -> Vec<String> {
+        let mut names = connection.prepare("SELECT name FROM _consumers WHERE lost IS NOT NULL").unwrap();
+        names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn what_a_consumer_has_not_taken_stays_until_it_is_too_old_and_then_the_consumer_is_lost() {
+        let (connection, pending) = log(&[300, 200, 100, 50, 1, 0]);
+        consumer(&connection, "slow", 2);
+        consumer(&connection, "fast", 5);
+        // A week is 168 hours: of what `slow` needs, nothing is older.
+        assert_eq!(forget(&connection, &pending, Retention::default()).unwrap(), 2);
+        assert_eq!((kept(&connection), lost(&connection)), (vec![3, 4, 5, 6], vec![]));
+        assert_eq!(forget(&connection, &pending, Retention::default()).unwrap(), 0);
+        let held = Held { age_us_max: 60 * HOUR, ..Held::default() };
+        let shorter = Retention { held, ..Retention::default() };
+        assert_eq!(forget(&connection, &pending, shorter).unwrap(), 2);
+        assert_eq!((kept(&connection), lost(&connection)), (vec![5, 6], vec!["slow".to_owned()]));
+    }
+
+    #[test]
+    fn the_log_waits_with_no_more_than_so_many_bytes() {
+        let (connection, pending) = log(&[30; 20]);
+        consumer(&connection, "slow", 3);
+        let most = |lines: i64| Retention {
+            age_us_max: -1,
+            held: Held { bytes_max: lines * LINE_BYTES, ..Held::default() },
+            ..Retention::default()
+        };
+        assert_eq!(forget(&connection, &pending, most(17)).unwrap(), 3);
+        assert_eq!((kept(&connection).len(), lost(&connection)), (17, vec![]));
+        assert_eq!(forget(&connection, &pending, most(16)).unwrap(), 16);
+        assert_eq!((kept(&connection), lost(&connection)), (vec![20], vec!["slow".to_owned()]));
+    }
+
     #[test]
     fn the_newest_row_stays_so_that_no_position_is_given_twice() {
         let (connection, mut pending) = log(&[0, 0, 0]);
-        let nothing = Retention { age_us_max: -1, rows_max: 0, chunk: 100 };
+        let nothing = Retention { age_us_max: -1, rows_max: 0, chunk: 100, ..Retention::default() };
         assert_eq!(forget(&connection, &pending, nothing).unwrap(), 2);
         assert_eq!(kept(&connection), [3]);
         assert_eq!(Pending::resume(&connection).unwrap().newest(), 3);

@@ -1,6 +1,7 @@
 //! The tables that are not of the app: the store's own, and those of the slices, each made by a script that runs once.
 
 use crate::Error;
+use crate::consumers;
 use crate::sqlite::errors::from_sqlite;
 use crate::sqlite::handle::Handle;
 use crate::sqlite::{changes, eras};
@@ -24,7 +25,12 @@ pub(crate) fn run(handle: &Handle, scripts: &[(&'static str, &'static str)]) -> 
             "the database has format {format}, made by a newer version of this program"
         )));
     }
-    let own = format!("{OWN_TABLES}\n{};\n{};\nPRAGMA user_version={FORMAT};", changes::TABLE, eras::TABLE);
+    let own = format!(
+        "{OWN_TABLES}\n{};\n{};\n{};\nPRAGMA user_version={FORMAT};",
+        changes::TABLE,
+        eras::TABLE,
+        consumers::SQLITE_TABLE
+    );
     transaction(handle, |connection| connection.execute_batch(&own).map_err(from_sqlite))?;
     let done = done(handle).map_err(from_sqlite)?;
     if let Some(unknown) = done.iter().find(|name| !scripts.iter().any(|(known, _)| known == name)) {

@@ -127,7 +127,7 @@ impl Database {
         let eras = eras::begin(&handle, newest, changes::tail(&handle)?)?;
         let shared = Shared::open(place, config, Arc::default(), (newest, eras), open::reader).await?;
         let surveys = survey::start(&shared)?;
-        let writer = writer::start(handle, pending, Arc::clone(&shared))?;
+        let writer = writer::start(handle, pending, Arc::clone(&shared), config.retention)?;
         Ok(Self { shared, writer, surveys })
     }
 

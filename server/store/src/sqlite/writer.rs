@@ -99,10 +99,15 @@ impl Queue {
 ///
 /// # Errors
 /// When the system has no thread left.
-pub(crate) fn start(handle: Handle, pending: Pending, shared: Arc<Shared>) -> Result<Queue, Error> {
+pub(crate) fn start(
+    handle: Handle,
+    pending: Pending,
+    shared: Arc<Shared>,
+    retention: Retention,
+) -> Result<Queue, Error> {
     let (sender, messages) = sync_channel(QUEUE_MAX);
     let checkpointer = Checkpointer::default();
-    let writer = Writer { handle, pending, shared, messages, checkpointer, untidied: 0 };
+    let writer = Writer { handle, pending, shared, messages, checkpointer, untidied: 0, retention };
     std::thread::Builder::new()
         .name("stead-writer".into())
         .spawn(move || writer.run())
@@ -117,6 +122,7 @@ struct Writer {
     messages: Receiver<Message>,
     checkpointer: Checkpointer,
     untidied: usize,
+    retention: Retention,
 }
 
 impl Writer {
@@ -240,7 +246,7 @@ impl Writer {
         if health.broken.load(Ordering::Relaxed) {
             return;
         }
-        match changes::forget(&self.handle, &self.pending, Retention::default()) {
+        match changes::forget(&self.handle, &self.pending, self.retention) {
             Ok(_) => {}
             Err(Error::Full) => health.full.store(true, Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, "could not shorten the change log"),

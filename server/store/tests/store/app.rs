@@ -210,6 +210,7 @@ pub(crate) fn at(place: Place) -> Config {
         place,
         readers: 2,
         synchronous: Synchronous::Full,
+        retention: stead_store::Retention::default(),
         migrations: vec![(
             "0001_notes",
             "CREATE TABLE _notes(name TEXT PRIMARY KEY NOT NULL, number INTEGER) STRICT;",

@@ -5,6 +5,7 @@ mod auth;
 mod balanced;
 mod broken_input;
 mod chat;
+mod consumers;
 mod crash;
 mod facts;
 mod failure_modes;

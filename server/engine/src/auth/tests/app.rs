@@ -160,6 +160,7 @@ pub(crate) fn config(
         place: path.map_or(stead_store::Place::Memory, stead_store::Place::File),
         readers: 2,
         synchronous: stead_store::Synchronous::Normal,
+        retention: stead_store::Retention::default(),
         migrations: Vec::new(),
     };
     let random = Arc::new(crate::ctx::SystemRandomness(ring::rand::SystemRandom::new()));

@@ -92,6 +92,7 @@ pub(super) fn config(clock: Arc<Hands>, limits: Limits) -> ProjectConfig {
         place: stead_store::Place::Memory,
         readers: 4,
         synchronous: stead_store::Synchronous::Normal,
+        retention: stead_store::Retention::default(),
         migrations: Vec::new(),
     };
     let random = Arc::new(crate::ctx::SystemRandomness(ring::rand::SystemRandom::new()));

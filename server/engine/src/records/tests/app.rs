@@ -237,6 +237,7 @@ impl App {
                 place: stead_store::Place::Memory,
                 readers: 2,
                 synchronous: stead_store::Synchronous::Normal,
+                retention: stead_store::Retention::default(),
                 migrations: Vec::new(),
             },
             limits: Limits::default(),
