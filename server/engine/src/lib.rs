@@ -13,6 +13,7 @@ pub mod digest;
 pub mod error;
 pub mod explain;
 pub mod limits;
+pub mod mail;
 pub mod realtime;
 pub mod records;
 pub mod request_params;
