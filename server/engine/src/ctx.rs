@@ -83,6 +83,8 @@ struct Parts {
     auth: auth::Auth,
     hub: realtime::Hub,
     sizes: Arc<records::sizes::Sizes>,
+    /// Where this server is reached, if the app does not say.
+    served_at: std::sync::OnceLock<String>,
     /// Held by the one test file that an operator runs.
     testing: tokio::sync::Mutex<()>,
 }
@@ -147,6 +149,7 @@ impl Project {
             auth,
             hub,
             sizes: Arc::default(),
+            served_at: std::sync::OnceLock::new(),
             testing: tokio::sync::Mutex::new(()),
         }));
         Ok(project)
@@ -189,6 +192,16 @@ impl Project {
     /// Subscriptions.
     pub fn hub(&self) -> &realtime::Hub {
         &self.0.hub
+    }
+
+    /// Where clients reach the app, without a slash at the end: `public_url`, or where the server listens.
+    pub fn address(&self) -> Option<String> {
+        self.catalogue().schema.app.public_url.clone().or_else(|| self.0.served_at.get().cloned())
+    }
+
+    /// Says where the server listens. Counts once, and only while the app does not say it.
+    pub fn served_at(&self, address: String) {
+        let _ = self.0.served_at.set(address);
     }
 
     /// Which collections are large.

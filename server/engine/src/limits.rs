@@ -109,6 +109,10 @@ pub const SESSION_LIFE_S: i64 = 180 * 86_400;
 pub const REFRESH_REPEAT_MS: i64 = 10_000;
 /// Tries of one short code; then only its link, or another code, helps.
 pub const CODE_TRIES_MAX: i64 = 5;
+/// Seconds after a sign-in in which it counts as fresh.
+pub const FRESH_SIGN_IN_S: i64 = 600;
+/// Most bytes of a sign-up's `data` where the address must be proven first.
+pub const SIGN_UP_DATA_BYTES_MAX: usize = 16 * 1024;
 /// Operator token life in seconds.
 pub const OPERATOR_TOKEN_S: i64 = 3_600;
 /// Wrong passwords in a row before an account has to wait, for one address of the network.

@@ -99,6 +99,12 @@ pub struct AppSettings {
     pub sign_up: bool,
     /// Fewest characters of a password, 8..=64. Default 10.
     pub password_chars_min: usize,
+    /// The ways to sign in by address. Default: a password.
+    pub methods: Vec<SignInMethod>,
+    /// Whether an account begins only when its address is proven. Default false.
+    pub verify_email: bool,
+    /// The page that links in mails lead to, without fragment. Default: the server's own.
+    pub auth_page: Option<String>,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
@@ -116,6 +122,9 @@ impl Default for AppSettings {
             public_url: None,
             sign_up: true,
             password_chars_min: 10,
+            methods: vec![SignInMethod::Password],
+            verify_email: false,
+            auth_page: None,
             roles: Vec::new(),
             claims: Vec::new(),
             request_params: Vec::new(),
@@ -124,7 +133,29 @@ impl Default for AppSettings {
     }
 }
 
+/// A way to sign in by address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInMethod {
+    /// A password.
+    Password,
+    /// A link that is sent.
+    MagicLink,
+    /// A code that is sent.
+    Otp,
+}
+
+impl SignInMethod {
+    /// Every way, as `app.yaml` writes it.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("password", Self::Password), ("magic_link", Self::MagicLink), ("otp", Self::Otp)];
+}
+
 impl AppSettings {
+    /// Whether a way to sign in is open.
+    pub fn offers(&self, method: SignInMethod) -> bool {
+        self.methods.contains(&method)
+    }
+
     /// A declared claim.
     pub fn claim(&self, name: &str) -> Option<&Fact> {
         self.claims.iter().find(|claim| claim.name == name)

@@ -14,6 +14,143 @@ pub struct SignUp {
     /// Fields of the user record.
     #[serde(default)]
     pub data: Map<String, Value>,
+    /// The language of the mail (BCP 47), where one is sent.
+    #[serde(default)]
+    pub locale: Option<String>,
+}
+
+/// What was sent to an address: the token of a link, or a code with the challenge that it answers.
+#[derive(Clone, Default)]
+pub struct Proof {
+    /// From a link.
+    pub token: Option<String>,
+    /// From the answer to the request that had something sent.
+    pub challenge_id: Option<String>,
+    /// Six digits.
+    pub code: Option<String>,
+}
+
+// A body with a proof in it. Spelled out for each, as what is unknown can be refused only in a flat struct.
+macro_rules! with_proof {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// See [`Proof`].
+            #[serde(default)]
+            pub token: Option<String>,
+            /// See [`Proof`].
+            #[serde(default)]
+            pub challenge_id: Option<String>,
+            /// See [`Proof`].
+            #[serde(default)]
+            pub code: Option<String>,
+            $($(#[$field_doc])* pub $field: $kind,)*
+        }
+
+        impl $name {
+            /// What was sent.
+            pub fn proof(&self) -> Proof {
+                Proof { token: self.token.clone(), challenge_id: self.challenge_id.clone(), code: self.code.clone() }
+            }
+        }
+    };
+}
+
+with_proof! {
+    /// Body of `POST /auth/sign-up/confirm`.
+    SignUpConfirm {
+        /// The password chosen at sign-up, where a link is opened by another client than the one that signed up.
+        #[serde(default)]
+        password: Option<String>,
+        /// Fields of the user record, in place of those given at sign-up.
+        #[serde(default)]
+        data: Option<Map<String, Value>>,
+    }
+}
+
+with_proof! {
+    /// Body of `POST /auth/otp/verify`.
+    OtpVerify {
+        /// Fields of the user record, if a user is made by it.
+        #[serde(default)]
+        data: Map<String, Value>,
+    }
+}
+
+with_proof! {
+    /// Body of `POST /auth/email/verify/confirm` and `POST /auth/email/change/confirm`.
+    EmailConfirm {}
+}
+
+with_proof! {
+    /// Body of `POST /auth/password/reset/confirm`.
+    ResetConfirm {
+        /// The password that the account gets.
+        new_password: String,
+    }
+}
+
+/// Body of the calls that have something sent to an address.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendTo {
+    /// The address.
+    pub email: String,
+    /// The language of the mail (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
+}
+
+/// Body of `POST /auth/email/verify/request`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    /// The language of the mail (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
+}
+
+/// Body of `POST /auth/email/change`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailChange {
+    /// The address that the account gets once it is proven.
+    pub new_email: String,
+    /// The password, if the account has one.
+    #[serde(default)]
+    pub current_password: Option<String>,
+    /// The language of the mails (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
+}
+
+/// Body of `POST /auth/email/change/undo`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailUndo {
+    /// From the link that was sent to the address of before.
+    pub token: String,
+}
+
+/// Something was sent to an address, or would have been if it were somebody's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Challenge {
+    /// Give it back with the code.
+    pub challenge_id: String,
+    /// Seconds until link and code are worthless.
+    pub expires_in: i64,
+}
+
+/// Answer to a sign-up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SignUpAnswer {
+    /// The user is there and signed in.
+    Session(Box<SessionAnswer>),
+    /// The address must be proven first.
+    Challenge(Challenge),
 }
 
 /// Body of `POST /auth/sign-in/password`.
@@ -34,21 +171,6 @@ pub struct PasswordChange {
     pub current_password: String,
     /// The one that it gets.
     pub new_password: String,
-}
-
-/// What was sent to an address: the token of a link, or a code with the challenge that it answers.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Proof {
-    /// From a link.
-    #[serde(default)]
-    pub token: Option<String>,
-    /// From the answer to the request that had the code sent.
-    #[serde(default)]
-    pub challenge_id: Option<String>,
-    /// Six digits.
-    #[serde(default)]
-    pub code: Option<String>,
 }
 
 /// Body of `POST /auth/token/refresh`.
@@ -107,6 +229,14 @@ pub struct AuthSettings {
     pub sign_up: bool,
     /// Fewest characters of a password.
     pub password_chars_min: usize,
+    /// Whether a link can be sent to sign in with.
+    pub magic_link: bool,
+    /// Whether a code can be sent to sign in with.
+    pub otp: bool,
+    /// Whether an account begins only when its address is proven.
+    pub verify_email: bool,
+    /// Whether mail is sent: a forgotten password can be replaced, an address proven and changed.
+    pub mail: bool,
 }
 
 // Secrets never show themselves in logs.
@@ -119,4 +249,18 @@ macro_rules! secret_debug {
         })*
     };
 }
-secret_debug!(Proof, SignUp, PasswordSignIn, PasswordChange, Refresh, SessionAnswer);
+secret_debug!(
+    Proof,
+    SignUp,
+    SignUpConfirm,
+    OtpVerify,
+    EmailConfirm,
+    ResetConfirm,
+    SendTo,
+    EmailChange,
+    EmailUndo,
+    PasswordSignIn,
+    PasswordChange,
+    Refresh,
+    SessionAnswer
+);

@@ -4,7 +4,8 @@
 //! as at sign-in. Every other session of the user ends: whoever has the old password has nothing more.
 
 use super::throttle::Pair;
-use super::{Email, password, session, sign_in, signed_in, sql, users};
+use super::{Email, challenge, one_time, password, session, sign_in, signed_in, sql, users};
+use crate::mail::Kind;
 use crate::{Ctx, Error, admin};
 use stead_schema::Value;
 use stead_store::{Reader, Tx};
@@ -24,9 +25,9 @@ pub(super) async fn change(cx: &Ctx, body: PasswordChange) -> Result<(), Error> 
     let account = known.email.as_ref().map_or("", |email| &email.canonical);
     let pair = Pair::new("user", account, cx.meta.ip.as_deref());
     sign_in::verify(cx, &pair, &body.current_password, known.phc.as_deref()).await?;
-    let Some(before) = known.phc else { return Err(Error::new(Code::InvalidCredentials)) };
+    let Some(before) = known.phc.clone() else { return Err(Error::new(Code::InvalidCredentials)) };
     let after = users::hash_password(&cx.project, &body.new_password).await?;
-    let now = cx.now;
+    let (inner, now) = (cx.clone(), cx.now);
     let job = async move |tx: &mut Tx<'_>| {
         users::hold_password(tx, &user).await?;
         let params = [&user, &after, &before].map(Value::text);
@@ -39,6 +40,10 @@ pub(super) async fn change(cx: &Ctx, body: PasswordChange) -> Result<(), Error> 
         let mut others = session::live_ids(tx, &user).await?;
         others.retain(|id| *id != current);
         session::revoke(tx, &user, &others, "password_changed", now).await?;
+        one_time::withdraw(tx, &user).await?;
+        if let Some(email) = &known.email {
+            challenge::tell(tx, &inner, Kind::PasswordChanged, email, None).await?;
+        }
         admin::audit(tx, &user, "users.password", &format!("users/{user}"), now.us()).await?;
         Ok(others)
     };

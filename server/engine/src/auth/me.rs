@@ -64,7 +64,11 @@ async fn with_email(cx: &Ctx, id: &str, body: &[u8]) -> Result<Json, Error> {
     Ok(Json::Object(record))
 }
 
-async fn email_of(cx: &Ctx, id: &str) -> Result<String, Error> {
+/// The address of a user.
+///
+/// # Errors
+/// `token_invalid` when the user was removed a moment ago.
+pub(super) async fn email_of(cx: &Ctx, id: &str) -> Result<String, Error> {
     let rows = cx
         .project
         .store()

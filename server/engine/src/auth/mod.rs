@@ -5,6 +5,8 @@
 
 mod access_token;
 mod authenticate;
+mod challenge;
+mod change_email;
 mod change_password;
 mod claims;
 mod crypto;
@@ -17,25 +19,32 @@ mod me;
 mod memory;
 mod one_time;
 mod password;
+mod prove;
 mod refresh;
 mod refresh_token;
+mod reset_password;
 mod rotation;
 mod session;
 mod sessions;
 mod sign_in;
+mod sign_in_by_mail;
 mod sign_up;
 mod sql;
 #[cfg(test)]
 pub(crate) mod tests;
 mod throttle;
 mod users;
+mod verify_email;
 
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use stead_schema::SignInMethod;
 use stead_store::Store;
 use stead_wire::auth::{
-    AuthSettings, PasswordChange, PasswordSignIn, Refresh, SessionAnswer, SignOutScope, SignUp,
+    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn,
+    Refresh, ResetConfirm, SendTo, SessionAnswer, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm,
+    VerifyRequest,
 };
 use stead_wire::{Code, Instant};
 
@@ -125,12 +134,101 @@ pub fn session_alive(project: &Project, caller: &UserCaller, now: Instant) -> bo
     project.auth().sessions.alive(caller, now)
 }
 
-/// Makes a user, then signs in.
+/// Makes a user, then signs in. Where the app asks for proof of the address, something is sent there instead.
 ///
 /// # Errors
 /// `forbidden` when sign-up is closed, `field_invalid`, `unique_violation` on `/email`, `hash_busy`.
-pub async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SessionAnswer, Error> {
+pub async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Error> {
     sign_up::sign_up(cx, body).await
+}
+
+/// Makes the user of a sign-up whose address is proven by it, then signs in.
+///
+/// # Errors
+/// `proof_invalid`; `field_invalid` on `/password` when a link is opened elsewhere without it; and as [`sign_up`].
+pub async fn confirm_sign_up(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAnswer, Error> {
+    sign_up::confirm(cx, body).await
+}
+
+/// Sends a link to sign in with, to whoever reads the mail of an address. The answer is the same for every address.
+///
+/// # Errors
+/// `forbidden` when the app does not offer it or sends no mail; `field_invalid`, `rate_limited`.
+pub async fn send_magic_link(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+    sign_in_by_mail::request(cx, SignInMethod::MagicLink, body).await
+}
+
+/// The same with a code.
+///
+/// # Errors
+/// As [`send_magic_link`].
+pub async fn send_otp(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+    sign_in_by_mail::request(cx, SignInMethod::Otp, body).await
+}
+
+/// Signs in with what was sent. Somebody new becomes a user where sign-up is open.
+///
+/// # Errors
+/// `proof_invalid`; as [`sign_up`] for somebody new.
+pub async fn verify_otp(cx: &Ctx, body: OtpVerify) -> Result<SessionAnswer, Error> {
+    sign_in_by_mail::verify(cx, body).await
+}
+
+/// Sends a link and a code to the caller's address.
+///
+/// # Errors
+/// `token_required`, `forbidden` when the app sends no mail, `rate_limited`.
+pub async fn request_verification(cx: &Ctx, body: VerifyRequest) -> Result<Challenge, Error> {
+    verify_email::request(cx, body).await
+}
+
+/// Proves the address of an account.
+///
+/// # Errors
+/// `proof_invalid`; `token_required` for a link that its user opens without being signed in.
+pub async fn confirm_verification(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
+    verify_email::confirm(cx, body).await
+}
+
+/// Sends a link and a code to choose a new password with. The answer is the same for every address.
+///
+/// # Errors
+/// `forbidden` when the app sends no mail; `field_invalid`, `rate_limited`.
+pub async fn request_reset(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+    reset_password::request(cx, body).await
+}
+
+/// Sets a new password; every session of the user ends.
+///
+/// # Errors
+/// `proof_invalid`; `field_invalid` on `/new_password`; `hash_busy`.
+pub async fn confirm_reset(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
+    reset_password::confirm(cx, body).await
+}
+
+/// Sends a link and a code to the address that the caller's account is to get.
+///
+/// # Errors
+/// `field_invalid`; `invalid_credentials` and `rate_limited` as at sign-in; `reauth_required` without a password and a fresh
+/// sign-in; and as [`request_verification`].
+pub async fn request_email_change(cx: &Ctx, body: EmailChange) -> Result<Challenge, Error> {
+    change_email::request(cx, body).await
+}
+
+/// Gives the account the new address; the user's other sessions end.
+///
+/// # Errors
+/// `unique_violation` when the address became somebody's meanwhile; and as [`confirm_verification`].
+pub async fn confirm_email_change(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
+    change_email::confirm(cx, body).await
+}
+
+/// Gives the account back to the address of before: every session ends, and so does the password.
+///
+/// # Errors
+/// `proof_invalid`; `unique_violation` when the address became somebody else's meanwhile.
+pub async fn undo_email_change(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
+    change_email::undo(cx, body).await
 }
 
 /// Signs in.
@@ -213,9 +311,13 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
     let app = &catalogue.schema.app;
     let users = catalogue.schema.users().is_some();
     AuthSettings {
-        password: users,
+        password: users && app.offers(SignInMethod::Password),
         sign_up: users && app.sign_up,
         password_chars_min: app.password_chars_min,
+        magic_link: users && app.offers(SignInMethod::MagicLink),
+        otp: users && app.offers(SignInMethod::Otp),
+        verify_email: app.verify_email,
+        mail: true,
     }
 }
 

@@ -8,9 +8,10 @@ use super::sql;
 use crate::{Ctx, Error, limits};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use stead_schema::Value;
-use stead_store::{Row, Tx};
+use stead_store::{Reader, Row, Tx};
 use stead_wire::auth::Proof;
 use stead_wire::{Code, Instant};
 
@@ -43,8 +44,8 @@ impl Purpose {
         Self::UndoEmail,
     ];
 
-    /// As the table has it.
-    const fn name(self) -> &'static str {
+    /// As the table and links have it.
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::SignUp => "sign_up",
             Self::SignIn => "sign_in",
@@ -102,6 +103,11 @@ impl Fresh {
         })
     }
 
+    /// What it is good for.
+    pub(super) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// Stores it in place of what was issued for the same subject and purpose before. `user` is whose it is; what is theirs
     /// goes with [`withdraw`].
     ///
@@ -154,16 +160,37 @@ pub(super) struct Claimed<P> {
     pub(super) payload: P,
 }
 
-/// What a client shows: a token as it is, a code after it was counted and compared. Take it with [`claim`].
+/// What a client shows: a token that is there, or a code after it was counted and compared. So nothing dear is done for a
+/// guess. Take it with [`claim`].
 ///
 /// # Errors
-/// `proof_invalid` for a wrong code and for one that is not there alike.
+/// `proof_invalid` for what is wrong and for what is not there alike.
 pub(super) async fn present(cx: &Ctx, purpose: Purpose, proof: &Proof) -> Result<Presented, Error> {
     match (&proof.token, &proof.challenge_id, &proof.code) {
-        (Some(token), _, None) => Ok(Presented::Token(digest(token))),
+        (Some(token), _, None) => {
+            let presented = Presented::Token(digest(token));
+            let _: Claimed<IgnoredAny> = held(cx, purpose, &presented).await?;
+            Ok(presented)
+        }
         (None, Some(id), Some(code)) => try_code(cx, purpose, id, code).await,
         _ => Err(Error::with(Code::BadRequest, "Give a `token`, or a `challenge_id` with its `code`.")),
     }
+}
+
+/// What a presented token holds, while it stays there.
+///
+/// # Errors
+/// `proof_invalid`.
+pub(super) async fn held<P: DeserializeOwned>(
+    cx: &Ctx,
+    purpose: Purpose,
+    presented: &Presented,
+) -> Result<Claimed<P>, Error> {
+    let (Presented::Token(key) | Presented::Tried(key)) = presented;
+    let params = [Value::text(key), Value::text(purpose.name()), Value::Int(cx.now.us())];
+    let job = async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::HELD_ONCE, &params).await?);
+    let rows = cx.project.store().read(job).await?;
+    read(&cx.project.auth().secrets, rows.first().ok_or_else(refused)?)
 }
 
 async fn try_code(cx: &Ctx, purpose: Purpose, id: &str, code: &str) -> Result<Presented, Error> {
@@ -215,7 +242,7 @@ fn read<P: DeserializeOwned>(secrets: &Secrets, row: &Row) -> Result<Claimed<P>,
     })
 }
 
-/// Makes everything that was issued for a user worthless.
+/// Makes everything that was issued for a user worthless, but for the way back to an address that was changed.
 ///
 /// # Errors
 /// When the database fails.

@@ -130,15 +130,15 @@ pub(super) struct Beginning {
 }
 
 impl Beginning {
-    /// For a password, which alone is one factor.
-    pub(super) fn draw(cx: &crate::Ctx) -> Result<Self, Error> {
+    /// For a way to sign in that alone is one factor.
+    pub(super) fn draw(cx: &crate::Ctx, method: Method) -> Result<Self, Error> {
         use base64::Engine as _;
         let salt: [u8; 16] = cx.project.random()?;
         Ok(Self {
             id: cx.project.new_id()?.into_string(),
             salt: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(salt),
             ip: cx.meta.ip.clone(),
-            method: Method::Password,
+            method,
             aal: 1,
             now: cx.now,
         })

@@ -6,12 +6,14 @@ use super::throttle::{self, Pair};
 use super::{Email, sql, users, users_of};
 use crate::{Ctx, Error, limits};
 use std::sync::Arc;
-use stead_schema::Value;
+use stead_rules::Method;
+use stead_schema::{SignInMethod, Value};
 use stead_store::Tx;
 use stead_wire::Code;
 use stead_wire::auth::{PasswordSignIn, SessionAnswer};
 
 pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Error> {
+    offered(cx, SignInMethod::Password)?;
     let email = Email::parse(&body.email);
     let account = email.as_ref().map_or("", |email| &email.canonical);
     let pair = Pair::new("user", account, cx.meta.ip.as_deref());
@@ -24,7 +26,7 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
         true => Some(users::hash_password(&cx.project, &body.password).await?),
         false => None,
     };
-    let session = Arc::new(Beginning::draw(cx)?);
+    let session = Arc::new(Beginning::draw(cx, Method::Password)?);
     let entry = Entry { user, stored, renewed };
     let job = {
         let (cx, session) = (cx.clone(), Arc::clone(&session));
@@ -58,11 +60,27 @@ pub(crate) async fn verify(cx: &Ctx, pair: &Pair, password: &str, stored: Option
     Ok(())
 }
 
+/// Refuses a way to sign in that the app does not offer.
+///
+/// # Errors
+/// `forbidden`.
+pub(super) fn offered(cx: &Ctx, method: SignInMethod) -> Result<(), Error> {
+    match cx.project.catalogue().schema.app.offers(method) {
+        true => Ok(()),
+        false => Err(Error::with(Code::Forbidden, "This app is not signed in to in this way.")
+            .hint("`GET /api/v1/auth/settings` tells which ways there are.")),
+    }
+}
+
 fn refused() -> Error {
     Error::new(Code::InvalidCredentials)
 }
 
-async fn find(cx: &Ctx, canonical: &str) -> Result<Option<(String, Option<String>)>, Error> {
+/// Who has an address, and the stored form of the password, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn find(cx: &Ctx, canonical: &str) -> Result<Option<(String, Option<String>)>, Error> {
     let params = [Value::text(canonical)];
     let rows = cx
         .project

@@ -1,40 +1,127 @@
 //! Sign-up: one transaction makes the address, the record, the password and the first session, or none of them.
+//!
+//! Where an app asks for proof, nothing is made before the address is proven: what was given waits encrypted, and the answer is
+//! the same whether or not somebody has the address.
 
+use super::challenge::Sending;
 use super::issue::Issue;
+use super::one_time::{self, Claimed, Presented, Purpose};
 use super::session::Beginning;
-use super::{Email, password, sql, users, users_of};
+use super::throttle::Pair;
+use super::{Email, password, sign_in, sql, users, users_of};
+use crate::mail::Kind;
 use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
-use crate::{Caller, Catalogue, Ctx, Error};
+use crate::{Caller, Catalogue, Ctx, Error, limits};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
-use stead_schema::{Collection, Value};
+use stead_rules::Method;
+use stead_schema::{Collection, SignInMethod, Value};
 use stead_store::Tx;
-use stead_wire::auth::{SessionAnswer, SignUp};
+use stead_wire::auth::{Challenge, SessionAnswer, SignUp, SignUpAnswer, SignUpConfirm};
 use stead_wire::{Code, FieldProblem};
 
-pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SessionAnswer, Error> {
+pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Error> {
+    sign_in::offered(cx, SignInMethod::Password)?;
     // Whoever signs up is nobody yet, also when a token came along: rules see an anonymous caller.
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let catalogue = cx.project.catalogue();
     if !catalogue.schema.app.sign_up {
-        return Err(Error::with(Code::Forbidden, "Nobody may sign up here."));
+        return Err(closed());
     }
     let (email, draft) = check(&cx, &catalogue, &body)?;
     // Before the address is looked at, so that time does not tell whether it is known.
     let phc = users::hash_password(&cx.project, &body.password).await?;
-    let session = Arc::new(Beginning::draw(&cx)?);
-    let newcomer = Newcomer { email, phc, draft };
+    if catalogue.schema.app.verify_email {
+        let waiting = Waiting { address: email.address.clone(), phc, data: body.data };
+        return Ok(SignUpAnswer::Challenge(waiting.send(&cx, &email, body.locale.as_deref()).await?));
+    }
+    let session = Arc::new(Beginning::draw(&cx, Method::Password)?);
+    let newcomer = Newcomer { email, phc: Some(phc), draft };
     let job = {
         let (cx, session) = (cx.clone(), Arc::clone(&session));
         async move |tx: &mut Tx<'_>| newcomer.enter(tx, &cx, &catalogue, &session).await
     };
     cx.project.store().write(job).await?;
     tracing::info!(session.id = session.id, "signed up");
+    let answer = Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(&cx).await?;
+    Ok(SignUpAnswer::Session(Box::new(answer)))
+}
+
+/// Makes the user of a sign-up whose address is proven.
+pub(super) async fn confirm(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAnswer, Error> {
+    let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
+    if !cx.project.catalogue().schema.app.sign_up {
+        return Err(closed());
+    }
+    let presented = one_time::present(&cx, Purpose::SignUp, &body.proof()).await?;
+    same_client(&cx, &presented, &body).await?;
+    let session = Arc::new(Beginning::draw(&cx, Method::Password)?);
+    let job = {
+        let (cx, session) = (cx.clone(), Arc::clone(&session));
+        async move |tx: &mut Tx<'_>| {
+            let secrets = &cx.project.auth().secrets;
+            let claimed: Claimed<Waiting> =
+                one_time::claim(tx, secrets, Purpose::SignUp, &presented, cx.now).await?;
+            let Waiting { address, phc, data } = claimed.payload;
+            let email = Email::parse(&address).ok_or_else(one_time::refused)?;
+            let catalogue = cx.project.catalogue();
+            let draft = draft(&cx, &catalogue, body.data.unwrap_or(data), &email, true)?;
+            Newcomer { email, phc: Some(phc), draft }.enter(tx, &cx, &catalogue, &session).await
+        }
+    };
+    cx.project.store().write(job).await?;
+    tracing::info!(session.id = session.id, "signed up");
     Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(&cx).await
+}
+
+/// Somebody may sign up with the address of another, who then opens the link: the account must not begin with a password that
+/// its owner does not know. So who opens a link is the client that signed up, or knows the password.
+async fn same_client(cx: &Ctx, presented: &Presented, body: &SignUpConfirm) -> Result<(), Error> {
+    let Presented::Token(_) = presented else { return Ok(()) };
+    let held: Claimed<Waiting> = one_time::held(cx, Purpose::SignUp, presented).await?;
+    if body.challenge_id.as_ref() == Some(&held.id) {
+        return Ok(());
+    }
+    let Some(password) = &body.password else {
+        let text = "The password chosen at sign-up is needed.";
+        return Err(Error::fields(vec![FieldProblem::of_field("password", "required", text)]));
+    };
+    let pair = Pair::new("sign up", &held.subject, cx.meta.ip.as_deref());
+    sign_in::verify(cx, &pair, password, Some(&held.payload.phc)).await
+}
+
+fn closed() -> Error {
+    Error::with(Code::Forbidden, "Nobody may sign up here.")
+}
+
+/// A sign-up whose address is not proven.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    address: String,
+    phc: String,
+    data: Map<String, Json>,
+}
+
+impl Waiting {
+    async fn send(self, cx: &Ctx, email: &Email, locale: Option<&str>) -> Result<Challenge, Error> {
+        let known = sign_in::find(cx, &email.canonical).await?.is_some();
+        let sending = Sending {
+            purpose: Purpose::SignUp,
+            kind: if known { Kind::SignUpKnown } else { Kind::SignUp },
+            subject: &email.canonical,
+            user: None,
+            to: email,
+            wanted: true,
+            locale,
+            payload: self,
+        };
+        sending.send(cx).await
+    }
 }
 
 /// Every wrong value at once.
 fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email, Prepared), Error> {
-    let users = users_of(&catalogue.schema)?;
     let mut problems = Vec::new();
     let email = Email::parse(&body.email);
     if email.is_none() {
@@ -42,28 +129,53 @@ fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email, Prepa
     }
     let chars_min = catalogue.schema.app.password_chars_min;
     problems.extend(password::problem(&body.password, chars_min, email.as_ref()));
-    if body.data.contains_key("id") {
-        problems.push(below(FieldProblem::of_field("id", "read_only", "`id` is kept by the server")));
+    if body.data.len() > 0 && catalogue.schema.app.verify_email {
+        problems.extend(too_much(&body.data));
     }
-    let draft = match prepare(cx, users, body.data.clone(), Making::Plain) {
-        Ok(draft) => Some(draft),
-        Err(error) if error.code == Code::FieldInvalid => {
-            problems.extend(below_data(error).fields);
-            None
-        }
-        Err(error) => return Err(error),
-    };
+    // With any address, to tell what else is wrong.
+    let nobody = Email { canonical: String::new(), address: String::new() };
+    let draft = draft(cx, catalogue, body.data.clone(), email.as_ref().unwrap_or(&nobody), false);
     match (email, draft) {
-        (Some(email), Some(draft)) if problems.is_empty() => {
-            let draft = with_server_fields(users, draft, &email);
-            Ok((email, draft))
+        (Some(email), Ok(draft)) if problems.is_empty() => Ok((email, draft)),
+        (_, Err(error)) if error.code != Code::FieldInvalid => Err(error),
+        (_, draft) => {
+            problems.extend(draft.err().into_iter().flat_map(|error| error.fields));
+            Err(Error::fields(problems))
         }
-        _ => Err(Error::fields(problems)),
     }
 }
 
-fn with_server_fields(users: &Collection, mut draft: Prepared, email: &Email) -> Prepared {
-    for (name, value) in [("email", Value::text(&email.canonical)), ("verified", Value::Bool(false))] {
+/// What waits for a proof is kept for everybody who asks, so it is not much.
+fn too_much(data: &Map<String, Json>) -> Option<FieldProblem> {
+    let bytes = serde_json::to_vec(data).map_or(usize::MAX, |text| text.len());
+    let most = limits::SIGN_UP_DATA_BYTES_MAX;
+    (bytes > most).then(|| {
+        FieldProblem::of_field("data", "too_long", format!("`data` may take at most {most} bytes here."))
+    })
+}
+
+/// The user's record as it will be, if it fits.
+pub(super) fn draft(
+    cx: &Ctx,
+    catalogue: &Catalogue,
+    data: Map<String, Json>,
+    email: &Email,
+    verified: bool,
+) -> Result<Prepared, Error> {
+    let people = users_of(&catalogue.schema)?;
+    let chosen = data.contains_key("id");
+    let prepared = prepare(cx, people, data, Making::Plain).map_err(below_data);
+    if chosen {
+        let mut problems =
+            vec![below(FieldProblem::of_field("id", "read_only", "`id` is kept by the server"))];
+        problems.extend(prepared.err().into_iter().flat_map(|error| error.fields));
+        return Err(Error::fields(problems));
+    }
+    Ok(with_server_fields(people, prepared?, email, verified))
+}
+
+fn with_server_fields(users: &Collection, mut draft: Prepared, email: &Email, verified: bool) -> Prepared {
+    for (name, value) in [("email", Value::text(&email.canonical)), ("verified", Value::Bool(verified))] {
         if let Some((slot, _)) = users.field(name) {
             draft.set(slot, value);
         }
@@ -82,14 +194,20 @@ fn below(mut problem: FieldProblem) -> FieldProblem {
     problem
 }
 
-struct Newcomer {
-    email: Email,
-    phc: String,
-    draft: Prepared,
+/// Somebody who becomes a user.
+pub(super) struct Newcomer {
+    pub(super) email: Email,
+    /// The stored form of the password; none for who signs in otherwise.
+    pub(super) phc: Option<String>,
+    pub(super) draft: Prepared,
 }
 
 impl Newcomer {
-    async fn enter(
+    /// Makes the user and begins a session.
+    ///
+    /// # Errors
+    /// `unique_violation`, and what the rules say.
+    pub(super) async fn enter(
         self,
         tx: &mut Tx<'_>,
         cx: &Ctx,
@@ -100,8 +218,10 @@ impl Newcomer {
         let user = self.draft.id().to_owned();
         users::claim_email(tx, &user, &self.email).await?;
         insert_in(tx, gate, self.draft, Right::SignUp).await.map_err(below_data)?;
-        let params = [Value::text(&user), Value::text(&self.phc), Value::Int(cx.now.us())];
-        tx.execute(&sql::SET_PASSWORD, &params).await?;
+        if let Some(phc) = &self.phc {
+            let params = [Value::text(&user), Value::text(phc), Value::Int(cx.now.us())];
+            tx.execute(&sql::SET_PASSWORD, &params).await?;
+        }
         session.insert(tx, &user).await?;
         Ok(())
     }

@@ -94,7 +94,10 @@ statements! {
      WHERE id = ?1 AND purpose = ?2 AND expires_at > ?3 AND attempts < ?4 RETURNING code";
     CLAIM_TRIED = "DELETE FROM _one_time WHERE id = ?1 AND purpose = ?2 AND expires_at > ?3
      RETURNING id, subject, \"user\", payload";
-    WITHDRAW_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1";
+    HELD_ONCE = "SELECT id, subject, \"user\", payload FROM _one_time WHERE token = ?1 AND purpose = ?2 AND expires_at > ?3";
+    /// But what gives an account back to whoever it was taken from.
+    WITHDRAW_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1 AND purpose <> 'undo_email'";
+    FORGET_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1";
     FORGET_EXPIRED_ONCE = "DELETE FROM _one_time WHERE expires_at <= ?1";
 
     FAILURES_OF = "SELECT wait_until FROM _sign_in_failures WHERE pair = ?1 AND at >= ?2";
@@ -116,6 +119,7 @@ statements! {
      ON CONFLICT (\"user\") DO UPDATE SET phc = excluded.phc, changed_at = excluded.changed_at";
     /// Touches no row when the password is another than the one that was checked.
     CHANGE_PASSWORD = "UPDATE _passwords SET phc = ?2, changed_at = ?4 WHERE \"user\" = ?1 AND phc = ?3";
+    USER_OF_EMAIL = "SELECT \"user\" FROM _emails WHERE canonical = ?1";
     EMAIL_OF = "SELECT address FROM _emails WHERE \"user\" = ?1";
     REMOVE_EMAIL = "DELETE FROM _emails WHERE \"user\" = ?1";
     /// Touches no row when another user has the address.

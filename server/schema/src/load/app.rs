@@ -6,7 +6,7 @@ use super::build::twice;
 use super::facts;
 use super::names::Naming;
 use super::node::{Entry, Node, plain};
-use crate::{AppSettings, Diagnostic, Sources};
+use crate::{AppSettings, Diagnostic, SignInMethod, Sources};
 use serde_json::Value;
 
 const SETTINGS: [&str; 4] = ["name", "public_url", "auth", "cors"];
@@ -46,6 +46,16 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             if let Some(chars) = chars.and_then(|n| usize::try_from(n).ok()) {
                 app.password_chars_min = chars;
             }
+            if let Some(methods) = node.get("methods") {
+                let named = texts(Some(methods));
+                let open = SignInMethod::ALL.into_iter().filter(|(name, _)| named.iter().any(|n| n == name));
+                app.methods = open.map(|(_, method)| method).collect();
+            }
+            if let Some(Value::Bool(verify)) = node.get("verify_email").and_then(Node::scalar).map(plain) {
+                app.verify_email = verify;
+            }
+            app.auth_page =
+                node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
             app.roles = texts(node.get("roles"));
             app.claims = facts::declared(node.get("claims"), Naming::Claim, mistakes);
             app.request_params = facts::declared(node.get("request_params"), Naming::RequestParam, mistakes);

@@ -1,5 +1,6 @@
 //! A small app on a database in memory, with a clock that tests move.
 
+use crate::mail::{Kind, Letter};
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, ProjectConfig, RequestMeta, auth};
 use parking_lot::Mutex;
 use serde_json::{Map, json};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stead_schema::SourceFile;
 use stead_store::ChangeKind;
-use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignUp};
+use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignUp, SignUpAnswer};
 use stead_wire::{Code, Instant};
 
 const APP: &str = "auth: {roles: [editor, chief]}\n";
@@ -26,6 +27,36 @@ collections:
 
 pub(crate) const MASTER: [u8; 32] = [7; 32];
 pub(crate) const PASSWORD: &str = "a long enough one";
+
+/// What a letter holds.
+pub(crate) struct Sent {
+    pub(crate) kind: Kind,
+    pub(crate) to: String,
+    pub(crate) token: String,
+    pub(crate) code: String,
+}
+
+impl Sent {
+    pub(crate) fn of(letter: &Letter) -> Self {
+        let value =
+            |name: &str| letter.values.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        let link = value("link");
+        Self {
+            kind: letter.kind,
+            to: letter.to.clone().unwrap(),
+            token: link.rsplit_once('=').map(|(_, token)| token.to_owned()).unwrap_or_default(),
+            code: value("code"),
+        }
+    }
+}
+
+/// The session of a sign-up that needed no proof.
+pub(crate) fn session(answer: SignUpAnswer) -> SessionAnswer {
+    match answer {
+        SignUpAnswer::Session(session) => *session,
+        SignUpAnswer::Challenge(_) => panic!("the address must be proven"),
+    }
+}
 
 /// Time that stands still until it is moved.
 pub(crate) struct Hands(pub(crate) Mutex<Instant>);
@@ -47,10 +78,17 @@ impl App {
         Self::open_with(APP, Limits { hash_threads: 2, ..Limits::default() }).await
     }
 
+    /// With these lines below `auth:`.
+    pub(crate) async fn open_auth(lines: &str) -> Self {
+        let app = format!("auth:\n  roles: [editor, chief]\n{lines}");
+        Self::open_with(&app, Limits { hash_threads: 2, ..Limits::default() }).await
+    }
+
     pub(crate) async fn open_with(app: &str, limits: Limits) -> Self {
         let clock = Arc::new(Hands(Mutex::new(Instant::parse("2026-01-01T12:00:00Z").unwrap())));
         let config = config(app, None, MASTER, limits, clock.clone());
         let project = Project::open(config).await.map_err(|error| error.to_string()).unwrap();
+        project.served_at("http://app.example".to_owned());
         let app = Self { project, clock, read: AtomicU64::new(0) };
         app.events().await;
         app
@@ -82,7 +120,28 @@ impl App {
     }
 
     pub(crate) async fn sign_up(&self, name: &str) -> SessionAnswer {
-        auth::sign_up(&self.nobody(), form(name)).await.unwrap()
+        session(auth::sign_up(&self.nobody(), form(name)).await.unwrap())
+    }
+
+    /// Letters that were queued since the last call and that somebody gets.
+    pub(crate) async fn letters(&self) -> Vec<Letter> {
+        let sql = stead_store::Sql::new("SELECT id, letter FROM _mails ORDER BY id");
+        let rows =
+            self.project.store().read(async |r| Ok::<_, Error>(r.fetch(&sql, &[]).await?)).await.unwrap();
+        self.meddle("DELETE FROM _mails").await;
+        let opened = |row: &stead_store::Row| -> Letter {
+            let place = format!("_mails|{}", row.text(0).unwrap());
+            let plain = self.project.auth().secrets.open(&place, row.text(1).unwrap()).unwrap();
+            serde_json::from_slice(&plain).unwrap()
+        };
+        rows.iter().map(opened).filter(|letter| letter.to.is_some()).collect()
+    }
+
+    /// The one letter that was queued since.
+    pub(crate) async fn letter(&self) -> Sent {
+        let letters = self.letters().await;
+        assert_eq!(letters.len(), 1, "{:?}", letters.iter().map(|l| l.kind).collect::<Vec<_>>());
+        Sent::of(&letters[0])
     }
 
     pub(crate) async fn sign_in(&self, name: &str) -> SessionAnswer {
@@ -172,7 +231,12 @@ pub(crate) fn address(name: &str) -> String {
 }
 
 pub(crate) fn form(name: &str) -> SignUp {
-    SignUp { email: address(name), password: PASSWORD.to_owned(), data: data(json!({ "name": name })) }
+    SignUp {
+        email: address(name),
+        password: PASSWORD.to_owned(),
+        data: data(json!({ "name": name })),
+        locale: None,
+    }
 }
 
 pub(crate) fn data(value: serde_json::Value) -> Map<String, serde_json::Value> {

@@ -1,6 +1,6 @@
 //! Another password for an account that is signed in.
 
-use super::app::{App, PASSWORD, form, paths, sign_in};
+use super::app::{App, PASSWORD, paths, sign_in};
 use crate::{Caller, Ctx, Error, auth};
 use stead_wire::Code;
 use stead_wire::auth::PasswordChange;
@@ -93,7 +93,7 @@ async fn only_a_user_who_has_a_password_can_change_it() {
 #[tokio::test]
 async fn at_05_many_changes_at_once_from_one_password_are_one_change() {
     let app = App::open().await;
-    let own = auth::sign_up(&app.nobody(), form("ana")).await.unwrap();
+    let own = app.sign_up("ana").await;
     let Caller::User(caller) = app.caller(&own.access_token).await.unwrap() else { panic!("not a user") };
     let changes = (0..50).map(|n| {
         let cx = app.cx(Caller::User(caller.clone()));

@@ -159,7 +159,8 @@ async fn a_user_has_a_bounded_number_of_sessions() {
     let mut begun = Vec::new();
     for _ in 0..limits::SESSIONS_PER_USER_MAX {
         app.pass(0.001);
-        let beginning = super::super::session::Beginning::draw(&app.nobody()).unwrap();
+        let beginning =
+            super::super::session::Beginning::draw(&app.nobody(), stead_rules::Method::Password).unwrap();
         let user = user.clone();
         let job = async move |tx: &mut stead_store::Tx<'_>| beginning.insert(tx, &user).await;
         begun.extend(app.project.store().write(job).await.unwrap());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Stopwatch};
 use stead_schema::SourceFile;
 use stead_wire::Instant;
-use stead_wire::auth::{SessionAnswer, SignUp};
+use stead_wire::auth::{SessionAnswer, SignUp, SignUpAnswer};
 use stead_wire::records::ListParams;
 
 pub(super) const SCHEMA: &str = r#"
@@ -143,9 +143,12 @@ impl App {
     pub(super) async fn user(&self, name: &str) -> SessionAnswer {
         let data = json!({ "name": name }).as_object().unwrap().clone();
         let cx = Ctx::new(self.project.clone(), Caller::Anonymous, self.meta());
-        let form =
-            SignUp { email: format!("{name}@example.com"), password: "a long enough one".to_owned(), data };
-        auth::sign_up(&cx, form).await.unwrap()
+        let email = format!("{name}@example.com");
+        let form = SignUp { email, password: "a long enough one".to_owned(), data, locale: None };
+        match auth::sign_up(&cx, form).await.unwrap() {
+            SignUpAnswer::Session(session) => *session,
+            SignUpAnswer::Challenge(_) => panic!("the address must be proven"),
+        }
     }
 
     pub(super) async fn as_user(&self, session: &SessionAnswer) -> Ctx {
