@@ -20,6 +20,7 @@ const SERVER_CODES = {
   token_required: false,
   invalid_credentials: false,
   proof_invalid: false,
+  reauth_required: false,
   rule_denied: false,
   field_forbidden: false,
   forbidden: false,

@@ -52,10 +52,20 @@ async fn run(args: &args::Serve, folder: AppFolder, app: App, watching: bool) ->
     let bound = |address: SocketAddr| {
         terminal::say(&greeting);
         terminal::say(&format!("listening on http://{address}"));
+        project.served_at(own_address(address));
     };
     let served = stead_http::serve(args.listen, state, bound, shutdown).await;
     project.close().await;
     served.with_context(|| format!("cannot listen on {}", args.listen))
+}
+
+/// What a browser on this machine calls it.
+fn own_address(address: SocketAddr) -> String {
+    let ip = address.ip();
+    match ip.is_loopback() || ip.is_unspecified() {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    }
 }
 
 fn settings(args: &args::Serve, folder: &AppFolder) -> HttpSettings {

@@ -269,6 +269,8 @@ pub struct RequestMeta {
     pub ip: Option<Arc<str>>,
     /// The `Origin` header.
     pub origin: Option<Arc<str>>,
+    /// The start of the `User-Agent` header, to tell a user's sessions apart.
+    pub agent: Option<Arc<str>>,
     /// Declared parameters that were sent.
     pub params: stead_rules::Named,
 }

@@ -289,7 +289,7 @@ pub async fn update_me(cx: &Ctx, body: Map<String, Value>) -> Result<Vec<u8>, Er
     me::update_me(cx, body).await
 }
 
-/// The caller's sessions: `{"items": [{id, created_at, last_seen_at, user_agent?, ip?, current}]}` as JSON.
+/// The caller's sessions: `{"items": [{id, created_at, last_seen_at, user_agent?, ip?, method, current}]}` as JSON.
 ///
 /// # Errors
 /// `token_required`.

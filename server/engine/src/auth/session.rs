@@ -124,6 +124,7 @@ pub(super) struct Beginning {
     pub(super) id: String,
     pub(super) salt: String,
     ip: Option<Arc<str>>,
+    agent: Option<Arc<str>>,
     method: Method,
     aal: u8,
     now: Instant,
@@ -138,6 +139,7 @@ impl Beginning {
             id: cx.project.new_id()?.into_string(),
             salt: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(salt),
             ip: cx.meta.ip.clone(),
+            agent: cx.meta.agent.clone(),
             method,
             aal: 1,
             now: cx.now,
@@ -162,6 +164,7 @@ impl Beginning {
             self.ip.as_deref().map_or(Value::Null, Value::text),
             Value::text(self.method.name()),
             Value::Int(self.aal.into()),
+            self.agent.as_deref().map_or(Value::Null, Value::text),
         ];
         tx.execute(&sql::INSERT_SESSION, &params).await?;
         Ok(surplus)

@@ -26,7 +26,7 @@ fn shown(row: &Row, current: &str) -> Result<Json, Error> {
     item.insert("id".to_owned(), id.into());
     item.insert("created_at".to_owned(), Instant(row.int(1)?).to_string().into());
     item.insert("last_seen_at".to_owned(), Instant(row.int(2)?).to_string().into());
-    for (name, column) in [("user_agent", 3), ("ip", 4)] {
+    for (name, column) in [("user_agent", 3), ("ip", 4), ("method", 5)] {
         if let Some(text) = row.text_or_null(column) {
             item.insert(name.to_owned(), text.into());
         }

@@ -135,7 +135,7 @@ statements! {
     REMOVE_CLAIMS = "DELETE FROM _user_claims WHERE \"user\" = ?1";
 
     INSERT_SESSION = "INSERT INTO _sessions (id, \"user\", created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt,
-     ip, method, aal) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9)";
+     ip, method, aal, user_agent) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9, ?10)";
     /// What decides about a session, in the order [`super::session`] reads it.
     SESSION = "SELECT \"user\", idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal
      FROM _sessions WHERE id = ?1 AND revoked_at IS NULL";
@@ -145,7 +145,7 @@ statements! {
     CONFIRM_SESSION = "UPDATE _sessions SET previous = generation, generation = pending, pending = NULL, last_seen_at = ?3
      WHERE id = ?1 AND pending = ?2";
     LIVE_SESSIONS_OF = "SELECT id FROM _sessions WHERE \"user\" = ?1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC";
-    SHOW_SESSIONS = "SELECT id, created_at, last_seen_at, user_agent, ip FROM _sessions
+    SHOW_SESSIONS = "SELECT id, created_at, last_seen_at, user_agent, ip, method FROM _sessions
      WHERE \"user\" = ?1 AND revoked_at IS NULL AND idle_expires_at > ?2 AND expires_at > ?2
      ORDER BY created_at DESC, id DESC";
     REVOKE_SESSION = "UPDATE _sessions SET revoked_at = ?2, revoke_reason = ?3, pending = NULL

@@ -23,7 +23,7 @@ pub(super) async fn explain(
         Caller::User(Arc::new(UserCaller { facts: facts.clone(), session, expires_s }))
     });
     let RequestFacts { ip, origin, params, .. } = asker.request.clone();
-    let meta = RequestMeta { request_id: project.new_id()?, ip, origin, params };
+    let meta = RequestMeta { request_id: project.new_id()?, ip, origin, agent: None, params };
     let cx = Ctx::new(project.clone(), caller, meta);
     let params = ListParams {
         filter: question.filter.clone(),

@@ -78,7 +78,7 @@ impl<'a> Database<'a> {
 /// One operation of somebody; the server itself for none.
 pub(super) fn surroundings(project: &Project, who: Option<&Asker>) -> Result<Ctx, Error> {
     let RequestFacts { ip, origin, params, .. } = who.map(|who| who.request.clone()).unwrap_or_default();
-    let meta = RequestMeta { request_id: project.new_id()?, ip, origin, params };
+    let meta = RequestMeta { request_id: project.new_id()?, ip, origin, agent: None, params };
     Ok(Ctx::new(project.clone(), caller(who), meta))
 }
 

@@ -8,13 +8,116 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::Path;
 use stead_engine::auth;
-use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SessionAnswer, SignOut, SignUp};
+use stead_wire::auth::{
+    Challenge, EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
+    ResetConfirm, SendTo, SessionAnswer, SignOut, SignUp, SignUpAnswer, SignUpConfirm, VerifyRequest,
+};
 
 /// POST /auth/sign-up
 pub(crate) async fn sign_up(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SignUp>) -> Answer {
-    let mut answer = session(auth::sign_up(&cx, body).await?)?;
-    *answer.status_mut() = StatusCode::CREATED;
-    Ok(answer)
+    match auth::sign_up(&cx, body).await? {
+        SignUpAnswer::Session(answer) => made(*answer),
+        SignUpAnswer::Challenge(challenge) => sent(&challenge),
+    }
+}
+
+/// POST /auth/sign-up/confirm
+pub(crate) async fn confirm_sign_up(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<SignUpConfirm>,
+) -> Answer {
+    made(auth::confirm_sign_up(&cx, body).await?)
+}
+
+/// POST /auth/sign-in/magic-link
+pub(crate) async fn send_magic_link(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<SendTo>,
+) -> Answer {
+    sent(&auth::send_magic_link(&cx, body).await?)
+}
+
+/// POST /auth/sign-in/otp
+pub(crate) async fn send_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SendTo>) -> Answer {
+    sent(&auth::send_otp(&cx, body).await?)
+}
+
+/// POST /auth/otp/verify
+pub(crate) async fn verify_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<OtpVerify>) -> Answer {
+    session(auth::verify_otp(&cx, body).await?)
+}
+
+/// POST /auth/email/verify/request
+pub(crate) async fn request_verification(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    BodyOrDefault(body): BodyOrDefault<VerifyRequest>,
+) -> Answer {
+    sent(&auth::request_verification(&cx, body).await?)
+}
+
+/// POST /auth/email/verify/confirm
+pub(crate) async fn confirm_verification(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<EmailConfirm>,
+) -> Answer {
+    auth::confirm_verification(&cx, body).await?;
+    Ok(answer::no_content())
+}
+
+/// POST /auth/email/change
+pub(crate) async fn request_email_change(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<EmailChange>,
+) -> Answer {
+    sent(&auth::request_email_change(&cx, body).await?)
+}
+
+/// POST /auth/email/change/confirm
+pub(crate) async fn confirm_email_change(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<EmailConfirm>,
+) -> Answer {
+    auth::confirm_email_change(&cx, body).await?;
+    Ok(answer::no_content())
+}
+
+/// POST /auth/email/change/undo
+pub(crate) async fn undo_email_change(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<EmailUndo>,
+) -> Answer {
+    auth::undo_email_change(&cx, body).await?;
+    Ok(answer::no_content())
+}
+
+/// POST /auth/password/reset/request
+pub(crate) async fn request_reset(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SendTo>) -> Answer {
+    sent(&auth::request_reset(&cx, body).await?)
+}
+
+/// POST /auth/password/reset/confirm
+pub(crate) async fn confirm_reset(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<ResetConfirm>,
+) -> Answer {
+    auth::confirm_reset(&cx, body).await?;
+    Ok(answer::no_content())
 }
 
 /// POST /auth/sign-in/password
@@ -78,6 +181,19 @@ pub(crate) async fn end_session(cx: Cx, session: Path<String>, _: NoQuery) -> An
 /// GET /auth/settings
 pub(crate) async fn settings(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&auth::settings(&cx))
+}
+
+fn made(user: SessionAnswer) -> Answer {
+    let mut answer = session(user)?;
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
+}
+
+/// Something is on its way to an address, or would be if it were somebody's.
+fn sent(challenge: &Challenge) -> Answer {
+    let mut answer = answer::value(challenge).map(secret)?;
+    *answer.status_mut() = StatusCode::ACCEPTED;
+    Ok(answer)
 }
 
 fn session(session: SessionAnswer) -> Answer {

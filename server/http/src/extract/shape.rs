@@ -6,7 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
-use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
+use stead_wire::auth::{
+    EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm,
+    SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
+};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
 
@@ -54,7 +57,46 @@ const fn optional(name: &'static str, holds: Holds) -> Member {
 
 impl Shape for SignUp {
     const MEMBERS: &'static [Member] =
-        &[text("email"), text("password"), Member { name: "data", required: false, holds: Holds::Object }];
+        &[text("email"), text("password"), optional("data", Holds::Object), optional("locale", Holds::Text)];
+}
+
+const TOKEN: Member = optional("token", Holds::Text);
+const CHALLENGE: Member = optional("challenge_id", Holds::Text);
+const CODE: Member = optional("code", Holds::Text);
+const LOCALE: Member = optional("locale", Holds::Text);
+
+impl Shape for SignUpConfirm {
+    const MEMBERS: &'static [Member] =
+        &[TOKEN, CHALLENGE, CODE, optional("password", Holds::Text), optional("data", Holds::Object)];
+}
+
+impl Shape for OtpVerify {
+    const MEMBERS: &'static [Member] = &[TOKEN, CHALLENGE, CODE, optional("data", Holds::Object)];
+}
+
+impl Shape for EmailConfirm {
+    const MEMBERS: &'static [Member] = &[TOKEN, CHALLENGE, CODE];
+}
+
+impl Shape for ResetConfirm {
+    const MEMBERS: &'static [Member] = &[TOKEN, CHALLENGE, CODE, text("new_password")];
+}
+
+impl Shape for SendTo {
+    const MEMBERS: &'static [Member] = &[text("email"), LOCALE];
+}
+
+impl Shape for VerifyRequest {
+    const MEMBERS: &'static [Member] = &[LOCALE];
+}
+
+impl Shape for EmailChange {
+    const MEMBERS: &'static [Member] =
+        &[text("new_email"), optional("current_password", Holds::Text), LOCALE];
+}
+
+impl Shape for EmailUndo {
+    const MEMBERS: &'static [Member] = &[text("token")];
 }
 
 impl Shape for PasswordSignIn {

@@ -14,7 +14,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{HeaderName, HeaderValue, ORIGIN};
+use actix_web::http::header::{HeaderName, HeaderValue, ORIGIN, USER_AGENT};
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -129,6 +129,7 @@ impl Visit {
             request_id: id.clone(),
             ip: Some(Arc::from(address.to_string())),
             origin: origin.and_then(|value| value.to_str().ok()).map(Arc::from),
+            agent: agent(request),
             params: stead_rules::Named::default(),
         });
         state.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -206,4 +207,16 @@ impl Drop for Visit {
     fn drop(&mut self) {
         self.state.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Bytes of a `User-Agent` that are kept.
+const AGENT_BYTES_MAX: usize = 256;
+
+/// Only where a session may begin: every other request would copy it for nothing.
+fn agent(request: &ServiceRequest) -> Option<Arc<str>> {
+    if !request.path().starts_with("/api/v1/auth/") {
+        return None;
+    }
+    let text = request.headers().get(USER_AGENT)?.to_str().ok()?;
+    text.get(..text.len().min(AGENT_BYTES_MAX)).map(Arc::from)
 }

@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
-use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
+use stead_wire::auth::{
+    EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm,
+    SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
+};
 use stead_wire::records::Batch;
 
 /// Name of a collection's schema: `messages`, `messages.create`, `messages.patch`, `messages.upsert`, `messages.page`.
@@ -143,6 +146,15 @@ fn fixed_schemas() -> Map<String, Value> {
                 "session_id": {"type": "string"},
             },
         },
+        "Challenge": {
+            "type": "object",
+            "description": "Something is on its way to the address, or would be if it were somebody's.",
+            "required": ["challenge_id", "expires_in"],
+            "properties": {
+                "challenge_id": {"type": "string", "description": "Give it back with the code."},
+                "expires_in": {"type": "integer", "description": "Seconds until link and code are worthless."},
+            },
+        },
         "Groups": {
             "type": "object",
             "required": ["items", "next_cursor"],
@@ -173,6 +185,18 @@ fn fixed_schemas() -> Map<String, Value> {
         _ => Map::new(),
     };
     schemas.insert("SignUp".into(), json_schema(SignUp::MEMBERS));
+    for (name, members) in [
+        ("SignUpConfirm", SignUpConfirm::MEMBERS),
+        ("OtpVerify", OtpVerify::MEMBERS),
+        ("EmailConfirm", EmailConfirm::MEMBERS),
+        ("ResetConfirm", ResetConfirm::MEMBERS),
+        ("SendTo", SendTo::MEMBERS),
+        ("VerifyRequest", VerifyRequest::MEMBERS),
+        ("EmailChange", EmailChange::MEMBERS),
+        ("EmailUndo", EmailUndo::MEMBERS),
+    ] {
+        schemas.insert(name.into(), json_schema(members));
+    }
     schemas.insert("PasswordSignIn".into(), json_schema(PasswordSignIn::MEMBERS));
     schemas.insert("PasswordChange".into(), json_schema(PasswordChange::MEMBERS));
     schemas.insert("Refresh".into(), json_schema(Refresh::MEMBERS));

@@ -68,6 +68,12 @@ impl<'a> Operation<'a> {
         {
             responses.insert("304".into(), json!({"description": "The client holds this version already."}));
         }
+        if self.id == "signUp"
+            && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
+        {
+            let challenge = self.answers("Challenge").success();
+            responses.insert("202".into(), challenge);
+        }
         if let Some(object) = operation.as_object_mut() {
             if !parameters.is_empty() {
                 object.insert("parameters".into(), Value::Array(parameters));
@@ -118,7 +124,83 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/auth/sign-up",
         "post",
-        auth("signUp", "Make a user and sign in.").trades("SignUp", "Session").status("201"),
+        auth(
+            "signUp",
+            "Make a user and sign in; 202 with a challenge where the address must be proven first.",
+        )
+        .trades("SignUp", "Session")
+        .status("201"),
+    ),
+    (
+        "/api/v1/auth/sign-up/confirm",
+        "post",
+        auth("confirmSignUp", "Prove the address of a sign-up; the user is made and signed in.")
+            .trades("SignUpConfirm", "Session")
+            .status("201"),
+    ),
+    (
+        "/api/v1/auth/sign-in/magic-link",
+        "post",
+        auth("sendMagicLink", "Send a link to sign in with.").trades("SendTo", "Challenge").status("202"),
+    ),
+    (
+        "/api/v1/auth/sign-in/otp",
+        "post",
+        auth("sendOtp", "Send a code to sign in with.").trades("SendTo", "Challenge").status("202"),
+    ),
+    (
+        "/api/v1/auth/otp/verify",
+        "post",
+        auth("verifyOtp", "Sign in with a link or a code that was sent.").trades("OtpVerify", "Session"),
+    ),
+    (
+        "/api/v1/auth/email/verify/request",
+        "post",
+        auth("requestVerification", "Send a link and a code to the caller's address.")
+            .trades("VerifyRequest", "Challenge")
+            .status("202"),
+    ),
+    (
+        "/api/v1/auth/email/verify/confirm",
+        "post",
+        auth("confirmVerification", "Prove the address of an account.")
+            .trades("EmailConfirm", "")
+            .status("204"),
+    ),
+    (
+        "/api/v1/auth/email/change",
+        "post",
+        auth("requestEmailChange", "Send a link and a code to the address that the account is to get.")
+            .trades("EmailChange", "Challenge")
+            .status("202"),
+    ),
+    (
+        "/api/v1/auth/email/change/confirm",
+        "post",
+        auth("confirmEmailChange", "Give the account the new address; other sessions end.")
+            .trades("EmailConfirm", "")
+            .status("204"),
+    ),
+    (
+        "/api/v1/auth/email/change/undo",
+        "post",
+        auth("undoEmailChange", "Give the account back to the address of before.")
+            .trades("EmailUndo", "")
+            .status("204"),
+    ),
+    (
+        "/api/v1/auth/password/reset/request",
+        "post",
+        auth("requestPasswordReset", "Send a link and a code to choose a new password with.")
+            .trades("SendTo", "Challenge")
+            .status("202"),
+    ),
+    (
+        "/api/v1/auth/password/reset/confirm",
+        "post",
+        auth("confirmPasswordReset", "Set a new password; every session of the user ends.")
+            .trades("ResetConfirm", "")
+            .status("204"),
     ),
     (
         "/api/v1/auth/sign-in/password",

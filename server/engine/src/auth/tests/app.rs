@@ -111,7 +111,13 @@ impl App {
         Ctx::new(
             self.project.clone(),
             caller,
-            RequestMeta { request_id, ip: Some(Arc::from(ip)), origin: None, params: Default::default() },
+            RequestMeta {
+                request_id,
+                ip: Some(Arc::from(ip)),
+                origin: None,
+                agent: Some(Arc::from("Test/1")),
+                params: Default::default(),
+            },
         )
     }
 

@@ -129,6 +129,7 @@ impl App {
             request_id: self.project.new_id().unwrap(),
             ip: None,
             origin: None,
+            agent: None,
             params: Default::default(),
         }
     }

@@ -277,6 +277,7 @@ impl App {
             request_id: Id::parse("r").unwrap(),
             ip: Some("192.0.2.1".into()),
             origin: None,
+            agent: None,
             params: Default::default(),
         };
         Ctx::new(self.project.clone(), caller, meta)
