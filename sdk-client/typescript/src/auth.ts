@@ -4,6 +4,7 @@
 
 import { isSteadError, SteadError } from "./errors.js";
 import type { Call, Http } from "./http.js";
+import { isChallenge, parseChallenge, proofBody, type Challenge, type Proof } from "./proof.js";
 import type { Session, SessionKeeper, SessionListener } from "./session.js";
 import type { AnyCollections, CallOptions, Patch, UntypedRecord } from "./types.js";
 
@@ -15,7 +16,7 @@ export type User<Types> = (UserTypes<Types> extends { record: infer Rec } ? Rec 
 /** Fields of the user's record to begin with. */
 export type UserDraft<Types> = UserTypes<Types> extends { create: infer Draft } ? Draft : Record<string, unknown>;
 /** What makes a user; `data` may be left out when no field of the user's record is required. */
-export type SignUp<Types> = Credentials &
+export type SignUp<Types> = Credentials & { locale?: string | undefined } &
   ({} extends UserDraft<Types> ? { data?: UserDraft<Types> } : { data: UserDraft<Types> });
 /** Changes to the user's record. */
 export type UserPatch<Types> =
@@ -45,6 +46,40 @@ export interface AuthSettings {
   sign_up: boolean;
   /** Fewest characters of a password. */
   password_chars_min: number;
+  /** Whether a link can be sent to sign in with. */
+  magic_link: boolean;
+  /** Whether a code can be sent to sign in with. */
+  otp: boolean;
+  /** Whether an account begins only when its address is proven: `signUp` then answers with a challenge. */
+  verify_email: boolean;
+  /** Whether mail is sent: a forgotten password can be replaced, an address proven and changed. */
+  mail: boolean;
+}
+
+/** One of the user's sessions. */
+export interface SessionInfo {
+  id: string;
+  created_at: string;
+  last_seen_at: string;
+  user_agent?: string;
+  ip?: string;
+  /** How it was signed in to. */
+  method: string;
+  /** Whether it is this one. */
+  current: boolean;
+}
+
+/** To an address; `locale` (BCP 47) is the language of the mail. */
+export interface SendTo {
+  email: string;
+  locale?: string | undefined;
+}
+
+export interface EmailChange {
+  newEmail: string;
+  /** Needed if the account has a password. */
+  currentPassword?: string | undefined;
+  locale?: string | undefined;
 }
 
 export interface Credentials {
@@ -87,9 +122,106 @@ export class Auth<Types extends AnyCollections<Types>> {
     return this.#keeper.session?.user ?? null;
   }
 
-  /** Makes a user and signs in. Throws `unique_violation`, `field_invalid`, `forbidden` when sign-up is closed. */
-  signUp(details: SignUp<Types>, options: CallOptions = {}): Promise<Session<User<Types>>> {
-    return this.#begin("/auth/sign-up", details, options);
+  /**
+   * Makes a user and signs in. Where the app wants the address proven first, nobody is signed in: the answer is a challenge
+   * (`"challengeId" in answer`), for {@link confirmSignUp}.
+   *
+   * Throws `unique_violation`, `field_invalid`, `forbidden` when sign-up is closed.
+   */
+  async signUp(
+    details: SignUp<Types>,
+    { signal }: CallOptions = {},
+  ): Promise<Session<User<Types>> | Challenge> {
+    const answer = await this.#http.send({ method: "POST", path: "/auth/sign-up", body: details, anonymous: true, signal });
+    return isChallenge(answer) ? parseChallenge(answer) : this.#keeper.begin(answer);
+  }
+
+  /**
+   * Ends a sign-up with what was sent, and signs in. Who opens the link elsewhere than where the sign-up was begun gives the
+   * password that was chosen; the client that began it gives its challenge.
+   *
+   * Throws `proof_invalid`; `field_invalid` on `/password` when it is needed.
+   */
+  confirmSignUp(
+    proof: Proof & { challengeId?: string; password?: string | undefined; data?: UserDraft<Types> | undefined },
+    options: CallOptions = {},
+  ): Promise<Session<User<Types>>> {
+    const { password, data, challengeId } = proof;
+    const body = { ...(challengeId !== undefined && { challenge_id: challengeId }), ...proofBody(proof), password, data };
+    return this.#begin("/auth/sign-up/confirm", body, options);
+  }
+
+  /** Has a link sent to sign in with. The answer is the same for every address. */
+  sendLink(to: SendTo, options: CallOptions = {}): Promise<Challenge> {
+    return this.#send("/auth/sign-in/magic-link", to, { anonymous: true, ...options });
+  }
+
+  /** Has a code sent to sign in with. The answer is the same for every address. */
+  sendCode(to: SendTo, options: CallOptions = {}): Promise<Challenge> {
+    return this.#send("/auth/sign-in/otp", to, { anonymous: true, ...options });
+  }
+
+  /**
+   * Signs in with a link or a code that was sent. Somebody new becomes a user, with `data`, where sign-up is open.
+   *
+   * Throws `proof_invalid`, and as {@link signUp} for somebody new.
+   */
+  verify(proof: Proof & { data?: UserDraft<Types> | undefined }, options: CallOptions = {}): Promise<Session<User<Types>>> {
+    return this.#begin("/auth/otp/verify", { ...proofBody(proof), data: proof.data }, options);
+  }
+
+  /** Has a link and a code sent to the user's address, to prove it. */
+  requestVerification({ locale, signal }: CallOptions & { locale?: string } = {}): Promise<Challenge> {
+    return this.#send("/auth/email/verify/request", { locale }, { signal });
+  }
+
+  /** Proves the user's address. A link counts only where its user is signed in. Throws `proof_invalid`, `token_required`. */
+  async verifyEmail(proof: Proof, { signal }: CallOptions = {}): Promise<void> {
+    await this.#http.send({ method: "POST", path: "/auth/email/verify/confirm", body: proofBody(proof), signal });
+  }
+
+  /** Has a link and a code sent to the address that the account is to get. Throws `invalid_credentials`, `reauth_required`. */
+  changeEmail({ newEmail, currentPassword, locale }: EmailChange, options: CallOptions = {}): Promise<Challenge> {
+    const body = { new_email: newEmail, current_password: currentPassword, locale };
+    return this.#send("/auth/email/change", body, options);
+  }
+
+  /** Gives the account the new address; the user's other sessions end. Throws `proof_invalid`, `unique_violation`. */
+  async confirmEmailChange(proof: Proof, { signal }: CallOptions = {}): Promise<void> {
+    await this.#http.send({ method: "POST", path: "/auth/email/change/confirm", body: proofBody(proof), signal });
+  }
+
+  /**
+   * Gives an account back to the address of before, with the link that was sent there. Every session and the password end; a
+   * link to choose another one is sent.
+   */
+  async undoEmailChange(token: string, { signal }: CallOptions = {}): Promise<void> {
+    const path = "/auth/email/change/undo";
+    await this.#http.send({ method: "POST", path, body: { token }, anonymous: true, signal });
+  }
+
+  /** Has a link and a code sent to choose a new password with. The answer is the same for every address. */
+  requestPasswordReset(to: SendTo, options: CallOptions = {}): Promise<Challenge> {
+    return this.#send("/auth/password/reset/request", to, { anonymous: true, ...options });
+  }
+
+  /** Sets a new password with what was sent; every session of the user ends. Throws `proof_invalid`, `field_invalid`. */
+  async resetPassword(proof: Proof & { newPassword: string }, { signal }: CallOptions = {}): Promise<void> {
+    const body = { ...proofBody(proof), new_password: proof.newPassword };
+    await this.#http.send({ method: "POST", path: "/auth/password/reset/confirm", body, anonymous: true, signal });
+  }
+
+  /** The user's sessions, newest first. */
+  async sessions(options: CallOptions = {}): Promise<SessionInfo[]> {
+    const call = { method: "GET", path: "/auth/sessions", ...options } as const;
+    return (await this.#http.send<{ items: SessionInfo[] }>(call)).items;
+  }
+
+  /** Ends one session of the user, at once, on calls and sockets. Throws `record_not_found`. */
+  async endSession(id: string, { signal }: CallOptions = {}): Promise<void> {
+    const path = `/auth/sessions/${encodeURIComponent(id)}`;
+    await this.#http.send({ method: "DELETE", path, repeatable: true, signal });
+    if (id === this.#keeper.session?.sessionId) await this.#keeper.end();
   }
 
   /** Throws `invalid_credentials`, also when there is no such user. */
@@ -176,6 +308,10 @@ export class Auth<Types extends AnyCollections<Types>> {
 
   async #begin(path: string, body: object, { signal }: CallOptions): Promise<Session<User<Types>>> {
     return this.#keeper.begin(await this.#http.send({ method: "POST", path, body, anonymous: true, signal }));
+  }
+
+  async #send(path: string, body: object, call: Partial<Call>): Promise<Challenge> {
+    return parseChallenge(await this.#http.send({ ...call, method: "POST", path, body }));
   }
 
   async #user(call: Call): Promise<User<Types>> {

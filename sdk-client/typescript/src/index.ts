@@ -1,7 +1,21 @@
 // What apps may import. Everything not named here may change at any time.
 
 export { createClient, type BatchOptions, type Client, type ClientOptions } from "./client.js";
-export type { Auth, AuthSettings, Credentials, PasswordChange, SessionFacts, SignOutOptions, SignUp, User, UserDraft, UserPatch } from "./auth.js";
+export type {
+  Auth,
+  AuthSettings,
+  Credentials,
+  EmailChange,
+  PasswordChange,
+  SendTo,
+  SessionFacts,
+  SessionInfo,
+  SignOutOptions,
+  SignUp,
+  User,
+  UserDraft,
+  UserPatch,
+} from "./auth.js";
 export type { BatchResults, Operation, OperationResult } from "./batch.js";
 export type { Collection } from "./collection.js";
 export {
@@ -27,6 +41,7 @@ export {
 } from "./filter.js";
 export type { Call } from "./http.js";
 export { newId } from "./id.js";
+export { readLink, type Challenge, type Proof, type SentLink } from "./proof.js";
 export type { Live, LiveListener, LiveQuery, LiveUpdate } from "./realtime/live.js";
 export type { Change } from "./realtime/order.js";
 export type { Realtime, WebSocketConstructor } from "./realtime/realtime.js";

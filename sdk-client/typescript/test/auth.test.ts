@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { createClient, isSteadError, memoryStorage, type ClientOptions, type Storage } from "../src/index.js";
+import { createClient, isSteadError, memoryStorage, readLink, type ClientOptions, type Storage } from "../src/index.js";
 import { FakeServer, problem, sessionAnswer, type Answer, type Asked } from "./server.js";
 import { VirtualTime } from "./surroundings.js";
 
@@ -72,6 +72,86 @@ test("changing the password says both and keeps the session, also when the curre
   assert.equal(server.asked.length, count + 1, "no refresh, no second try");
   assert.deepEqual(stead.auth.session, session);
   assert.deepEqual(told, ["initial"]);
+});
+
+test("a sign-up whose address must be proven signs nobody in until it is", async () => {
+  const stead = client();
+  const told: string[] = [];
+  stead.auth.onChange((_, event) => told.push(event));
+  server.answer = () => ({ status: 202, body: { challenge_id: "c1", expires_in: 3600 } });
+  const challenge = await stead.auth.signUp({ ...ann, data: { name: "Ann" } });
+  assert.deepEqual(challenge, { challengeId: "c1", expiresIn: 3600 });
+  assert.equal(stead.auth.session, null);
+  server.answer = () => sessionAnswer(++issued);
+  await stead.auth.confirmSignUp({ challengeId: "c1", code: "123456" });
+  assert.deepEqual(server.asked.at(-1)?.body, { challenge_id: "c1", code: "123456" });
+  // A link opened elsewhere, with the password; and by the client that signed up, with its challenge.
+  await stead.auth.confirmSignUp({ token: "t", password: "correct horse" });
+  assert.deepEqual(server.asked.at(-1)?.body, { token: "t", password: "correct horse" });
+  await stead.auth.confirmSignUp({ token: "t", challengeId: "c1" });
+  assert.deepEqual(server.asked.at(-1)?.body, { challenge_id: "c1", token: "t" });
+  assert.deepEqual(told, ["initial", "signed_in", "signed_in", "signed_in"]);
+});
+
+test("what is proven by mail is asked for and given back as the server wants it", async () => {
+  const stead = client();
+  server.answer = ({ path }) =>
+    path.endsWith("/otp/verify") || path.endsWith("/password")
+      ? sessionAnswer(++issued)
+      : path.endsWith("/confirm") || path.endsWith("/undo")
+        ? { status: 204 }
+        : { status: 202, body: { challenge_id: "c1", expires_in: 900 } };
+  const code = { challengeId: "c1", code: "123456" };
+  const { auth } = stead;
+  const steps: [() => Promise<unknown>, string, unknown][] = [
+    [() => auth.sendLink({ email: "a@b.c", locale: "de" }), "/sign-in/magic-link -", { email: "a@b.c", locale: "de" }],
+    [() => auth.sendCode({ email: "a@b.c" }), "/sign-in/otp -", { email: "a@b.c" }],
+    [() => auth.requestPasswordReset({ email: "a@b.c" }), "/password/reset/request -", { email: "a@b.c" }],
+    [
+      () => auth.resetPassword({ token: "t", newPassword: "battery staple" }),
+      "/password/reset/confirm -",
+      { token: "t", new_password: "battery staple" },
+    ],
+    [() => auth.undoEmailChange("t"), "/email/change/undo -", { token: "t" }],
+    [() => auth.verify(code), "/otp/verify -", { challenge_id: "c1", code: "123456" }],
+    [() => auth.requestVerification(), "/email/verify/request Bearer access-1", {}],
+    [() => auth.verifyEmail({ token: "t" }), "/email/verify/confirm Bearer access-1", { token: "t" }],
+    [
+      () => auth.changeEmail({ newEmail: "d@e.f", currentPassword: "correct horse" }),
+      "/email/change Bearer access-1",
+      { new_email: "d@e.f", current_password: "correct horse" },
+    ],
+    [
+      () => auth.confirmEmailChange(code),
+      "/email/change/confirm Bearer access-1",
+      { challenge_id: "c1", code: "123456" },
+    ],
+  ];
+  for (const [step, call, body] of steps) {
+    await step();
+    assert.equal(calls().at(-1), `/auth${call}`);
+    assert.deepEqual(server.asked.at(-1)?.body, body);
+  }
+});
+
+test("a link of a mail is read, and nothing else is", () => {
+  const page = "https://app.example.org/account?x=1";
+  assert.deepEqual(readLink(`${page}#reset_password=abc_-9`), { purpose: "reset_password", token: "abc_-9" });
+  for (const other of ["", page, `${page}#section`, `${page}#reset_password=`, `${page}#delete=abc`, `${page}#sign_in=a b`])
+    assert.equal(readLink(other), null, other);
+});
+
+test("a session is ended from another device, and the own one is forgotten with it", async () => {
+  const stead = client();
+  const session = await stead.auth.signIn(ann);
+  const items = [{ id: session.sessionId, current: true }, { id: "other", current: false }];
+  server.answer = ({ method }) => (method === "DELETE" ? { status: 204 } : { status: 200, body: { items } });
+  assert.deepEqual(await stead.auth.sessions(), items);
+  await stead.auth.endSession("other");
+  assert.equal(stead.auth.session?.sessionId, session.sessionId);
+  await stead.auth.endSession(session.sessionId);
+  assert.equal(server.asked.at(-1)?.path, `/api/v1/auth/sessions/${session.sessionId}`);
+  assert.equal(stead.auth.session, null);
 });
 
 test("many calls with an expired token share one refresh", async () => {

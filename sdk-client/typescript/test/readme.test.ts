@@ -71,6 +71,7 @@ room?.expand.members[0]?.expand.user?.display.toUpperCase();
 // @ts-expect-error perhaps it is not for you to see
 room?.expand.owner.display;
 const session = await stead.auth.signUp({ email: "e", password: "p", data: { display: "Ann" } });
+if ("challengeId" in session) throw new Error(session.challengeId);
 session.user.display.toUpperCase();
 // @ts-expect-error no such field
 session.user.displai;
