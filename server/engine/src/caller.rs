@@ -1,7 +1,9 @@
 //! Who asks.
 
+use crate::scopes::{Area, Scopes};
 use std::sync::Arc;
 use stead_rules::AuthFacts;
+use stead_schema::CollectionId;
 
 /// Who asks. Made by `auth::authenticate` and nowhere else.
 #[derive(Debug, Clone, Default)]
@@ -24,9 +26,11 @@ pub struct UserCaller {
     pub session: Arc<str>,
     /// When the token ends, seconds since the epoch.
     pub expires_s: i64,
+    /// What the key allows at most, where the caller is a program with the user's key.
+    pub scopes: Option<Arc<Scopes>>,
 }
 
-/// A signed-in operator.
+/// A signed-in operator, or a program with a key of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorCaller {
     /// The operator's id.
@@ -35,9 +39,30 @@ pub struct OperatorCaller {
     pub email: Arc<str>,
     /// When the token ends, seconds since the epoch.
     pub expires_s: i64,
+    /// What the key allows at most, where the caller is a program; `id` is then the key's.
+    pub scopes: Option<Arc<Scopes>>,
 }
 
 impl Caller {
+    /// What a key allows at most; none for people.
+    pub fn scopes(&self) -> Option<&Arc<Scopes>> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(user) => user.scopes.as_ref(),
+            Self::Operator(operator) => operator.scopes.as_ref(),
+        }
+    }
+
+    /// Whether a key, if there is one, allows an operation on a collection.
+    pub fn within_scopes(&self, collection: CollectionId, op: &str) -> bool {
+        self.scopes().is_none_or(|scopes| scopes.allow(collection, op))
+    }
+
+    /// Whether the caller may use a part of the operators' doors.
+    pub fn may_operate(&self, area: Area) -> bool {
+        self.is_operator() && self.scopes().is_none_or(|scopes| scopes.admit(area))
+    }
+
     /// What rules see; `None` for anonymous callers and operators.
     pub fn facts(&self) -> Option<&AuthFacts> {
         match self {
@@ -56,7 +81,15 @@ impl Caller {
         match self {
             Self::Anonymous => None,
             Self::User(user) => Some(user.facts.id.to_string()),
-            Self::Operator(operator) => Some(format!("operator:{}", operator.id)),
+            Self::Operator(operator) => Some(operator.actor()),
         }
+    }
+}
+
+impl OperatorCaller {
+    /// How the log and the audit trail name who acts.
+    pub fn actor(&self) -> String {
+        let kind = if self.scopes.is_some() { "key" } else { "operator" };
+        format!("{kind}:{}", self.id)
     }
 }

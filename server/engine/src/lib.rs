@@ -18,6 +18,7 @@ pub mod realtime;
 pub mod records;
 pub mod request_params;
 pub mod rule_tests;
+pub mod scopes;
 pub mod seed;
 mod statements;
 

@@ -113,6 +113,16 @@ pub const CODE_TRIES_MAX: i64 = 5;
 pub const FRESH_SIGN_IN_S: i64 = 600;
 /// Most bytes of a sign-up's `data` where the address must be proven first.
 pub const SIGN_UP_DATA_BYTES_MAX: usize = 16 * 1024;
+/// Keys of one user.
+pub const KEYS_PER_USER_MAX: i64 = 20;
+/// Keys of the server.
+pub const SERVER_KEYS_MAX: i64 = 200;
+/// Longest name of a key, in characters.
+pub const KEY_NAME_CHARS_MAX: usize = 100;
+/// Longest life of a key that has an end, in seconds (ten years).
+pub const KEY_LIFE_S_MAX: i64 = 10 * 365 * 86_400;
+/// A key's last use is written down at most this often, in seconds.
+pub const KEY_USE_NOTED_S: i64 = 60;
 /// Operator token life in seconds.
 pub const OPERATOR_TOKEN_S: i64 = 3_600;
 /// Wrong passwords in a row before an account has to wait, for one address of the network.

@@ -58,8 +58,12 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/session").get(auth::current_session))
         .service(Door::at("/auth/sessions").get(auth::sessions))
         .service(Door::at("/auth/sessions/{id}").delete(auth::end_session))
+        .service(Door::at("/auth/api-keys").get(auth::keys).post(auth::make_key))
+        .service(Door::at("/auth/api-keys/{id}").delete(auth::end_key))
         .service(Door::at("/auth/settings").get(auth::settings))
         .service(Door::at("/realtime").get(socket::connect))
+        .service(Door::at("/admin/api-keys").get(admin::keys).post(admin::make_key))
+        .service(Door::at("/admin/api-keys/{id}").delete(admin::end_key))
         .service(Door::at("/admin/nodes").get(admin::nodes))
         .service(Door::at("/admin/consumers").get(admin::consumers))
         .service(

@@ -52,6 +52,8 @@ pub struct Attempt {
 /// The rules of one collection. A missing rule is closed.
 #[derive(Debug, Clone)]
 pub struct CollectionRules {
+    /// Whose they are.
+    pub id: CollectionId,
     /// `list && read`, duplicates dropped.
     pub list: Rule,
     /// Who may see a record.
@@ -261,6 +263,7 @@ impl Compiler<'_> {
             false => read.clone(),
         };
         CollectionRules {
+            id: collection.id,
             list,
             read,
             create: rule(RuleSlot::Create),

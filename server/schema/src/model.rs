@@ -105,6 +105,8 @@ pub struct AppSettings {
     pub verify_email: bool,
     /// The page that links in mails lead to, without fragment. Default: the server's own.
     pub auth_page: Option<String>,
+    /// Whether users make API keys that stand for them. Default false.
+    pub user_keys: bool,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
@@ -125,6 +127,7 @@ impl Default for AppSettings {
             methods: vec![SignInMethod::Password],
             verify_email: false,
             auth_page: None,
+            user_keys: false,
             roles: Vec::new(),
             claims: Vec::new(),
             request_params: Vec::new(),

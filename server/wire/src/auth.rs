@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// Body of `POST /auth/sign-up`.
 #[derive(Clone, Deserialize)]
@@ -132,6 +133,26 @@ pub struct EmailChange {
 pub struct EmailUndo {
     /// From the link that was sent to the address of before.
     pub token: String,
+}
+
+/// Body of `POST /auth/api-keys` and `POST /admin/api-keys`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// What people call it.
+    pub name: String,
+    /// Whom it stands for; operators only. Without one it is a key of the server.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Verbs by name of a collection; `*` is every collection.
+    #[serde(default)]
+    pub collections: BTreeMap<String, Vec<String>>,
+    /// Parts of the operators' doors.
+    #[serde(default)]
+    pub admin: Vec<String>,
+    /// Seconds until it ends; without, it does not.
+    #[serde(default)]
+    pub expires_in: Option<i64>,
 }
 
 /// Something was sent to an address, or would have been if it were somebody's.

@@ -4,6 +4,7 @@
 //! so consumers are for operators.
 
 use super::{audit, operator};
+use crate::scopes::Area;
 use crate::{Catalogue, Ctx, Error, limits};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ impl Place {
 /// # Errors
 /// `token_required`, `forbidden` for anybody but an operator.
 pub async fn consumers(cx: &Ctx) -> Result<Json, Error> {
-    operator(cx)?;
+    operator(cx, Area::Consumers)?;
     let (head, eras) = cx.project.store().log().place();
     let items: Vec<Json> =
         all_consumers(cx).await?.iter().map(|consumer| shown(consumer, head, &eras)).collect();
@@ -55,7 +56,7 @@ pub async fn consumers(cx: &Ctx) -> Result<Json, Error> {
 /// # Errors
 /// `record_not_found`, and as [`consumers`].
 pub async fn consumer(cx: &Ctx, name: &str) -> Result<Json, Error> {
-    operator(cx)?;
+    operator(cx, Area::Consumers)?;
     let (head, eras) = cx.project.store().log().place();
     Ok(shown(&named(cx, name).await?, head, &eras))
 }
@@ -66,7 +67,7 @@ pub async fn consumer(cx: &Ctx, name: &str) -> Result<Json, Error> {
 /// # Errors
 /// `field_invalid` for a name that is none, `limit_exceeded` when there are too many; and as [`consumers`].
 pub async fn add_consumer(cx: &Ctx, name: &str, start: ConsumerStart) -> Result<Json, Error> {
-    let actor = format!("operator:{}", operator(cx)?.id);
+    let actor = operator(cx, Area::Consumers)?.actor();
     check_name(name)?;
     let log = cx.project.store().log();
     let position = match start.from {
@@ -96,7 +97,7 @@ pub async fn add_consumer(cx: &Ctx, name: &str, start: ConsumerStart) -> Result<
 /// # Errors
 /// As [`consumer`].
 pub async fn remove_consumer(cx: &Ctx, name: &str) -> Result<(), Error> {
-    let actor = format!("operator:{}", operator(cx)?.id);
+    let actor = operator(cx, Area::Consumers)?.actor();
     let (name, at) = (name.to_owned(), cx.now.us());
     let job = async move |tx: &mut Tx<'_>| {
         if !tx.remove_consumer(&name).await? {
@@ -114,7 +115,7 @@ pub async fn remove_consumer(cx: &Ctx, name: &str) -> Result<(), Error> {
 /// `consumer_lost` when changes after its place are gone, `cursor_invalid`, `bad_request` for numbers out of range; and
 /// as [`consumer`].
 pub async fn changes(cx: &Ctx, name: &str, query: &ChangesQuery) -> Result<Vec<u8>, Error> {
-    operator(cx)?;
+    operator(cx, Area::Consumers)?;
     let limit = query.limit.unwrap_or(limits::CHANGES_PAGE) as usize;
     let mut place = begin(cx, name, query.cursor.as_deref()).await?;
     let log = cx.project.store().log();
@@ -137,7 +138,7 @@ pub async fn changes(cx: &Ctx, name: &str, query: &ChangesQuery) -> Result<Vec<u
 /// # Errors
 /// `cursor_invalid`, `consumer_lost`; and as [`consumer`].
 pub async fn acknowledge(cx: &Ctx, name: &str, body: Acknowledgement) -> Result<Json, Error> {
-    operator(cx)?;
+    operator(cx, Area::Consumers)?;
     let consumer = named(cx, name).await?;
     let place = Place::parse(&body.cursor).ok_or_else(no_cursor)?;
     check_place(cx, place).await?;

@@ -4,6 +4,7 @@
 //! it. Every write here leaves its row in the audit trail, in the same transaction.
 
 mod consumers;
+mod keys;
 mod rules;
 mod sql;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 mod users;
 
 use crate::auth::{self, Claims, Email, OperatorClaims, Pair};
+use crate::scopes::Area;
 use crate::{Caller, Ctx, Error, OperatorCaller, Project, limits};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use stead_wire::{Code, FieldProblem, Instant};
 pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
+pub use keys::{end_key, keys, make_key};
 pub use rules::{explain_rules, test_rules};
 pub use users::change_user;
 
@@ -124,7 +127,7 @@ pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<Json, Error> {
 /// # Errors
 /// `token_required`, `forbidden` for anybody but an operator.
 pub fn nodes(cx: &Ctx) -> Result<Json, Error> {
-    operator(cx)?;
+    operator(cx, Area::Metrics)?;
     let shown = |node: &Node| {
         json!({
             "id": node.id,
@@ -155,13 +158,24 @@ pub(crate) async fn admit(project: &Project, claims: &OperatorClaims, now: Insta
         id: Arc::from(claims.sub.as_str()),
         email: Arc::from(row.text(0)?),
         expires_s: claims.exp,
+        scopes: None,
     })))
 }
 
-/// The operator who asks; everybody else is refused.
-fn operator(cx: &Ctx) -> Result<&OperatorCaller, Error> {
+/// An operator who signed in; a key of the server is refused, whatever it was given.
+fn in_person(cx: &Ctx) -> Result<&OperatorCaller, Error> {
+    let operator = operator(cx, Area::Users)?;
+    match operator.scopes {
+        Some(_) => Err(Error::with(Code::Forbidden, "A key may not do this; an operator may, signed in.")),
+        None => Ok(operator),
+    }
+}
+
+/// The operator who asks, or a key of the server that was given this part; everybody else is refused.
+fn operator(cx: &Ctx, area: Area) -> Result<&OperatorCaller, Error> {
     match &cx.caller {
-        Caller::Operator(operator) => Ok(operator),
+        Caller::Operator(operator) if cx.caller.may_operate(area) => Ok(operator),
+        Caller::Operator(_) => Err(Error::with(Code::Forbidden, "This key was not given this.")),
         Caller::User(_) => Err(Error::with(Code::Forbidden, "Only operators may ask this.")),
         Caller::Anonymous => Err(Error::new(Code::TokenRequired)),
     }

@@ -2,6 +2,7 @@
 
 use super::operator;
 use crate::explain::{self, Explanation, Question};
+use crate::scopes::Area;
 use crate::{Ctx, Error, rule_tests};
 use serde_json::Value as Json;
 use stead_schema::SourceFile;
@@ -15,7 +16,7 @@ const TEST_BYTES_MAX: usize = 64 * 1024;
 /// # Errors
 /// `token_required`, `forbidden`, and those of [`explain::explain`].
 pub async fn explain_rules(cx: &Ctx, question: &Question) -> Result<Explanation, Error> {
-    operator(cx)?;
+    operator(cx, Area::Rules)?;
     explain::explain(&cx.project, question).await
 }
 
@@ -24,7 +25,7 @@ pub async fn explain_rules(cx: &Ctx, question: &Question) -> Result<Explanation,
 /// # Errors
 /// `token_required`, `forbidden`, `limit_exceeded` for a file that is too long, `store_busy` while another runs.
 pub async fn test_rules(cx: &Ctx, text: String) -> Result<Json, Error> {
-    operator(cx)?;
+    operator(cx, Area::Rules)?;
     if text.len() > TEST_BYTES_MAX {
         let detail = format!("A test file that is sent has at most {TEST_BYTES_MAX} bytes.");
         return Err(Error::with(Code::LimitExceeded, detail));

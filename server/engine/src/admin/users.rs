@@ -1,6 +1,7 @@
 //! What operators decide about the users of the app.
 
 use super::operator;
+use crate::scopes::Area;
 use crate::{Ctx, Error, auth};
 use serde_json::{Value as Json, json};
 use stead_wire::Code;
@@ -13,11 +14,11 @@ use stead_wire::admin::UserChange;
 /// `token_required`, `forbidden`, `record_not_found`, `field_invalid` for what `app.yaml` does not declare or what does
 /// not fit its declaration.
 pub async fn change_user(cx: &Ctx, id: &str, change: UserChange) -> Result<Json, Error> {
-    let operator = operator(cx)?;
+    let operator = operator(cx, Area::Users)?;
     if change.roles.is_none() && change.claims.is_none() {
         return Err(Error::with(Code::BadRequest, "The body names neither `roles` nor `claims`."));
     }
-    let actor = format!("operator:{}", operator.id);
+    let actor = operator.actor();
     let grants = auth::change_grants(&cx.project, &actor, id, change).await?;
     Ok(json!({ "id": id, "roles": grants.roles, "claims": grants.claims }))
 }

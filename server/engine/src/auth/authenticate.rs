@@ -4,7 +4,7 @@ use super::access_token::{Claims, UserClaims};
 use super::memory::{Known, Live};
 use super::rotation::Sight;
 use super::session;
-use super::{issuer, sql};
+use super::{api_keys, issuer, sql};
 use crate::{Caller, Error, Project, UserCaller, admin};
 use std::sync::Arc;
 use stead_schema::Value;
@@ -12,6 +12,9 @@ use stead_store::Tx;
 use stead_wire::{Code, Instant};
 
 pub(super) async fn authenticate(project: &Project, token: &str, now: Instant) -> Result<Caller, Error> {
+    if api_keys::is_key(token) {
+        return Box::pin(api_keys::authenticate(project, token, now)).await;
+    }
     match project.auth().sessions.known(token, now)? {
         Known::Caller(caller) => Ok(Caller::User(caller)),
         Known::Claims(claims) => Box::pin(admit(project, token, claims, now)).await,

@@ -6,12 +6,12 @@ use super::throttle::Pair;
 use super::verify_email::{asked_by, email_in};
 use super::{Email, authenticate, me, prove, session, sign_in, signed_in};
 use crate::mail::Kind;
-use crate::{Ctx, Error, admin, limits};
+use crate::{Ctx, Error, UserCaller, admin};
 use serde::{Deserialize, Serialize};
 use stead_schema::Value;
 use stead_store::Tx;
+use stead_wire::FieldProblem;
 use stead_wire::auth::{Challenge, EmailChange, EmailConfirm, EmailUndo};
-use stead_wire::{Code, FieldProblem};
 
 /// What is kept while the new address is not proven.
 #[derive(Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Er
     if before.canonical == email.canonical {
         return Err(problem("same", "This is the address that the account has."));
     }
-    same_person(cx, &before, caller.facts.session_started, body.current_password.as_deref()).await?;
+    same_person(cx, &before, caller, body.current_password.as_deref()).await?;
     let taken = sign_in::find(cx, &email.canonical).await?.is_some();
     let sending = Sending {
         purpose: Purpose::ChangeEmail,
@@ -57,7 +57,7 @@ pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Er
 async fn same_person(
     cx: &Ctx,
     email: &Email,
-    signed_in_at: i64,
+    caller: &UserCaller,
     password: Option<&str>,
 ) -> Result<(), Error> {
     let stored = sign_in::find(cx, &email.canonical).await?.and_then(|(_, phc)| phc);
@@ -71,8 +71,7 @@ async fn same_person(
             "required",
             "The password of the account is needed.",
         )])),
-        (None, _) if cx.now.us() - signed_in_at <= limits::FRESH_SIGN_IN_S * 1_000_000 => Ok(()),
-        (None, _) => Err(Error::with(Code::ReauthRequired, "The sign-in is too long ago for this.")),
+        (None, _) => super::fresh(cx, caller),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The caller's own record, always with its address; and what rules know of the caller.
 
-use super::{authenticate, signed_in, sql, users_of};
+use super::{authenticate, signed_in, sql, user_of, users_of};
 use crate::explain::identity;
 use crate::records::{self, Mode};
 use crate::{Ctx, Error};
@@ -24,7 +24,7 @@ pub(super) async fn update_me(cx: &Ctx, body: Map<String, Json>) -> Result<Vec<u
 /// The caller's record as the caller may see it. Where its rules hide it, its `id` and `email` remain: everybody may
 /// know who they are.
 pub(super) async fn shown(cx: &Ctx) -> Result<Json, Error> {
-    let user = signed_in(cx)?;
+    let user = user_of(cx)?;
     let catalogue = cx.project.catalogue();
     let users = users_of(&catalogue.schema)?;
     match records::get(cx, &users.name, &user.facts.id, &ShowParams::default()).await {
@@ -35,7 +35,7 @@ pub(super) async fn shown(cx: &Ctx) -> Result<Json, Error> {
 }
 
 pub(super) fn session(cx: &Ctx) -> Result<Json, Error> {
-    let user = signed_in(cx)?;
+    let user = user_of(cx)?;
     let facts = &user.facts;
     let app = &cx.project.catalogue().schema.app;
     let given = app.claims.iter().filter_map(|claim| Some((claim.name.as_str(), claim.default.clone()?)));

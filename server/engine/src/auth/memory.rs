@@ -7,6 +7,7 @@
 
 use super::access_token::UserClaims;
 use super::rotation::Generations;
+use crate::scopes::Scopes;
 use crate::{Error, UserCaller, limits};
 use moka::sync::Cache;
 use parking_lot::{Mutex, RwLock};
@@ -27,6 +28,8 @@ pub(super) struct Live {
     pub(super) facts: AuthFacts,
     pub(super) generations: Mutex<Generations>,
     ends_at: i64,
+    /// What a key allows at most; none for a session that was signed in to.
+    scopes: Option<Arc<Scopes>>,
     /// False once it was dropped from memory: then its tokens ask anew.
     current: AtomicBool,
 }
@@ -34,11 +37,22 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(id: &str, facts: AuthFacts, generations: Generations, ends_at: i64) -> Self {
         let generations = Mutex::new(generations);
-        Self { id: Arc::from(id), facts, generations, ends_at, current: AtomicBool::new(false) }
+        let current = AtomicBool::new(false);
+        Self { id: Arc::from(id), facts, generations, ends_at, scopes: None, current }
+    }
+
+    /// For a program with a key.
+    pub(super) fn within(self, scopes: Arc<Scopes>) -> Self {
+        Self { scopes: Some(scopes), ..self }
     }
 
     pub(super) fn caller(&self, expires_s: i64) -> Arc<UserCaller> {
-        Arc::new(UserCaller { facts: self.facts.clone(), session: Arc::clone(&self.id), expires_s })
+        Arc::new(UserCaller {
+            facts: self.facts.clone(),
+            session: Arc::clone(&self.id),
+            expires_s,
+            scopes: self.scopes.clone(),
+        })
     }
 
     pub(super) fn ended(&self, now: Instant) -> bool {

@@ -4,6 +4,7 @@
 //! or `Debug`. Users themselves are records and change under their rules; what is secret lives in tables of this slice.
 
 mod access_token;
+mod api_keys;
 mod authenticate;
 mod challenge;
 mod change_email;
@@ -36,19 +37,20 @@ mod throttle;
 mod users;
 mod verify_email;
 
-use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
+use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller, limits};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use stead_schema::SignInMethod;
 use stead_store::Store;
 use stead_wire::auth::{
-    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn,
-    Refresh, ResetConfirm, SendTo, SessionAnswer, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm,
-    VerifyRequest,
+    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange,
+    PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer, SignOutScope, SignUp, SignUpAnswer,
+    SignUpConfirm, VerifyRequest,
 };
-use stead_wire::{Code, Instant};
+use stead_wire::{Code, FieldProblem, Instant};
 
 pub(crate) use access_token::{Claims, OperatorClaims};
+pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key};
 pub(crate) use email::Email;
 pub(crate) use password::problem as password_problem;
 pub(crate) use session::facts_of;
@@ -68,6 +70,7 @@ pub struct Auth {
     tokens: access_token::AccessTokens,
     sessions: Arc<memory::Sessions>,
     hashing: hashing::Hashing,
+    key_uses: api_keys::Uses,
     _follower: follow::Follower,
 }
 
@@ -90,6 +93,7 @@ impl Auth {
         Ok(Self {
             tokens: access_token::AccessTokens::new(keys)?,
             hashing: hashing::Hashing::start(limits, random)?,
+            key_uses: api_keys::Uses::default(),
             _follower: follow::Follower::start(store, &sessions),
             secrets,
             sessions,
@@ -305,6 +309,50 @@ pub async fn end_session(cx: &Ctx, session: &str) -> Result<(), Error> {
     sessions::end(cx, session).await
 }
 
+/// The caller's keys: `{items: [{id, name, start, user, collections, admin, created_at, expires_at?, last_used_at?}]}`.
+///
+/// # Errors
+/// `token_required`.
+pub async fn own_keys(cx: &Ctx) -> Result<Value, Error> {
+    let user = signed_in(cx)?;
+    api_keys::list(cx, Owner::User(&user.facts.id)).await
+}
+
+/// Makes a key that stands for the caller; its secret is told this once.
+///
+/// # Errors
+/// `forbidden` when the app does not let users have keys; `reauth_required` when the sign-in is not fresh; `field_invalid`,
+/// `limit_exceeded`.
+pub async fn make_own_key(cx: &Ctx, new: NewKey) -> Result<Value, Error> {
+    let user = signed_in(cx)?;
+    if !cx.project.catalogue().schema.app.user_keys {
+        return Err(Error::with(Code::Forbidden, "Users of this app make no keys."));
+    }
+    fresh(cx, user)?;
+    if new.user.is_some() {
+        let problem = FieldProblem::of_field("user", "read_only", "The key stands for you.");
+        return Err(Error::fields(vec![problem]));
+    }
+    api_keys::make(cx, &user.facts.id, Some(&user.facts.id), new).await
+}
+
+/// Ends a key of the caller at once.
+///
+/// # Errors
+/// `record_not_found`.
+pub async fn end_own_key(cx: &Ctx, id: &str) -> Result<(), Error> {
+    let user = signed_in(cx)?;
+    api_keys::end(cx, &user.facts.id, Owner::User(&user.facts.id), id).await
+}
+
+/// Refuses a sign-in that is not fresh, for what could give the account away.
+fn fresh(cx: &Ctx, user: &UserCaller) -> Result<(), Error> {
+    match cx.now.us() - user.facts.session_started <= limits::FRESH_SIGN_IN_S * 1_000_000 {
+        true => Ok(()),
+        false => Err(Error::with(Code::ReauthRequired, "The sign-in is too long ago for this.")),
+    }
+}
+
 /// What a sign-in screen may offer.
 pub fn settings(cx: &Ctx) -> AuthSettings {
     let catalogue = cx.project.catalogue();
@@ -356,9 +404,20 @@ pub(crate) fn sign_token(project: &Project, claims: &Claims) -> Result<String, E
     project.auth().tokens.sign(claims)
 }
 
-/// The caller as a user of the app.
+/// The caller as a user of the app, who may be there by a key.
+fn user_of(cx: &Ctx) -> Result<&Arc<UserCaller>, Error> {
+    match &cx.caller {
+        Caller::User(user) => Ok(user),
+        _ => signed_in(cx),
+    }
+}
+
+/// The caller as a user of the app who signed in.
 fn signed_in(cx: &Ctx) -> Result<&Arc<UserCaller>, Error> {
     match &cx.caller {
+        Caller::User(user) if user.scopes.is_some() => {
+            Err(Error::with(Code::Forbidden, "A key may not do this; its user may, signed in."))
+        }
         Caller::User(user) => Ok(user),
         Caller::Anonymous => Err(Error::new(Code::TokenRequired)),
         Caller::Operator(_) => {

@@ -1,6 +1,6 @@
 //! What happens when somebody has proven to read the mail of an address.
 
-use super::{Email, one_time, session, sql, users, users_of};
+use super::{Email, api_keys, one_time, session, sql, users, users_of};
 use crate::records::access;
 use crate::records::change::put;
 use crate::{Catalogue, Error, admin};
@@ -59,8 +59,9 @@ pub(super) async fn lock_out(
     now: Instant,
 ) -> Result<Vec<String>, Error> {
     users::hold_password(tx, user).await?;
-    let ended = session::live_ids(tx, user).await?;
+    let mut ended = session::live_ids(tx, user).await?;
     session::revoke(tx, user, &ended, "locked_out", now).await?;
+    ended.extend(api_keys::end_all(tx, user, now).await?);
     tx.execute(&sql::REMOVE_PASSWORD, &[Value::text(user)]).await?;
     one_time::withdraw(tx, user).await?;
     admin::audit(tx, user, why, &format!("users/{user}"), now.us()).await?;

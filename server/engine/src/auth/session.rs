@@ -4,7 +4,7 @@
 
 use super::memory::Live;
 use super::rotation::Generations;
-use super::{claims, sql};
+use super::{api_keys, claims, sql};
 use crate::{Error, Project, limits};
 use std::sync::Arc;
 use stead_rules::{AuthFacts, Method};
@@ -60,7 +60,7 @@ fn small(number: i64) -> Result<u32, Error> {
     u32::try_from(number).map_err(Error::internal)
 }
 
-/// A session from memory, or else from the database; `None` when it is over or its user is gone.
+/// A session (or a key, which is like one) from memory, or else from the database; `None` when it is over or its user is gone.
 pub(super) async fn live(project: &Project, id: &str) -> Result<Option<Arc<Live>>, Error> {
     let sessions = &project.auth().sessions;
     if let Some(live) = sessions.remembered(id) {
@@ -87,7 +87,9 @@ async fn read(project: &Project, id: &str) -> Result<Option<Live>, Error> {
     project
         .store()
         .read(async |reader| {
-            let Some(stored) = Stored::find(reader, id).await? else { return Ok(None) };
+            let Some(stored) = Stored::find(reader, id).await? else {
+                return api_keys::live(reader, schema, id).await;
+            };
             let Some(record) = reader.find(users, &stored.user).await? else { return Ok(None) };
             let facts = AuthFacts {
                 method: stored.method,

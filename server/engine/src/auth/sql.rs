@@ -5,7 +5,7 @@
 use crate::statements::statements;
 
 pub(super) const MIGRATIONS: &[(&str, &str)] =
-    &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES), ("auth_4", ONE_TIME)];
+    &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES), ("auth_4", ONE_TIME), ("auth_5", API_KEYS)];
 
 const FIRST: &str = "CREATE TABLE _emails (
         canonical TEXT NOT NULL PRIMARY KEY,
@@ -82,7 +82,33 @@ const ONE_TIME: &str = "CREATE TABLE _one_time (
     CREATE INDEX _one_time_user ON _one_time (\"user\");
     CREATE INDEX _one_time_expires_at ON _one_time (expires_at);";
 
+/// `scopes` is what a key was given, as JSON. A key without a user is the server's.
+const API_KEYS: &str = "CREATE TABLE _api_keys (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        start TEXT NOT NULL,
+        digest TEXT NOT NULL UNIQUE,
+        \"user\" TEXT,
+        scopes TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER,
+        used_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _api_keys_user ON _api_keys (\"user\");";
+
 statements! {
+    INSERT_KEY = "INSERT INTO _api_keys (id, name, start, digest, \"user\", scopes, created_at, expires_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    KEY_BY_DIGEST = "SELECT id, \"user\", scopes, expires_at FROM _api_keys WHERE digest = ?1";
+    KEY_BY_ID = "SELECT \"user\", scopes, expires_at, created_at FROM _api_keys WHERE id = ?1";
+    ALL_KEYS = "SELECT id, name, start, \"user\", scopes, created_at, expires_at, used_at FROM _api_keys ORDER BY created_at, id";
+    KEYS_OF = "SELECT id, name, start, \"user\", scopes, created_at, expires_at, used_at FROM _api_keys
+     WHERE \"user\" = ?1 ORDER BY created_at, id";
+    COUNT_KEYS = "SELECT count(*) FROM _api_keys WHERE \"user\" IS NOT DISTINCT FROM CAST(?1 AS TEXT)";
+    KEY_USED = "UPDATE _api_keys SET used_at = ?2 WHERE id = ?1";
+    REMOVE_KEY = "DELETE FROM _api_keys WHERE id = ?1";
+    REMOVE_KEYS_OF = "DELETE FROM _api_keys WHERE \"user\" = ?1 RETURNING id";
+
     ISSUE_ONCE = "INSERT INTO _one_time (id, purpose, subject, \"user\", token, code, payload, attempts, expires_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)";
     /// The newest alone counts.

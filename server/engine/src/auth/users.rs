@@ -1,6 +1,6 @@
 //! What belongs to a user besides the record: address, password, roles, claims. For sign-up, seeds, operators and removal.
 
-use super::{Email, claims, session, sql, users_of};
+use super::{Email, api_keys, claims, session, sql, users_of};
 use crate::{Error, Project, admin};
 use serde_json::{Map, Value as Json};
 use stead_schema::Value;
@@ -62,6 +62,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
     for id in &ids {
         tx.log_auth(user, Some(id), at).await?;
     }
+    api_keys::end_all(tx, user, Instant(at)).await?;
     let key = [Value::text(user)];
     for statement in [
         &sql::REMOVE_SESSIONS,

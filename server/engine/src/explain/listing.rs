@@ -20,7 +20,7 @@ pub(super) async fn explain(
 ) -> Result<Explanation, Error> {
     let caller = asker.auth.as_ref().map_or(Caller::Anonymous, |facts| {
         let (session, expires_s) = (Arc::from("explain"), i64::MAX);
-        Caller::User(Arc::new(UserCaller { facts: facts.clone(), session, expires_s }))
+        Caller::User(Arc::new(UserCaller { facts: facts.clone(), session, expires_s, scopes: None }))
     });
     let RequestFacts { ip, origin, params, .. } = asker.request.clone();
     let meta = RequestMeta { request_id: project.new_id()?, ip, origin, agent: None, params };

@@ -246,6 +246,10 @@ impl Socket {
                 .await
                 .map_err(|error| ended(&error))?,
         };
+        if let (Caller::Operator(_), Some(_)) = (&caller, caller.scopes()) {
+            let detail = "A key of the server opens no socket; take changes as a consumer.".to_owned();
+            return Err(Ended { code: Code::Forbidden, detail, close: CloseCode::Forbidden });
+        }
         Ok(Identity { caller, as_of })
     }
 

@@ -6,7 +6,7 @@
 use crate::{Caller, Catalogue, Ctx, Error};
 use std::borrow::Cow;
 use stead_rules::{CollectionRules, Expr, Facts, Lowered, RequestFacts, Rule, RuleBook, lower};
-use stead_schema::{Collection, Slot, SlotSet, Value};
+use stead_schema::{Collection, CollectionId, Slot, SlotSet, Value};
 use stead_store::Reader;
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -53,6 +53,7 @@ pub(crate) fn rows(
 ) -> Lowered {
     let rule = if request.op == "list" { &rules.list } else { &rules.read };
     verdict(
+        rules,
         rule,
         caller,
         &Facts { auth: caller.facts(), request, now: now.us(), next: None, row: None, pinned },
@@ -69,7 +70,7 @@ pub(crate) fn fields(
     let facts = Facts { auth: caller.facts(), request, now: now.us(), next: None, row: None, pinned: &[] };
     let mut rights = FieldRights::default();
     for (slot, rule) in guarded(&rules.field_read) {
-        match verdict(rule, caller, &facts) {
+        match verdict(rules, rule, caller, &facts) {
             Lowered::Allow => {}
             Lowered::Deny => rights.never.insert(slot),
             Lowered::Ask(predicate) => rights.masks.push((slot, predicate.expr)),
@@ -85,23 +86,38 @@ impl FieldRights {
     }
 }
 
-/// The rules that a caller's filters are checked against: for an operator, rules that allow everything.
+/// The rules that a caller's filters are checked against: for an operator, rules that allow everything; for a key, rules that are
+/// closed where it may not read.
 pub(crate) fn of_filters<'a>(book: &'a RuleBook, caller: &Caller) -> Cow<'a, RuleBook> {
-    if !caller.is_operator() {
+    if !caller.is_operator() && caller.scopes().is_none() {
         return Cow::Borrowed(book);
     }
-    let open = Rule { expr: Expr::Literal(Value::Bool(true)), message: None, source: None, outline: None };
-    let rules = CollectionRules {
-        list: open.clone(),
-        read: open.clone(),
-        create: open.clone(),
-        update_before: open.clone(),
-        update_after: open.clone(),
-        delete: open,
+    let seen = |rules: &CollectionRules| match (caller.within_scopes(rules.id, "read"), caller.is_operator())
+    {
+        (false, _) => all(rules.id, &Rule::closed()),
+        (true, true) => all(rules.id, &open()),
+        (true, false) => rules.clone(),
+    };
+    Cow::Owned(RuleBook { collections: book.collections.iter().map(seen).collect(), invariants: Vec::new() })
+}
+
+fn open() -> Rule {
+    Rule { expr: Expr::Literal(Value::Bool(true)), message: None, source: None, outline: None }
+}
+
+/// One rule for everything.
+fn all(id: CollectionId, rule: &Rule) -> CollectionRules {
+    CollectionRules {
+        id,
+        list: rule.clone(),
+        read: rule.clone(),
+        create: rule.clone(),
+        update_before: rule.clone(),
+        update_after: rule.clone(),
+        delete: rule.clone(),
         field_read: Vec::new(),
         field_write: Vec::new(),
-    };
-    Cow::Owned(RuleBook { collections: vec![rules; book.collections.len()], invariants: Vec::new() })
+    }
 }
 
 /// Questions about one record at hand: its fields are constants to the rules, so that most of them need no statement.
@@ -240,7 +256,7 @@ impl<'a> Gate<'a> {
     ) -> Result<bool, Error> {
         let caller = &self.cx.caller;
         let facts = Facts { auth: caller.facts(), request, now: self.cx.now.us(), next, row, pinned: &[] };
-        match verdict(rule, caller, &facts) {
+        match verdict(self.rules, rule, caller, &facts) {
             Lowered::Allow => Ok(true),
             Lowered::Deny => Ok(false),
             Lowered::Ask(predicate) => {
@@ -268,8 +284,11 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// Rules do not bind operators; everyone else gets what the rule says.
-fn verdict(rule: &Rule, caller: &Caller, facts: &Facts<'_>) -> Lowered {
+/// Nobody gets more than the own key allows. Within that, rules do not bind operators; everyone else gets what the rule says.
+fn verdict(rules: &CollectionRules, rule: &Rule, caller: &Caller, facts: &Facts<'_>) -> Lowered {
+    if !caller.within_scopes(rules.id, facts.request.op) {
+        return Lowered::Deny;
+    }
     if caller.is_operator() { Lowered::Allow } else { lower(rule, facts) }
 }
 

@@ -45,7 +45,7 @@ where
 fn scope(cx: &Ctx) -> String {
     match (&cx.caller, &cx.meta.ip) {
         (Caller::User(user), _) => format!("user:{}", user.facts.id),
-        (Caller::Operator(operator), _) => format!("operator:{}", operator.id),
+        (Caller::Operator(operator), _) => operator.actor(),
         (Caller::Anonymous, Some(ip)) => format!("ip:{ip}"),
         (Caller::Anonymous, None) => "anonymous".to_owned(),
     }

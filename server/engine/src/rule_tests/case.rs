@@ -206,7 +206,7 @@ fn same_words(a: &[String], b: &[String]) -> bool {
 pub(super) fn caller(who: Option<&Asker>) -> Caller {
     let Some(who) = who else {
         let (id, email) = (Arc::from("rule-tests"), Arc::from("rule-tests@localhost"));
-        return Caller::Operator(Arc::new(OperatorCaller { id, email, expires_s: i64::MAX }));
+        return Caller::Operator(Arc::new(OperatorCaller { id, email, expires_s: i64::MAX, scopes: None }));
     };
     match &who.auth {
         None => Caller::Anonymous,
@@ -214,6 +214,7 @@ pub(super) fn caller(who: Option<&Asker>) -> Caller {
             facts: facts.clone(),
             session: Arc::from("test"),
             expires_s: i64::MAX,
+            scopes: None,
         })),
     }
 }

@@ -1,13 +1,13 @@
 //! Operators of the server.
 
-use super::auth::secret;
+use super::auth::{made_key, secret};
 use crate::answer::{self, Answer};
 use crate::extract::query::{Changes, NoQuery};
 use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
 use actix_web::web::Path;
 use stead_engine::admin;
 use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
-use stead_wire::auth::PasswordSignIn;
+use stead_wire::auth::{NewKey, PasswordSignIn};
 
 /// POST /admin/session
 pub(crate) async fn sign_in(
@@ -83,4 +83,20 @@ pub(crate) async fn change_user(
     Body(body): Body<UserChange>,
 ) -> Answer {
     answer::value(&admin::change_user(&cx, &user, body).await?).map(secret)
+}
+
+/// GET /admin/api-keys
+pub(crate) async fn keys(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&admin::keys(&cx).await?)
+}
+
+/// POST /admin/api-keys
+pub(crate) async fn make_key(cx: Cx, _: NoQuery, Body(body): Body<NewKey>) -> Answer {
+    made_key(&admin::make_key(&cx, body).await?)
+}
+
+/// DELETE /admin/api-keys/{id}
+pub(crate) async fn end_key(cx: Cx, key: Path<String>, _: NoQuery) -> Answer {
+    admin::end_key(&cx, &key).await?;
+    Ok(answer::no_content())
 }

@@ -7,10 +7,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::Path;
+use serde_json::Value;
 use stead_engine::auth;
 use stead_wire::auth::{
-    Challenge, EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
-    ResetConfirm, SendTo, SessionAnswer, SignOut, SignUp, SignUpAnswer, SignUpConfirm, VerifyRequest,
+    Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn,
+    Refresh, ResetConfirm, SendTo, SessionAnswer, SignOut, SignUp, SignUpAnswer, SignUpConfirm,
+    VerifyRequest,
 };
 
 /// POST /auth/sign-up
@@ -176,6 +178,29 @@ pub(crate) async fn sessions(cx: Cx, _: NoQuery) -> Answer {
 pub(crate) async fn end_session(cx: Cx, session: Path<String>, _: NoQuery) -> Answer {
     auth::end_session(&cx, &session).await?;
     Ok(answer::no_content())
+}
+
+/// GET /auth/api-keys
+pub(crate) async fn keys(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&auth::own_keys(&cx).await?)
+}
+
+/// POST /auth/api-keys
+pub(crate) async fn make_key(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<NewKey>) -> Answer {
+    made_key(&auth::make_own_key(&cx, body).await?)
+}
+
+/// DELETE /auth/api-keys/{id}
+pub(crate) async fn end_key(cx: Cx, key: Path<String>, _: NoQuery) -> Answer {
+    auth::end_own_key(&cx, &key).await?;
+    Ok(answer::no_content())
+}
+
+/// A key with its secret, which no cache may keep.
+pub(super) fn made_key(key: &Value) -> Answer {
+    let mut answer = answer::value(key).map(secret)?;
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
 }
 
 /// GET /auth/settings

@@ -9,7 +9,8 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 use std::sync::atomic::Ordering;
-use stead_engine::admin;
+use stead_engine::scopes::Area;
+use stead_engine::{Caller, admin};
 use stead_wire::Code;
 
 /// GET /healthz: the process answers.
@@ -35,10 +36,12 @@ pub(crate) async fn ready(state: web::Data<State>) -> Answer {
 
 /// GET /metrics: for operators.
 pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
-    if !cx.caller.is_operator() {
-        return Err(match cx.caller.facts() {
-            Some(_) => Failure::with(Code::Forbidden, "Metrics are for operators."),
-            None => {
+    if !cx.caller.may_operate(Area::Metrics) {
+        return Err(match cx.caller {
+            Caller::User(_) | Caller::Operator(_) => {
+                Failure::with(Code::Forbidden, "Metrics are for operators.")
+            }
+            Caller::Anonymous => {
                 Failure::with(Code::TokenRequired, "Metrics are for operators; send an operator's token.")
             }
         });

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm,
-    SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
+    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
 };
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -93,6 +93,16 @@ impl Shape for VerifyRequest {
 impl Shape for EmailChange {
     const MEMBERS: &'static [Member] =
         &[text("new_email"), optional("current_password", Holds::Text), LOCALE];
+}
+
+impl Shape for NewKey {
+    const MEMBERS: &'static [Member] = &[
+        text("name"),
+        optional("user", Holds::Text),
+        optional("collections", Holds::Object),
+        optional("admin", Holds::Texts(0, 16)),
+        optional("expires_in", Holds::Count),
+    ];
 }
 
 impl Shape for EmailUndo {

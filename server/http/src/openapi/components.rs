@@ -6,8 +6,8 @@ use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm,
-    SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
+    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
 };
 use stead_wire::records::Batch;
 
@@ -194,6 +194,7 @@ fn fixed_schemas() -> Map<String, Value> {
         ("VerifyRequest", VerifyRequest::MEMBERS),
         ("EmailChange", EmailChange::MEMBERS),
         ("EmailUndo", EmailUndo::MEMBERS),
+        ("NewKey", NewKey::MEMBERS),
     ] {
         schemas.insert(name.into(), json_schema(members));
     }

@@ -242,6 +242,19 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "delete",
         auth("endSession", "End one session of the caller.").takes(&["id"]).status("204"),
     ),
+    ("/api/v1/auth/api-keys", "get", auth("listOwnKeys", "The caller's API keys.").answers("Object")),
+    (
+        "/api/v1/auth/api-keys",
+        "post",
+        auth("makeOwnKey", "Make an API key that stands for the caller; its secret is told once.")
+            .trades("NewKey", "Object")
+            .status("201"),
+    ),
+    (
+        "/api/v1/auth/api-keys/{id}",
+        "delete",
+        auth("endOwnKey", "End an API key of the caller at once.").takes(&["id"]).status("204"),
+    ),
     (
         "/api/v1/auth/settings",
         "get",
@@ -260,6 +273,28 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "post",
         Operation::new("operators", "signInOperator", "Sign in as an operator.")
             .trades("PasswordSignIn", "Object"),
+    ),
+    (
+        "/api/v1/admin/api-keys",
+        "get",
+        Operation::new("operators", "listKeys", "API keys of the server and of every user.")
+            .answers("Object"),
+    ),
+    (
+        "/api/v1/admin/api-keys",
+        "post",
+        Operation::new(
+            "operators",
+            "makeKey",
+            "Make an API key of the server or of a user; its secret is told once.",
+        )
+        .trades("NewKey", "Object")
+        .status("201"),
+    ),
+    (
+        "/api/v1/admin/api-keys/{id}",
+        "delete",
+        Operation::new("operators", "endKey", "End an API key at once.").takes(&["id"]).status("204"),
     ),
     (
         "/api/v1/admin/nodes",

@@ -54,6 +54,9 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             if let Some(Value::Bool(verify)) = node.get("verify_email").and_then(Node::scalar).map(plain) {
                 app.verify_email = verify;
             }
+            if let Some(Value::Bool(keys)) = node.get("user_keys").and_then(Node::scalar).map(plain) {
+                app.user_keys = keys;
+            }
             app.auth_page =
                 node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
             app.roles = texts(node.get("roles"));

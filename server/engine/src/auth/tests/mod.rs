@@ -4,6 +4,7 @@
 pub(crate) mod app;
 mod changing;
 mod credentials;
+mod keys;
 mod mailing;
 mod refreshing;
 mod revoking;

@@ -136,8 +136,12 @@ impl App {
 
     /// Rules do not bind this caller, so that tests can make any state.
     pub(super) fn operator(&self) -> Ctx {
-        let operator =
-            OperatorCaller { id: "op".into(), email: "op@example.com".into(), expires_s: i64::MAX };
+        let operator = OperatorCaller {
+            id: "op".into(),
+            email: "op@example.com".into(),
+            expires_s: i64::MAX,
+            scopes: None,
+        };
         Ctx::new(self.project.clone(), Caller::Operator(Arc::new(operator)), self.meta())
     }
 

@@ -266,11 +266,13 @@ impl App {
                 id: "op1".into(),
                 email: "op@example.com".into(),
                 expires_s: i64::MAX,
+                scopes: None,
             })),
             id => Caller::User(Arc::new(UserCaller {
                 facts: AuthFacts { verified: true, ..AuthFacts::of(id, 0) },
                 session: "s".into(),
                 expires_s: i64::MAX,
+                scopes: None,
             })),
         };
         let meta = RequestMeta {
