@@ -4,6 +4,7 @@
 //! it. Every write here leaves its row in the audit trail, in the same transaction.
 
 mod consumers;
+mod mail;
 mod rules;
 mod sql;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use stead_wire::{Code, FieldProblem, Instant};
 pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
+pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};
 pub use users::change_user;
 

@@ -101,6 +101,11 @@ pub(crate) fn seal(project: &Project, place: &str, plain: &[u8]) -> Result<Strin
     project.auth().secrets.seal(project.randomness(), place, plain)
 }
 
+/// Decrypts what [`seal`] wrote for this place; `None` under another master key or after tampering.
+pub(crate) fn open(project: &Project, place: &str, sealed: &str) -> Option<Vec<u8>> {
+    project.auth().secrets.open(place, sealed)
+}
+
 /// Who a bearer token stands for. Sessions are checked from memory.
 ///
 /// A token that was checked before costs two look-ups in memory: no database, no signature.

@@ -4,7 +4,7 @@ use crate::extract::shape::{Shape, json_schema};
 use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 
@@ -178,6 +178,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("Refresh".into(), json_schema(Refresh::MEMBERS));
     schemas.insert("SignOut".into(), json_schema(SignOut::MEMBERS));
     schemas.insert("RulesQuestion".into(), json_schema(RulesQuestion::MEMBERS));
+    schemas.insert("MailTest".into(), json_schema(MailTest::MEMBERS));
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));
