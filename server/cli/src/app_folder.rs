@@ -5,9 +5,13 @@
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
+use stead_engine::mail::Templates;
 use stead_engine::seed::SeedFile;
 use stead_rules::RuleBook;
 use stead_schema::{Diagnostic, Rejected, Schema, Severity, SourceFile, Sources};
+
+/// Where an app's own words for mails stand, in one folder for each language.
+const MAILS: &str = "templates/mail";
 
 /// A folder that holds an app.
 #[derive(Debug, Clone)]
@@ -82,19 +86,41 @@ impl AppFolder {
         self.files("tests", |name| name.ends_with(".test.yaml"))
     }
 
+    /// The app's own words for mails.
+    pub(crate) fn mail_templates(&self) -> anyhow::Result<Result<Templates, Mistakes>> {
+        let mistakes = |Rejected { sources, diagnostics }| Mistakes { sources, diagnostics };
+        let wanted = |name: &str| name.ends_with(".txt") || name.ends_with(".html");
+        let mut files = self.files(MAILS, wanted)?;
+        for folder in self.mail_folders() {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.extend(self.files(&format!("{MAILS}/{name}"), wanted)?);
+        }
+        Ok(Templates::read(files).map_err(mistakes))
+    }
+
+    /// One folder for each language.
+    fn mail_folders(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.root.join(MAILS)).into_iter().flatten().flatten();
+        let mut folders: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    }
+
     /// The static site, if there is one.
     pub(crate) fn site(&self) -> Option<PathBuf> {
         Some(self.root.join("web")).filter(|folder| folder.is_dir())
     }
 
-    /// Something that changes whenever a schema file does: names, sizes and times.
+    /// Something that changes whenever a schema file or a template of a mail does: names, sizes and times.
     pub(crate) fn fingerprint(&self) -> Vec<(PathBuf, u64, Option<std::time::SystemTime>)> {
-        let Ok(paths) = paths(&self.root.join("schema")) else { return Vec::new() };
+        let folders = [vec![self.root.join("schema"), self.root.join(MAILS)], self.mail_folders()].concat();
+        let paths = folders.iter().filter_map(|folder| paths(folder).ok()).flatten();
         let about = |path: PathBuf| {
             let about = fs::metadata(&path).ok()?;
             Some((path, about.len(), about.modified().ok()))
         };
-        paths.into_iter().filter_map(about).collect()
+        paths.filter_map(about).collect()
     }
 
     fn name(&self) -> String {

@@ -85,12 +85,33 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "STEAD_DRAIN",
         value_parser = clap::value_parser!(u32).range(0..=300))]
     pub(crate) drain: u32,
+    #[command(flatten)]
+    pub(crate) mail: Mail,
     /// What is logged: error, warn, info, debug, trace, or a filter such as info,stead_http=debug
     #[arg(long, default_value = "info", env = "STEAD_LOG")]
     pub(crate) log: String,
     /// Log as JSON lines
     #[arg(long, env = "STEAD_LOG_JSON")]
     pub(crate) log_json: bool,
+}
+
+/// How mails to users go out.
+#[derive(Debug, Args)]
+pub(crate) struct Mail {
+    /// Where mails go: smtps://user:password@host:465, smtp://user:password@host:587, file:FOLDER, console, or none
+    /// [default: none; with `dev` console]
+    #[arg(long = "mail", value_name = "URL", env = "STEAD_MAIL", hide_env_values = true)]
+    pub(crate) to: Option<String>,
+    /// Who they are from, such as 'Team chat <chat@example.org>' [default: what app.yaml says]
+    #[arg(long = "mail-from", value_name = "WHO", env = "STEAD_MAIL_FROM")]
+    pub(crate) from: Option<String>,
+    /// Sign them (DKIM): selector, domain and the file of an Ed25519 or RSA key in PEM
+    #[arg(long = "mail-dkim", value_name = "SELECTOR:DOMAIN:FILE", env = "STEAD_MAIL_DKIM")]
+    pub(crate) dkim: Option<String>,
+    /// Mails that may be asked for in an hour, by everybody together
+    #[arg(long = "mails-per-hour", value_name = "N", default_value_t = 2000, env = "STEAD_MAILS_PER_HOUR",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) per_hour: u32,
 }
 
 /// How much of the log of changes is kept: clients that were away go on from it, and consumers take from it.

@@ -1,4 +1,4 @@
-//! `stead check`: every mistake in an app's files, what its rules should not allow, and what looks like a mistake.
+//! `stead check`: every mistake in an app's files (its templates of mails too), what its rules should not allow, and what looks like a mistake.
 
 use crate::app_folder::{App, AppFolder, Mistakes, in_words};
 use crate::{args, rule_tests, terminal};
@@ -29,10 +29,11 @@ struct Invariants {
 /// hearing about the others; rule tests are read once the rules are sound.
 pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
     let folder = AppFolder::open(&args.app)?;
-    let found = match folder.declared()? {
+    let mut found = match folder.declared()? {
         Err(mistakes) => Findings { files: vec![mistakes], ..Findings::default() },
         Ok(schema) => examine(&folder, &schema)?,
     };
+    found.files.extend(folder.mail_templates()?.err());
     let count = |severity| found.files.iter().map(|file| file.count(severity)).sum::<usize>();
     let (mistakes, warnings) = (count(Severity::Error), count(Severity::Warning));
     let passed = mistakes == 0 && !(args.deny_warnings && warnings > 0);

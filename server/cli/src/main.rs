@@ -12,6 +12,7 @@ mod expression;
 mod given;
 mod layout;
 mod log;
+mod mail;
 mod operator;
 mod rule_tests;
 mod rules_diff;

@@ -2,7 +2,7 @@
 
 use crate::app_folder::{App, AppFolder};
 use crate::data_folder::DataFolder;
-use crate::{args, check, log, shutdown, terminal, watch, wiring};
+use crate::{args, check, log, mail, shutdown, terminal, watch, wiring};
 use actix_web::rt::System;
 use actix_web::web::Data;
 use anyhow::Context;
@@ -10,6 +10,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
+use stead_engine::mail::Templates;
 use stead_engine::{Project, seed};
 use stead_http::{HttpSettings, Rate, State};
 use stead_store::Place;
@@ -28,19 +29,32 @@ pub(crate) fn serve(args: &args::Serve, watching: bool) -> anyhow::Result<ExitCo
             return Ok(ExitCode::FAILURE);
         }
     };
+    let templates = match folder.mail_templates()? {
+        Ok(templates) => templates,
+        Err(mistakes) => {
+            terminal::complain(&mistakes.render());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     if let Some(warnings) = check::warnings(&app.schema, &app.rules) {
         terminal::complain(&warnings);
     }
-    System::new().block_on(run(args, folder, app, watching))?;
+    System::new().block_on(run(args, folder, (app, templates), watching))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run(args: &args::Serve, folder: AppFolder, app: App, watching: bool) -> anyhow::Result<()> {
+async fn run(
+    args: &args::Serve,
+    folder: AppFolder,
+    (app, templates): (App, Templates),
+    watching: bool,
+) -> anyhow::Result<()> {
     let shutdown = shutdown::requested()?;
     let settings = settings(args, &folder);
     let data = DataFolder::open(&args.data)?;
     let _occupied = data.occupy()?;
-    let project = wiring::open(app, &data, (args.synchronous, args.log_kept), settings.workers).await?;
+    let mail = mail::config(&args.mail, &app.schema.app, templates, watching)?;
+    let project = wiring::open(app, &data, args, mail, settings.workers).await?;
     let seeds = folder.seeds()?;
     let seeded =
         seed::seed(&project, &seeds).await.map_err(|error| anyhow::anyhow!("seed: {}", plain(&error)))?;

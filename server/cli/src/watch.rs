@@ -1,4 +1,4 @@
-//! Looks at the schema files twice a second and puts safe changes into the running project.
+//! Looks at the files of schema and mails twice a second and puts safe changes into the running project.
 //!
 //! A broken or unsafe change is told and the old app keeps running.
 
@@ -25,6 +25,11 @@ pub(crate) async fn watch(folder: AppFolder, project: Project) {
 async fn reload(folder: &AppFolder, project: &Project) -> String {
     match folder.load() {
         Ok(Ok(app)) => {
+            match folder.mail_templates() {
+                Ok(Ok(templates)) => project.mail().set_templates(templates),
+                Ok(Err(mistakes)) => return format!("{}\nThe old app stays.", mistakes.render()),
+                Err(error) => return format!("{error:#}\nThe old app stays."),
+            }
             let warnings = check::warnings(&app.schema, &app.rules).map(|text| format!("{text}\n"));
             match project.reload(app.schema, app.rules).await {
                 Ok(()) => format!("{}applied the changed schema", warnings.unwrap_or_default()),

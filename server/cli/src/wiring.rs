@@ -1,23 +1,30 @@
 //! Puts the rooms together once, top to bottom.
 
 use crate::app_folder::App;
-use crate::args::{LogKept, Synchronous};
+use crate::args::{LogKept, Serve, Synchronous};
 use crate::data_folder::DataFolder;
 use anyhow::anyhow;
 use std::sync::Arc;
 use stead_engine::ctx::{OpenError, SystemClock, SystemRandomness};
-use stead_engine::{Clock, Limits, Project, ProjectConfig};
+use stead_engine::{Clock, Limits, Project, ProjectConfig, mail};
 use stead_store::{Held, Retention};
 
 /// A project on disk.
 pub(crate) async fn open(
     app: App,
     data: &DataFolder,
-    (synchronous, kept): (Synchronous, LogKept),
+    args: &Serve,
+    mail: mail::Config,
     workers: usize,
 ) -> anyhow::Result<Project> {
-    let store = stead_store::Config { retention: retention(kept), ..store(data, synchronous, workers) };
-    let config = ProjectConfig { master_key: data.master_key, ..config(app, store, Arc::new(SystemClock)) };
+    let retention = retention(args.log_kept);
+    let store = stead_store::Config { retention, ..store(data, args.synchronous, workers) };
+    let config = ProjectConfig {
+        master_key: data.master_key,
+        limits: Limits { mails_per_hour_max: args.mail.per_hour, ..Limits::default() },
+        mail,
+        ..config(app, store, Arc::new(SystemClock))
+    };
     Project::open(config).await.map_err(|error| explain(&error))
 }
 
@@ -56,6 +63,7 @@ fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> Projec
         master_key: [0; 32],
         clock,
         random: Arc::new(SystemRandomness::default()),
+        mail: Default::default(),
     }
 }
 

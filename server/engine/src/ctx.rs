@@ -5,7 +5,7 @@
 use crate::{Caller, Catalogue, Error, Limits, admin, auth, mail, realtime, records};
 use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 use stead_rules::RuleBook;
 use stead_schema::Schema;
@@ -68,11 +68,24 @@ pub struct ProjectConfig {
     pub clock: Arc<dyn Clock>,
     /// Gives randomness.
     pub random: Arc<dyn Random>,
+    /// How mails go out.
+    pub mail: mail::Config,
 }
 
 /// A running app. Clones share it.
 #[derive(Clone)]
 pub struct Project(Arc<Parts>);
+
+/// A running app, as what works for it in the background knows it: that does not keep it alive.
+#[derive(Clone)]
+pub(crate) struct WeakProject(Weak<Parts>);
+
+impl WeakProject {
+    /// The app, if it still runs.
+    pub(crate) fn upgrade(&self) -> Option<Project> {
+        self.0.upgrade().map(Project)
+    }
+}
 
 struct Parts {
     catalogue: ArcSwap<Catalogue>,
@@ -82,6 +95,7 @@ struct Parts {
     random: Arc<dyn Random>,
     auth: auth::Auth,
     hub: realtime::Hub,
+    mail: mail::Mail,
     sizes: Arc<records::sizes::Sizes>,
     /// Where this server is reached, if the app does not say.
     served_at: std::sync::OnceLock<String>,
@@ -101,7 +115,7 @@ enum Tables {
 }
 
 impl Project {
-    /// Opens the database, makes the tables fit the schema, loads the keys and starts the hub.
+    /// Opens the database, makes the tables fit the schema, loads the keys, starts the hub and the delivery of mails.
     ///
     /// # Errors
     /// When the database cannot be opened or the schema needs more than safe changes.
@@ -127,7 +141,7 @@ impl Project {
     }
 
     async fn build(config: ProjectConfig, tables: Tables) -> Result<Self, OpenError> {
-        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random } = config;
+        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random, mail } = config;
         store.migrations =
             [auth::MIGRATIONS, admin::MIGRATIONS, mail::MIGRATIONS, records::MIGRATIONS].concat();
         let catalogue = Catalogue::new(schema, rules);
@@ -148,10 +162,14 @@ impl Project {
             random,
             auth,
             hub,
+            mail: mail::Mail::new(mail),
             sizes: Arc::default(),
             served_at: std::sync::OnceLock::new(),
             testing: tokio::sync::Mutex::new(()),
         }));
+        if tables == Tables::Fit {
+            project.0.mail.start(WeakProject(Arc::downgrade(&project.0)));
+        }
         Ok(project)
     }
 
@@ -204,6 +222,11 @@ impl Project {
         let _ = self.0.served_at.set(address);
     }
 
+    /// Mails to users.
+    pub fn mail(&self) -> &mail::Mail {
+        &self.0.mail
+    }
+
     /// Which collections are large.
     pub(crate) fn sizes(&self) -> &Arc<records::sizes::Sizes> {
         &self.0.sizes
@@ -245,6 +268,7 @@ impl Project {
     /// Ends subscriptions, finishes writes and closes the database.
     pub async fn close(&self) {
         self.0.hub.close();
+        self.0.mail.close().await;
         self.0.store.close().await;
     }
 }

@@ -14,6 +14,7 @@ pub mod error;
 pub mod explain;
 pub mod limits;
 pub mod mail;
+mod network;
 pub mod realtime;
 pub mod records;
 pub mod request_params;

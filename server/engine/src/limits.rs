@@ -11,6 +11,8 @@ pub struct Limits {
     pub access_token_s: u64,
     /// Password hashes at once, 1..=64. Each takes 19 MiB. Default: half the processors, at least 1.
     pub hash_threads: usize,
+    /// Mails per hour that may be asked for, from everywhere together. Default 2,000.
+    pub mails_per_hour_max: u32,
 }
 
 impl Default for Limits {
@@ -21,6 +23,7 @@ impl Default for Limits {
             sockets_max: 20_000,
             access_token_s: 600,
             hash_threads: (processors / 2).max(1),
+            mails_per_hour_max: 2_000,
         }
     }
 }
@@ -157,3 +160,25 @@ pub const CHANGES_PAGE_MAX: u32 = 1_000;
 pub const CHANGES_BYTES: usize = 4 << 20;
 /// Longest that it may wait for the first, in seconds.
 pub const CHANGES_WAIT_S_MAX: u32 = 20;
+/// Mails that one address gets in an hour.
+pub const MAILS_PER_RECIPIENT_HOUR_MAX: i64 = 5;
+/// Mails that one address gets in a day.
+pub const MAILS_PER_RECIPIENT_DAY_MAX: i64 = 20;
+/// Mails that one part of the network may ask for in an hour.
+pub const MAILS_PER_NETWORK_HOUR_MAX: u32 = 30;
+/// Mails that a server hands over at once.
+pub const MAILS_AT_ONCE: usize = 4;
+/// Longest that handing one over takes, in seconds.
+pub const MAIL_SEND_S: u64 = 30;
+/// Seconds for which a server that took a mail has it for itself. More than [`MAIL_SEND_S`], or two would send it.
+pub const MAIL_LEASE_S: i64 = 45;
+/// Pause after the first failure to hand a mail over, in seconds; it doubles with each.
+pub const MAIL_PAUSE_S: i64 = 5;
+/// Longest such pause, in seconds.
+pub const MAIL_PAUSE_S_MAX: i64 = 600;
+/// Longest value inside a mail, in characters; a link may be longer.
+pub const MAIL_VALUE_CHARS_MAX: usize = 120;
+/// Longest link inside a mail, in characters.
+pub const MAIL_LINK_CHARS_MAX: usize = 2_000;
+/// Largest part of a mail, in bytes.
+pub const MAIL_PART_BYTES_MAX: usize = 256 * 1024;

@@ -24,7 +24,7 @@ pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
 pub use load::{Document, Rejected, load};
 pub use model::{
     AppSettings, Collection, CollectionId, Default_, Fact, Field, FieldType, Function, Index, Kind, Language,
-    OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, SignInMethod, Slot,
+    MailSettings, OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, SignInMethod, Slot,
 };
 pub use slots::SlotSet;
 pub use value::Value;

@@ -115,6 +115,19 @@ pub struct AppSettings {
     pub request_params: Vec<Fact>,
     /// Origins that browsers may call from, besides the server's own. `*` for any.
     pub cors_origins: Vec<String>,
+    /// How mails look.
+    pub mail: MailSettings,
+}
+
+/// `mail:` of `schema/app.yaml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailSettings {
+    /// Who mails are from: `address`, or `Name <address>`.
+    pub from: Option<String>,
+    /// Where answers go, in the same form.
+    pub reply_to: Option<String>,
+    /// The language of mails to people whose own is not known or not there (BCP 47).
+    pub locale: Option<String>,
 }
 
 impl Default for AppSettings {
@@ -132,6 +145,7 @@ impl Default for AppSettings {
             claims: Vec::new(),
             request_params: Vec::new(),
             cors_origins: Vec::new(),
+            mail: MailSettings::default(),
         }
     }
 }

@@ -126,6 +126,34 @@ pub struct Acknowledgement {
     pub cursor: String,
 }
 
+/// Body of `POST /admin/mail/test`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailTest {
+    /// Who gets the sample.
+    pub to: String,
+    /// Which mail; `verify_email` when left out.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// In which language (BCP 47); the app's when left out.
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// Which way it goes.
+    #[serde(default)]
+    pub via: MailWay,
+}
+
+/// Which way a sample goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailWay {
+    /// At once, and the answer tells how it went.
+    #[default]
+    Direct,
+    /// As mails to users go.
+    Queue,
+}
+
 /// Body of `POST /admin/rules/test`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,6 +5,7 @@
 
 mod consumers;
 mod keys;
+mod mail;
 mod rules;
 mod sql;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
 pub use keys::{end_key, keys, make_key};
+pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};
 pub use users::change_user;
 

@@ -6,7 +6,7 @@
 use super::Email;
 use super::one_time::{Fresh, Purpose};
 use crate::mail::{Kind, Letter};
-use crate::{Ctx, Error};
+use crate::{Ctx, Error, mail};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use stead_store::Tx;
@@ -37,14 +37,21 @@ impl<P: Serialize> Sending<'_, P> {
     pub(super) async fn send(&self, cx: &Ctx) -> Result<Challenge, Error> {
         let fresh = Fresh::draw(cx, self.purpose, &self.payload)?;
         let letter = letter(cx, self.kind, self.to, self.locale, Some(&fresh))?;
+        let unread = Letter { to: None, ..letter.clone() }.seal(cx)?;
         let letter = Letter { to: letter.to.filter(|_| self.wanted), ..letter }.seal(cx)?;
         let answer = Challenge { challenge_id: fresh.id.clone(), expires_in: self.purpose.lifetime_s() };
-        let (subject, user, now) = (self.subject.to_owned(), self.user.map(str::to_owned), cx.now);
+        let (subject, user) = (self.subject.to_owned(), self.user.map(str::to_owned));
+        let (inner, recipient) = (cx.clone(), self.to.canonical.clone());
         let job = async move |tx: &mut Tx<'_>| {
-            fresh.issue(tx, &subject, user.as_deref(), now).await?;
+            if !mail::admit(tx, &inner, &recipient).await? {
+                // Nor does it take the place of what was sent: that is what is in the mail.
+                return unread.queue(tx).await;
+            }
+            fresh.issue(tx, &subject, user.as_deref(), inner.now).await?;
             letter.queue(tx).await
         };
         cx.project.store().write(job).await?;
+        cx.project.mail().wake();
         Ok(answer)
     }
 }
@@ -60,6 +67,10 @@ pub(super) fn letter(
     locale: Option<&str>,
     fresh: Option<&Fresh>,
 ) -> Result<Letter, Error> {
+    if !cx.project.mail().configured() {
+        return Err(Error::with(Code::Forbidden, "This server sends no mail.")
+            .hint("Start it with `--mail smtps://user:password@host`."));
+    }
     let page = page(cx)?;
     let mut values: Map<String, Json> = Map::new();
     let link = match fresh {

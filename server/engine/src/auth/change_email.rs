@@ -112,6 +112,7 @@ pub(super) async fn confirm(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
         Ok::<_, Error>((user, ended))
     };
     let (user, ended) = cx.project.store().write(job).await?;
+    cx.project.mail().wake();
     cx.project.auth().sessions.end(ended.iter().map(String::as_str));
     cx.project.auth().sessions.forget_user(&user);
     Ok(())
@@ -149,6 +150,7 @@ pub(super) async fn undo(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
         Ok::<_, Error>((user, ended))
     };
     let (user, ended) = cx.project.store().write(job).await?;
+    cx.project.mail().wake();
     cx.project.auth().sessions.end(ended.iter().map(String::as_str));
     cx.project.auth().sessions.forget_user(&user);
     Ok(())

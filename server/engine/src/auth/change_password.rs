@@ -48,6 +48,7 @@ pub(super) async fn change(cx: &Ctx, body: PasswordChange) -> Result<(), Error> 
         Ok(others)
     };
     let ended = cx.project.store().write(job).await?;
+    cx.project.mail().wake();
     cx.project.auth().sessions.end(ended.iter().map(String::as_str));
     tracing::info!(sessions.ended = ended.len(), "changed the password");
     Ok(())

@@ -114,6 +114,11 @@ pub(crate) fn seal(project: &Project, place: &str, plain: &[u8]) -> Result<Strin
     project.auth().secrets.seal(project.randomness(), place, plain)
 }
 
+/// Decrypts what [`seal`] wrote for this place; `None` under another master key or after tampering.
+pub(crate) fn open(project: &Project, place: &str, sealed: &str) -> Option<Vec<u8>> {
+    project.auth().secrets.open(place, sealed)
+}
+
 /// Who a bearer token stands for. Sessions are checked from memory.
 ///
 /// A token that was checked before costs two look-ups in memory: no database, no signature.
@@ -358,14 +363,15 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
     let catalogue = cx.project.catalogue();
     let app = &catalogue.schema.app;
     let users = catalogue.schema.users().is_some();
+    let mail = cx.project.mail().configured();
     AuthSettings {
         password: users && app.offers(SignInMethod::Password),
         sign_up: users && app.sign_up,
         password_chars_min: app.password_chars_min,
-        magic_link: users && app.offers(SignInMethod::MagicLink),
-        otp: users && app.offers(SignInMethod::Otp),
+        magic_link: users && mail && app.offers(SignInMethod::MagicLink),
+        otp: users && mail && app.offers(SignInMethod::Otp),
         verify_email: app.verify_email,
-        mail: true,
+        mail,
     }
 }
 

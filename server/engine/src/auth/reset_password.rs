@@ -58,6 +58,7 @@ pub(super) async fn confirm(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
         Ok::<_, Error>((user, ended))
     };
     let (user, ended) = cx.project.store().write(job).await?;
+    cx.project.mail().wake();
     cx.project.auth().sessions.end(ended.iter().map(String::as_str));
     cx.project.auth().sessions.forget_user(&user);
     tracing::info!(sessions.ended = ended.len(), "reset a password");

@@ -5,10 +5,9 @@
 //! its guesser a hash of a password first, which bounds how many there are.
 
 use super::sql;
-use crate::{Error, Project, digest, limits};
+use crate::{Error, Project, digest, limits, network};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use std::net::IpAddr;
 use stead_schema::Value;
 use stead_store::Tx;
 use stead_wire::{Code, Instant};
@@ -18,20 +17,8 @@ pub(crate) struct Pair(String);
 
 impl Pair {
     pub(crate) fn new(realm: &str, account: &str, ip: Option<&str>) -> Self {
-        let network = ip.map(network).unwrap_or_default();
+        let network = ip.map(network::part).unwrap_or_default();
         Self(BASE64.encode(digest::sha256(&[realm.as_bytes(), network.as_bytes(), account.as_bytes()])))
-    }
-}
-
-/// The address itself for IPv4, its /64 for IPv6: what one customer of a network usually has.
-fn network(ip: &str) -> String {
-    match ip.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        Ok(IpAddr::V4(address)) => address.to_string(),
-        Err(_) => ip.to_owned(),
     }
 }
 

@@ -44,7 +44,50 @@ impl Kind {
         Self::EmailChanged,
         Self::PasswordChanged,
     ];
+
+    /// As templates and operators call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SignUp => "sign_up",
+            Self::SignUpKnown => "sign_up_known",
+            Self::SignInLink => "sign_in_link",
+            Self::SignInCode => "sign_in_code",
+            Self::VerifyEmail => "verify_email",
+            Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
+            Self::EmailChanged => "email_changed",
+            Self::PasswordChanged => "password_changed",
+        }
+    }
+
+    /// The kind of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// What its template may name besides `app`, `email` and `minutes`. It must name one of them, or the mail is for nothing.
+    pub(crate) const fn values(self) -> &'static [&'static str] {
+        match self {
+            Self::SignUp | Self::VerifyEmail | Self::ResetPassword | Self::ChangeEmail => &["link", "code"],
+            Self::SignUpKnown | Self::SignInLink | Self::EmailChanged => &["link"],
+            Self::SignInCode => &["code"],
+            Self::PasswordChanged => &[],
+        }
+    }
 }
+
+/// The names of every kind, in the order of [`Kind::ALL`].
+pub const KINDS: &[&str] = &[
+    Kind::SignUp.name(),
+    Kind::SignUpKnown.name(),
+    Kind::SignInLink.name(),
+    Kind::SignInCode.name(),
+    Kind::VerifyEmail.name(),
+    Kind::ResetPassword.name(),
+    Kind::ChangeEmail.name(),
+    Kind::EmailChanged.name(),
+    Kind::PasswordChanged.name(),
+];
 
 /// A mail to one person.
 #[derive(Clone, Serialize, Deserialize)]
@@ -105,6 +148,6 @@ impl Sealed {
 }
 
 /// Where a letter is sealed for.
-fn place(id: &str) -> String {
+pub(super) fn place(id: &str) -> String {
     format!("_mails|{id}")
 }

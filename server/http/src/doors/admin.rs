@@ -6,7 +6,7 @@ use crate::extract::query::{Changes, NoQuery};
 use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
 use actix_web::web::Path;
 use stead_engine::admin;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{NewKey, PasswordSignIn};
 
 /// POST /admin/session
@@ -73,6 +73,11 @@ pub(crate) async fn explain_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesQues
 /// POST /admin/rules/test
 pub(crate) async fn test_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesTest>) -> Answer {
     answer::value(&admin::test_rules(&cx, body.text).await?).map(secret)
+}
+
+/// POST /admin/mail/test
+pub(crate) async fn test_mail(cx: Cx, _: NoQuery, Body(body): Body<MailTest>) -> Answer {
+    answer::value(&admin::test_mail(&cx, body).await?).map(secret)
 }
 
 /// PATCH /admin/users/{id}

@@ -69,6 +69,10 @@ pub(crate) async fn metrics(cx: Cx, state: web::Data<State>) -> Answer {
     gauge(&mut text, "stead_filters_kept", "Filters in memory, of this version of the app.", filters.kept);
     counted(&mut text, "stead_filters_read_total", "Filters that were read and checked.", filters.read);
     counted(&mut text, "stead_filters_found_total", "Filters that were found in memory.", filters.found);
+    let mails = cx.project.mail().stats();
+    counted(&mut text, "stead_mails_sent_total", "Mails handed over.", mails.sent);
+    counted(&mut text, "stead_mails_failed_total", "Mails given up.", mails.failed);
+    gauge(&mut text, "stead_mails_waiting", "Mails in the queue of all servers.", mails.waiting);
     socket::metrics::write(&cx.project.hub().stats(), &mut text);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).body(text))

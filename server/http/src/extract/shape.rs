@@ -5,7 +5,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
-use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
+use stead_engine::mail::KINDS;
+use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{
     EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
     ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
@@ -157,6 +158,15 @@ impl Shape for RulesQuestion {
 
 impl Shape for RulesTest {
     const MEMBERS: &'static [Member] = &[text("text")];
+}
+
+impl Shape for MailTest {
+    const MEMBERS: &'static [Member] = &[
+        text("to"),
+        optional("kind", Holds::Word(KINDS)),
+        optional("locale", Holds::Text),
+        optional("via", Holds::Word(&["direct", "queue"])),
+    ];
 }
 
 impl Shape for UserChange {

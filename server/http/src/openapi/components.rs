@@ -4,7 +4,7 @@ use crate::extract::shape::{Shape, json_schema};
 use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{
     EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
     ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
@@ -203,6 +203,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("Refresh".into(), json_schema(Refresh::MEMBERS));
     schemas.insert("SignOut".into(), json_schema(SignOut::MEMBERS));
     schemas.insert("RulesQuestion".into(), json_schema(RulesQuestion::MEMBERS));
+    schemas.insert("MailTest".into(), json_schema(MailTest::MEMBERS));
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));

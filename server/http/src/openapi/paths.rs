@@ -358,6 +358,12 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             .trades("RulesTest", "Object"),
     ),
     (
+        "/api/v1/admin/mail/test",
+        "post",
+        Operation::new("operators", "testMail", "Send a sample mail and hear what the mail server said.")
+            .trades("MailTest", "Object"),
+    ),
+    (
         "/api/v1/admin/users/{id}",
         "patch",
         Operation::new(

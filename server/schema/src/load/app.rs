@@ -6,10 +6,10 @@ use super::build::twice;
 use super::facts;
 use super::names::Naming;
 use super::node::{Entry, Node, plain};
-use crate::{AppSettings, Diagnostic, SignInMethod, Sources};
+use crate::{AppSettings, Diagnostic, MailSettings, SignInMethod, Sources};
 use serde_json::Value;
 
-const SETTINGS: [&str; 4] = ["name", "public_url", "auth", "cors"];
+const SETTINGS: [&str; 5] = ["name", "public_url", "auth", "cors", "mail"];
 
 /// The settings, with defaults for what is not said.
 pub(super) fn settings(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Diagnostic>) -> AppSettings {
@@ -64,6 +64,11 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             app.request_params = facts::declared(node.get("request_params"), Naming::RequestParam, mistakes);
         }
         "cors" => app.cors_origins = texts(node.get("origins")),
+        "mail" => {
+            let text = |key| node.get(key).and_then(Node::text).map(str::to_owned);
+            app.mail =
+                MailSettings { from: text("from"), reply_to: text("reply_to"), locale: text("locale") };
+        }
         _ => {}
     }
 }

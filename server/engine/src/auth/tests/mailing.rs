@@ -3,7 +3,7 @@
 use super::app::{App, PASSWORD, Sent, address, form, paths, sign_in};
 use crate::auth::one_time::{self, Fresh, Presented, Purpose};
 use crate::mail::Kind;
-use crate::{Ctx, Error, auth};
+use crate::{Ctx, Error, auth, limits};
 use serde_json::json;
 use stead_store::Tx;
 use stead_wire::Code;
@@ -539,6 +539,25 @@ async fn at_72_the_database_holds_neither_link_nor_code_nor_letter() {
         assert!(!stored.contains(secret.as_str()), "{secret}");
     }
     assert!(stored.contains("x1."), "the control reads the right columns");
+}
+
+#[tokio::test]
+async fn at_67_one_address_gets_few_letters_an_hour_and_one_that_it_has_stays_good() {
+    let app = App::open_auth(ALL).await;
+    app.sign_up("ana").await;
+    let mut answers = Vec::new();
+    for _ in 0..limits::MAILS_PER_RECIPIENT_HOUR_MAX + 2 {
+        answers.push(auth::request_reset(&app.nobody(), to("ana")).await.unwrap().expires_in);
+    }
+    assert!(answers.iter().all(|seconds| *seconds == 3600), "whoever asks is told nothing");
+    let sent = app.letters().await;
+    assert_eq!(sent.len(), limits::MAILS_PER_RECIPIENT_HOUR_MAX as usize);
+    // The newest that was sent is the one that counts.
+    let mut done = 0;
+    for letter in &sent {
+        done += usize::from(reset(&app, &Sent::of(letter).token, NEW).await.is_ok());
+    }
+    assert_eq!(done, 1);
 }
 
 #[test]
