@@ -3,12 +3,14 @@
 mod backup;
 mod balancer;
 mod client;
+mod mail_server;
 mod postgres;
 mod server;
 mod socket;
 
 pub use backup::Backup;
 pub use client::{Answer, Client, Unanswered};
+pub use mail_server::{MailServer, certificate};
 pub use postgres::Postgres;
 pub use server::{Server, binary, everywhere, examples, nodes, on_postgres};
 pub use socket::Socket;

@@ -12,7 +12,8 @@ use stead_store::{Place, Postgres, Tx};
 use stead_wire::{Code, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const APP: &str = "auth: {roles: [editor, chief]}\nname: Chess club\nmail: {from: 'Club <club@example.org>'}\n";
+const APP: &str =
+    "auth: {roles: [editor, chief]}\nname: Chess club\nmail: {from: 'Club <club@example.org>'}\n";
 
 /// How the double answers a mail.
 #[derive(Clone)]
