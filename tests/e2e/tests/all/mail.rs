@@ -1,6 +1,7 @@
 //! Mails through a real mail server with faults: each goes to one person, encrypted, once, or an operator hears why not.
 
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -230,6 +231,8 @@ async fn mails_go_into_files_and_without_a_word_nowhere() {
     until("it is written", async || files().len() == 1).await;
     let text = std::fs::read_to_string(&files()[0]).unwrap();
     assert!(text.contains("\r\nTo: ana@example.test\r\n"), "{text}");
+    let mode = std::fs::metadata(folder.path().join("out")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "what lets people in is for the owner only");
     let mut silent = Server::probe().await;
     let root = silent.operator().await;
     let answer = sample(&root, json!({ "to": "ana@example.test" })).await;
