@@ -30,12 +30,14 @@ install_tools() {
   command -v node >/dev/null || missing+=(nodejs npm)
   command -v python3 >/dev/null || missing+=(python3)
   command -v haproxy >/dev/null || missing+=(haproxy)
+  command -v openssl >/dev/null || missing+=(openssl)
   if [ ${#missing[@]} -gt 0 ]; then
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
   fi
   (cd sdk-client/typescript && npm ci --no-audit --no-fund --silent)
   (cd tests/browser && npm ci --no-audit --no-fund --silent)
+  (cd tests/parts && npm ci --no-audit --no-fund --silent)
 }
 
 target_dir() { cargo metadata --no-deps --format-version 1 | node -e 'process.stdin.resume();let s="";process.stdin.on("data",d=>s+=d).on("end",()=>console.log(JSON.parse(s).target_directory))'; }

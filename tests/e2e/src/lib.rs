@@ -3,6 +3,7 @@
 mod backup;
 mod balancer;
 mod client;
+mod mail_server;
 mod post;
 mod postgres;
 mod server;
@@ -10,6 +11,7 @@ mod socket;
 
 pub use backup::Backup;
 pub use client::{Answer, Client, Unanswered};
+pub use mail_server::{MailServer, certificate};
 pub use post::{Letter, Post};
 pub use postgres::Postgres;
 pub use server::{Server, binary, everywhere, examples, nodes, on_postgres};

@@ -94,6 +94,7 @@ pub struct Server {
     folder: Arc<TempDir>,
     flags: Vec<String>,
     database: Option<String>,
+    environment: Vec<(String, String)>,
     /// `http://127.0.0.1:port`
     pub url: String,
 }
@@ -119,37 +120,52 @@ impl Server {
     pub async fn serve(app: &Path, flags: &[&str]) -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-        Self::begin(app.to_owned(), folder, flags, None).await
+        Self::begin(app.to_owned(), folder, flags, None, Vec::new()).await
+    }
+
+    /// As [`Server::serve`], with variables of the environment.
+    pub async fn serve_with(app: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::begin(app.to_owned(), folder, flags, None, environment.collect()).await
     }
 
     /// Serves an app folder on the Postgres at a URL. What it says goes to [`Server::log`].
     pub async fn on_database(app: &Path, database: &str) -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
-        Self::begin(app.to_owned(), folder, Vec::new(), Some(database.to_owned())).await
+        Self::begin(app.to_owned(), folder, Vec::new(), Some(database.to_owned()), Vec::new()).await
     }
 
     /// A second server of the same app on the same database, which must be a Postgres.
     pub async fn beside(&self) -> Self {
         let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
-        Self::begin(app, folder, flags, self.database.clone()).await
+        Self::begin(app, folder, flags, self.database.clone(), self.environment.clone()).await
     }
 
     /// As [`Server::beside`], by another way to the database.
     pub async fn beside_by(&self, database: &str) -> Self {
         let (app, folder, flags) = (self.app.clone(), Arc::clone(&self.folder), self.flags.clone());
-        Self::begin(app, folder, flags, Some(database.to_owned())).await
+        Self::begin(app, folder, flags, Some(database.to_owned()), self.environment.clone()).await
     }
 
-    async fn begin(app: PathBuf, folder: Arc<TempDir>, flags: Vec<String>, database: Option<String>) -> Self {
+    async fn begin(
+        app: PathBuf,
+        folder: Arc<TempDir>,
+        flags: Vec<String>,
+        database: Option<String>,
+        environment: Vec<(String, String)>,
+    ) -> Self {
         let (running, url) = start_all(Launch {
             app: &app,
             folder: folder.path(),
             flags: &flags,
             database: database.as_deref(),
+            environment: &environment,
             end_at: None,
         })
         .await;
-        Self { running, app, folder, flags, database, url }
+        Self { running, app, folder, flags, database, environment, url }
     }
 
     /// A client that is nobody yet.
@@ -261,6 +277,7 @@ impl Server {
             folder: self.folder.path(),
             flags: &self.flags,
             database: self.database.as_deref(),
+            environment: &self.environment,
             end_at,
         })
         .await;
@@ -314,6 +331,7 @@ struct Launch<'a> {
     folder: &'a Path,
     flags: &'a [String],
     database: Option<&'a str>,
+    environment: &'a [(String, String)],
     /// See [`Server::restart_to_end_at`].
     end_at: Option<&'a str>,
 }
@@ -348,7 +366,7 @@ fn log(folder: &Path) -> PathBuf {
 }
 
 async fn start(launch: Launch<'_>) -> (Child, String) {
-    let Launch { app, folder, flags, database, end_at } = launch;
+    let Launch { app, folder, flags, database, environment, end_at } = launch;
     let mut command = command(folder, database);
     if let Some(end_at) = end_at {
         command.env("STEAD_TEST_END_AT", end_at);
@@ -358,6 +376,7 @@ async fn start(launch: Launch<'_>) -> (Child, String) {
         command.stderr(log);
     }
     let mut child = command
+        .envs(environment.iter().cloned())
         .arg("serve")
         .arg(app)
         .args(["--listen", "127.0.0.1:0", "--data"])

@@ -181,4 +181,53 @@ mod tests {
         let hash = BASE64.encode(digest::digest(&digest::SHA256, canonical_body(body).as_bytes()));
         assert_eq!(hash, "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=");
     }
+
+    /// The Ed25519 key of RFC 8463 appendix A.2.
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+        -----END PRIVATE KEY-----\n";
+    const MESSAGE: &str = "From: Club <club@football.example.com>\r\nTo: ana@example.org\r\n\
+        Subject: =?utf-8?b?SGVsbG8=?= and a\r\n  folded\tline\r\nX-Other: left alone\r\n\r\n\
+        Hi.\r\n\r\nWe  lost \t the game. \r\n\r\n\r\n";
+
+    #[test]
+    fn a_signature_is_the_one_that_another_program_found_good() {
+        let key = Dkim::new("brisbane", "football.example.com", KEY).unwrap();
+        let at = Instant::parse("2026-01-01T12:00:00Z").unwrap();
+        let sign = |message: &str| String::from_utf8(key.sign(message.into(), at).unwrap()).unwrap();
+        let signed = sign(MESSAGE);
+        assert!(signed.ends_with(MESSAGE), "the message itself stays as it is");
+        // `dkim` of Python 3.11, python3-dkim 1.1.4, verified this text with the public key of the appendix.
+        let tags = "DKIM-Signature: v=1;\r\n a=ed25519-sha256;\r\n c=relaxed/relaxed;\r\n d=football.example.com;\r\n \
+            s=brisbane;\r\n t=1767268800;\r\n h=from:to:subject;\r\n \
+            bh=sTT02lKuPAH1nGYBiIjR27DGuCuXdYrdO56uQNzQX+8=;\r\n b=\r\n  \
+            wwLph2mz/PEafJBo72lk3DJMdTeOGkh3e5fWzQxe2qfhi2YFuWyGmwTlagkLdEWkEIWpGbD3\r\n  mx0eRSHGYi0pCg==\r\n";
+        assert_eq!(signed.strip_suffix(MESSAGE), Some(tags));
+        let of = |signed: &str| {
+            signed.split("b=\r\n").nth(1).map(|rest| rest.chars().take(40).collect::<String>())
+        };
+        for (part, other, signs) in
+            [("lost", "won", true), ("ana@", "eve@", true), ("left alone", "changed", false)]
+        {
+            let changed = of(&sign(&MESSAGE.replace(part, other))) != of(&signed);
+            assert_eq!(changed, signs, "{part}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_refused_without_being_shown() {
+        let wrong = [
+            "",
+            "hush",
+            "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----",
+            &KEY.replace("MC4C", "MC4D"),
+        ];
+        for pem in wrong {
+            let told = Dkim::new("a", "example.org", pem).err().unwrap();
+            assert!(told.starts_with("the file") && !told.contains("hush"), "{told}");
+        }
+        for (selector, domain) in [("", "example.org"), ("a", ""), ("a b", "example.org"), ("a", "x; d=y")] {
+            assert!(Dkim::new(selector, domain, KEY).is_err(), "{selector} {domain}");
+        }
+    }
 }

@@ -52,13 +52,9 @@ impl Sender {
         if let Some(from) = &app.mail.from {
             return Self::parse(from);
         }
-        let url = app
-            .public_url
-            .as_deref()
-            .and_then(|url| url.split_once("://"))
-            .map_or("localhost", |(_, host)| host);
-        let host = url.split([':', '/']).next().unwrap_or("localhost");
-        let sender = Self::parse(&format!("noreply@{host}"))?;
+        let url = app.public_url.as_deref().and_then(|url| url.split_once("://"));
+        let host = url.and_then(|(_, rest)| rest.split([':', '/']).next()).unwrap_or_default();
+        let sender = Self::parse(&format!("noreply@{host}")).or_else(|_| Self::parse("noreply@localhost"))?;
         let name = app.name.as_deref().map(|name| name.chars().filter(|c| !c.is_control()).collect());
         Ok(Self(Mailbox::new(name, sender.0.email)))
     }
@@ -235,6 +231,23 @@ mod tests {
         ] {
             assert!(with_encryption(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_app_that_names_no_sender_is_one_itself() {
+        let of = |public_url: Option<&str>, from: Option<&str>| {
+            let public_url = public_url.map(str::to_owned);
+            let mail = stead_schema::MailSettings { from: from.map(str::to_owned), ..Default::default() };
+            let app =
+                AppSettings { name: Some("Büro\n1".into()), public_url, mail, ..AppSettings::default() };
+            let sender = Sender::of_app(&app).unwrap();
+            (sender.0.name.clone().unwrap_or_default(), sender.address())
+        };
+        let own = |address: &str| ("Büro1".to_owned(), address.to_owned());
+        assert_eq!(of(Some("https://app.example.org:8443"), None), own("noreply@app.example.org"));
+        assert_eq!(of(Some("http://[::1]:8090"), None), own("noreply@localhost"));
+        assert_eq!(of(None, None), own("noreply@localhost"));
+        assert_eq!(of(Some("https://a.b"), Some("x@y.z")), (String::new(), "x@y.z".to_owned()));
     }
 
     #[tokio::test]

@@ -59,9 +59,18 @@ impl Folder {
         Self(folder.to_owned())
     }
 
+    /// Mails let people in, so the folder is for its owner only.
+    fn make_private(folder: &Path) -> std::io::Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)
+    }
+
     /// Whoever sees the file sees all of it.
     fn write(folder: &Path, mail: &Outgoing) -> std::io::Result<String> {
-        std::fs::create_dir_all(folder)?;
+        Self::make_private(folder)?;
         let (whole, part) =
             (folder.join(format!("{}.eml", mail.id)), folder.join(format!("{}.part", mail.id)));
         std::fs::write(&part, &mail.message)?;

@@ -9,6 +9,7 @@ mod consumers;
 mod crash;
 mod facts;
 mod failure_modes;
+mod mail;
 mod nodes;
 mod oracles;
 mod proof_by_mail;

@@ -198,3 +198,14 @@ fn words_of_an_app_that_cannot_be_followed_give_way_to_the_built_in_ones() {
     assert_eq!(words.subject, "Your code for A");
     assert!(words.text.contains("123456"));
 }
+
+#[test]
+fn every_code_has_its_page() {
+    const PAGE: &str = include_str!("../../../../../docs/src/reference/diagnostics.md");
+    for (code, meaning) in CODES {
+        let row = format!("| [{code}](diagnostics/{code}.md) | {meaning} |");
+        assert!(PAGE.contains(&row), "{row}");
+        let path = format!("{}/../../docs/src/reference/diagnostics/{code}.md", env!("CARGO_MANIFEST_DIR"));
+        assert!(std::fs::read_to_string(path).unwrap().starts_with(&format!("# {code}: {meaning}\n")));
+    }
+}
