@@ -19,6 +19,7 @@ const SERVER_CODES = {
   token_expired: false,
   token_required: false,
   invalid_credentials: false,
+  proof_invalid: false,
   rule_denied: false,
   field_forbidden: false,
   forbidden: false,

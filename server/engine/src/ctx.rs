@@ -2,7 +2,7 @@
 //!
 //! The only room that reads the clock and randomness; tests set both.
 
-use crate::{Caller, Catalogue, Error, Limits, admin, auth, realtime, records};
+use crate::{Caller, Catalogue, Error, Limits, admin, auth, mail, realtime, records};
 use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::sync::Arc;
@@ -126,7 +126,8 @@ impl Project {
 
     async fn build(config: ProjectConfig, tables: Tables) -> Result<Self, OpenError> {
         let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random } = config;
-        store.migrations = [auth::MIGRATIONS, admin::MIGRATIONS, records::MIGRATIONS].concat();
+        store.migrations =
+            [auth::MIGRATIONS, admin::MIGRATIONS, mail::MIGRATIONS, records::MIGRATIONS].concat();
         let catalogue = Catalogue::new(schema, rules);
         let store = match tables {
             Tables::Watch => Store::open_read_only(store, Arc::clone(&catalogue.schema)).await?,

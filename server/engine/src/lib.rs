@@ -13,6 +13,7 @@ pub mod digest;
 pub mod error;
 pub mod explain;
 pub mod limits;
+pub mod mail;
 pub mod outbound;
 pub mod realtime;
 pub mod records;

@@ -107,6 +107,8 @@ pub const SESSION_IDLE_S: i64 = 30 * 86_400;
 pub const SESSION_LIFE_S: i64 = 180 * 86_400;
 /// How long a refresh token may be repeated and gives the same successor, in milliseconds.
 pub const REFRESH_REPEAT_MS: i64 = 10_000;
+/// Tries of one short code; then only its link, or another code, helps.
+pub const CODE_TRIES_MAX: i64 = 5;
 /// Operator token life in seconds.
 pub const OPERATOR_TOKEN_S: i64 = 3_600;
 /// Wrong passwords in a row before an account has to wait, for one address of the network.

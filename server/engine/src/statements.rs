@@ -25,17 +25,22 @@ pub(crate) use {sql, statements};
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use crate::{admin, auth, records};
+    use crate::{admin, auth, mail, records};
     use std::collections::BTreeSet;
     use std::process::Command;
     use stead_store::{Config, Error, Place, Postgres, Retention, Sql, Store, Synchronous};
 
     /// Of each slice.
-    const SLICES: [(&str, &[(&str, Sql)]); 3] =
-        [("admin", admin::STATEMENTS), ("auth", auth::STATEMENTS), ("records", records::STATEMENTS)];
+    const SLICES: [(&str, &[(&str, Sql)]); 4] = [
+        ("admin", admin::STATEMENTS),
+        ("auth", auth::STATEMENTS),
+        ("mail", mail::STATEMENTS),
+        ("records", records::STATEMENTS),
+    ];
 
     async fn open(place: Place) -> Store {
-        let migrations = [auth::MIGRATIONS, admin::MIGRATIONS, records::MIGRATIONS].concat();
+        let migrations =
+            [auth::MIGRATIONS, admin::MIGRATIONS, mail::MIGRATIONS, records::MIGRATIONS].concat();
         let synchronous = Synchronous::Normal;
         Store::open(Config { place, readers: 1, synchronous, retention: Retention::default(), migrations })
             .await

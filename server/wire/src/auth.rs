@@ -36,6 +36,21 @@ pub struct PasswordChange {
     pub new_password: String,
 }
 
+/// What was sent to an address: the token of a link, or a code with the challenge that it answers.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// From a link.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// From the answer to the request that had the code sent.
+    #[serde(default)]
+    pub challenge_id: Option<String>,
+    /// Six digits.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
 /// Body of `POST /auth/token/refresh`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,4 +119,4 @@ macro_rules! secret_debug {
         })*
     };
 }
-secret_debug!(SignUp, PasswordSignIn, PasswordChange, Refresh, SessionAnswer);
+secret_debug!(Proof, SignUp, PasswordSignIn, PasswordChange, Refresh, SessionAnswer);

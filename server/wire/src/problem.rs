@@ -55,6 +55,7 @@ codes! {
     TokenExpired = "token_expired", 401, false, "The token has expired.";
     TokenRequired = "token_required", 401, false, "This call needs a signed-in caller.";
     InvalidCredentials = "invalid_credentials", 401, false, "The e-mail address or password is wrong.";
+    ProofInvalid = "proof_invalid", 401, false, "The link or code is not valid any more.";
     RuleDenied = "rule_denied", 403, false, "The rules of this collection do not allow this.";
     FieldForbidden = "field_forbidden", 403, false, "The rules do not allow writing one or more fields.";
     Forbidden = "forbidden", 403, false, "The caller may not do this.";

@@ -25,6 +25,7 @@ const NONCE_BYTES: usize = 24;
 pub(super) struct Secrets {
     at_rest: XChaCha20Poly1305,
     refresh: hmac::Key,
+    codes: hmac::Key,
 }
 
 impl Secrets {
@@ -41,6 +42,7 @@ impl Secrets {
         Ok(Self {
             at_rest: XChaCha20Poly1305::new(&expand("secrets at rest 1")?.into()),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
+            codes: hmac::Key::new(hmac::HMAC_SHA256, &expand("short codes 1")?),
         })
     }
 
@@ -60,6 +62,16 @@ impl Secrets {
         let bytes = BASE64.decode(sealed.strip_prefix("x1.")?).ok()?;
         let (nonce, body) = bytes.split_first_chunk::<NONCE_BYTES>()?;
         self.at_rest.decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: place.as_bytes() }).ok()
+    }
+
+    /// What is stored of a short code. A copied database does not tell it, although there are few to try.
+    pub(super) fn code_proof(&self, message: &[u8]) -> String {
+        BASE64.encode(hmac::sign(&self.codes, message))
+    }
+
+    /// Whether a code is the one that is stored, in constant time.
+    pub(super) fn code_proof_fits(&self, message: &[u8], stored: &str) -> bool {
+        BASE64.decode(stored).is_ok_and(|proof| hmac::verify(&self.codes, message, &proof).is_ok())
     }
 
     /// The proof inside a refresh token.

@@ -15,6 +15,7 @@ mod issue;
 mod keys;
 mod me;
 mod memory;
+mod one_time;
 mod password;
 mod refresh;
 mod refresh_token;
@@ -90,6 +91,14 @@ impl Auth {
     pub(crate) fn forget_sessions(&self) {
         self.sessions.forget_all();
     }
+}
+
+/// Encrypts a secret of another slice; `place` (table and key of the row) is authenticated.
+///
+/// # Errors
+/// When there is no randomness.
+pub(crate) fn seal(project: &Project, place: &str, plain: &[u8]) -> Result<String, Error> {
+    project.auth().secrets.seal(project.randomness(), place, plain)
 }
 
 /// Who a bearer token stands for. Sessions are checked from memory.

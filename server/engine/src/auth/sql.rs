@@ -4,7 +4,8 @@
 
 use crate::statements::statements;
 
-pub(super) const MIGRATIONS: &[(&str, &str)] = &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES)];
+pub(super) const MIGRATIONS: &[(&str, &str)] =
+    &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES), ("auth_4", ONE_TIME)];
 
 const FIRST: &str = "CREATE TABLE _emails (
         canonical TEXT NOT NULL PRIMARY KEY,
@@ -65,7 +66,37 @@ const FAILURES: &str = "CREATE TABLE _sign_in_failures (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _sign_in_failures_at ON _sign_in_failures (at);";
 
+/// What may be used once; see [`super::one_time`]. A row is gone once it was used.
+const ONE_TIME: &str = "CREATE TABLE _one_time (
+        id TEXT NOT NULL PRIMARY KEY,
+        purpose TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        \"user\" TEXT,
+        token TEXT NOT NULL UNIQUE,
+        code TEXT,
+        payload TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _one_time_subject ON _one_time (subject, purpose);
+    CREATE INDEX _one_time_user ON _one_time (\"user\");
+    CREATE INDEX _one_time_expires_at ON _one_time (expires_at);";
+
 statements! {
+    ISSUE_ONCE = "INSERT INTO _one_time (id, purpose, subject, \"user\", token, code, payload, attempts, expires_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)";
+    /// The newest alone counts.
+    WITHDRAW_ONCE = "DELETE FROM _one_time WHERE subject = ?1 AND purpose = ?2";
+    CLAIM_TOKEN = "DELETE FROM _one_time WHERE token = ?1 AND purpose = ?2 AND expires_at > ?3
+     RETURNING id, subject, \"user\", payload";
+    /// Counted before it is compared, so that tries at the same moment are counted too.
+    TRY_CODE = "UPDATE _one_time SET attempts = attempts + 1
+     WHERE id = ?1 AND purpose = ?2 AND expires_at > ?3 AND attempts < ?4 RETURNING code";
+    CLAIM_TRIED = "DELETE FROM _one_time WHERE id = ?1 AND purpose = ?2 AND expires_at > ?3
+     RETURNING id, subject, \"user\", payload";
+    WITHDRAW_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1";
+    FORGET_EXPIRED_ONCE = "DELETE FROM _one_time WHERE expires_at <= ?1";
+
     FAILURES_OF = "SELECT wait_until FROM _sign_in_failures WHERE pair = ?1 AND at >= ?2";
     COUNT_FAILURE = "INSERT INTO _sign_in_failures (pair, in_a_row, wait_until, at) VALUES (?1, 1, 0, ?2)
      ON CONFLICT (pair) DO UPDATE SET in_a_row = _sign_in_failures.in_a_row + 1, at = excluded.at
