@@ -6,6 +6,7 @@ use super::build::twice;
 use super::facts;
 use super::names::Naming;
 use super::node::{Entry, Node, plain};
+use super::providers;
 use crate::{AppSettings, Diagnostic, Sources};
 use serde_json::Value;
 
@@ -29,6 +30,9 @@ pub(super) fn settings(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Dia
             read(entry, &mut app, mistakes);
         }
     }
+    for auth in seen.iter().filter(|entry| entry.key == "auth") {
+        providers::need_public_url(&auth.value, &app, mistakes);
+    }
     app
 }
 
@@ -46,19 +50,18 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             if let Some(chars) = chars.and_then(|n| usize::try_from(n).ok()) {
                 app.password_chars_min = chars;
             }
-            app.roles = texts(node.get("roles"));
+            app.roles = node.get("roles").map(texts).unwrap_or_default();
             app.claims = facts::declared(node.get("claims"), Naming::Claim, mistakes);
+            app.redirects = providers::redirects(node, mistakes);
+            app.providers = providers::declared(node, mistakes);
             app.request_params = facts::declared(node.get("request_params"), Naming::RequestParam, mistakes);
         }
-        "cors" => app.cors_origins = texts(node.get("origins")),
+        "cors" => app.cors_origins = node.get("origins").map(texts).unwrap_or_default(),
         _ => {}
     }
 }
 
-fn texts(list: Option<&Node>) -> Vec<String> {
-    list.map(Node::items)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|item| item.text().map(str::to_owned))
-        .collect()
+/// The texts of a list.
+pub(super) fn texts(list: &Node) -> Vec<String> {
+    list.items().iter().filter_map(|item| item.text().map(str::to_owned)).collect()
 }
