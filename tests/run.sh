@@ -36,6 +36,7 @@ install_tools() {
   fi
   (cd sdk-client/typescript && npm ci --no-audit --no-fund --silent)
   (cd tests/browser && npm ci --no-audit --no-fund --silent)
+  (cd tests/parts && npm ci --no-audit --no-fund --silent)
 }
 
 target_dir() { cargo metadata --no-deps --format-version 1 | node -e 'process.stdin.resume();let s="";process.stdin.on("data",d=>s+=d).on("end",()=>console.log(JSON.parse(s).target_directory))'; }

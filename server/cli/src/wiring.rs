@@ -5,6 +5,7 @@ use crate::args::{LogKept, Synchronous};
 use crate::data_folder::DataFolder;
 use anyhow::anyhow;
 use std::sync::Arc;
+use stead_engine::auth::Outside;
 use stead_engine::ctx::{OpenError, SystemClock, SystemRandomness};
 use stead_engine::{Clock, Limits, Project, ProjectConfig};
 use stead_store::{Held, Retention};
@@ -14,10 +15,11 @@ pub(crate) async fn open(
     app: App,
     data: &DataFolder,
     (synchronous, kept): (Synchronous, LogKept),
-    workers: usize,
+    (workers, outside): (usize, Outside),
 ) -> anyhow::Result<Project> {
     let store = stead_store::Config { retention: retention(kept), ..store(data, synchronous, workers) };
-    let config = ProjectConfig { master_key: data.master_key, ..config(app, store, Arc::new(SystemClock)) };
+    let config =
+        ProjectConfig { master_key: data.master_key, outside, ..config(app, store, Arc::new(SystemClock)) };
     Project::open(config).await.map_err(|error| explain(&error))
 }
 
@@ -56,6 +58,7 @@ fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> Projec
         master_key: [0; 32],
         clock,
         random: Arc::new(SystemRandomness::default()),
+        outside: Default::default(),
     }
 }
 

@@ -68,6 +68,8 @@ pub struct ProjectConfig {
     pub clock: Arc<dyn Clock>,
     /// Gives randomness.
     pub random: Arc<dyn Random>,
+    /// Secrets and whom the server may ask.
+    pub outside: auth::Outside,
 }
 
 /// A running app. Clones share it.
@@ -81,6 +83,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     auth: auth::Auth,
+    social: auth::social::Social,
     hub: realtime::Hub,
     sizes: Arc<records::sizes::Sizes>,
     /// Held by the one test file that an operator runs.
@@ -125,7 +128,7 @@ impl Project {
     }
 
     async fn build(config: ProjectConfig, tables: Tables) -> Result<Self, OpenError> {
-        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random } = config;
+        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random, outside } = config;
         store.migrations =
             [auth::MIGRATIONS, admin::MIGRATIONS, mail::MIGRATIONS, records::MIGRATIONS].concat();
         let catalogue = Catalogue::new(schema, rules);
@@ -145,6 +148,7 @@ impl Project {
             clock,
             random,
             auth,
+            social: auth::social::Social::new(outside),
             hub,
             sizes: Arc::default(),
             testing: tokio::sync::Mutex::new(()),
@@ -184,6 +188,11 @@ impl Project {
     /// Keys, sessions and the hashing service.
     pub fn auth(&self) -> &auth::Auth {
         &self.0.auth
+    }
+
+    /// What is known of providers, and who asks them.
+    pub(crate) fn social(&self) -> &auth::social::Social {
+        &self.0.social
     }
 
     /// Subscriptions.

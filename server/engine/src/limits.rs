@@ -143,3 +143,5 @@ pub const CHANGES_PAGE_MAX: u32 = 1_000;
 pub const CHANGES_BYTES: usize = 4 << 20;
 /// Longest that it may wait for the first, in seconds.
 pub const CHANGES_WAIT_S_MAX: u32 = 20;
+/// How old a session may be that changes the ways into its account, in seconds.
+pub const FRESH_SIGN_IN_S: i64 = 600;

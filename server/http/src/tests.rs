@@ -47,6 +47,7 @@ async fn state(settings: HttpSettings) -> Data<State> {
         master_key: [7; 32],
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandomness::default()),
+        outside: Default::default(),
     };
     Data::new(State::new(Project::open(config).await.unwrap(), settings))
 }

@@ -132,13 +132,18 @@ pub(super) struct Beginning {
 impl Beginning {
     /// For a password, which alone is one factor.
     pub(super) fn draw(cx: &crate::Ctx) -> Result<Self, Error> {
+        Self::draw_by(cx, Method::Password)
+    }
+
+    /// For another way to sign in that is one factor.
+    pub(super) fn draw_by(cx: &crate::Ctx, method: Method) -> Result<Self, Error> {
         use base64::Engine as _;
         let salt: [u8; 16] = cx.project.random()?;
         Ok(Self {
             id: cx.project.new_id()?.into_string(),
             salt: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(salt),
             ip: cx.meta.ip.clone(),
-            method: Method::Password,
+            method,
             aal: 1,
             now: cx.now,
         })

@@ -111,6 +111,7 @@ async fn open(catalogue: &Catalogue, now: Instant) -> Result<Project, Error> {
         master_key: [0; 32],
         clock: Arc::new(Still(now)),
         random: Arc::new(SystemRandomness::default()),
+        outside: Default::default(),
     };
     Project::open(config).await.map_err(Error::internal)
 }

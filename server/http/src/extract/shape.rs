@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
-use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
+use stead_wire::auth::{
+    IdTokenSignIn, IdentityLink, OauthExchange, PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp,
+};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
 
@@ -63,6 +65,23 @@ impl Shape for PasswordSignIn {
 
 impl Shape for PasswordChange {
     const MEMBERS: &'static [Member] = &[text("current_password"), text("new_password")];
+}
+
+impl Shape for OauthExchange {
+    const MEMBERS: &'static [Member] = &[text("code"), text("code_verifier")];
+}
+
+impl Shape for IdTokenSignIn {
+    const MEMBERS: &'static [Member] = &[
+        text("provider"),
+        text("id_token"),
+        optional("nonce", Holds::Text),
+        optional("platform", Holds::Text),
+    ];
+}
+
+impl Shape for IdentityLink {
+    const MEMBERS: &'static [Member] = &[text("redirect_to"), text("code_challenge")];
 }
 
 impl Shape for Refresh {
@@ -280,6 +299,9 @@ mod tests {
         assert!(found::<SignUp>(json!({"email": "a", "password": "b", "data": {"x": 1}})).is_empty());
         assert!(found::<PasswordSignIn>(json!({"email": "a", "password": "b"})).is_empty());
         assert!(found::<Refresh>(json!({"refresh_token": "r"})).is_empty());
+        assert!(found::<OauthExchange>(json!({"code": "c", "code_verifier": "v"})).is_empty());
+        assert!(found::<IdentityLink>(json!({"redirect_to": "r", "code_challenge": "c"})).is_empty());
+        assert!(found::<IdTokenSignIn>(json!({"provider": "p", "id_token": "t", "nonce": null})).is_empty());
         assert!(found::<SignOut>(json!({})).is_empty());
         assert!(found::<SignOut>(json!({"scope": "all"})).is_empty());
         let operation =

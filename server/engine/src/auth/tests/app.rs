@@ -164,7 +164,7 @@ pub(crate) fn config(
         migrations: Vec::new(),
     };
     let random = Arc::new(crate::ctx::SystemRandomness(ring::rand::SystemRandom::new()));
-    ProjectConfig { schema, rules, store, limits, master_key, clock, random }
+    ProjectConfig { schema, rules, store, limits, master_key, clock, random, outside: Default::default() }
 }
 
 pub(crate) fn address(name: &str) -> String {

@@ -244,6 +244,7 @@ impl App {
             master_key: [7; 32],
             clock: clock.clone(),
             random: Arc::new(Counter(AtomicU64::new(1))),
+            outside: Default::default(),
         };
         let project = Project::open(config).await.unwrap();
         let app = Self { project, clock, read: AtomicU64::new(0) };
