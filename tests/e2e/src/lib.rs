@@ -2,13 +2,17 @@
 
 mod backup;
 mod balancer;
+mod browser;
 mod client;
+mod part;
 mod postgres;
 mod server;
 mod socket;
 
 pub use backup::Backup;
-pub use client::{Answer, Client, Unanswered};
+pub use browser::{Browser, parameter};
+pub use client::{Answer, Client, Unanswered, percent_encoded};
+pub use part::Part;
 pub use postgres::Postgres;
 pub use server::{Server, binary, everywhere, examples, nodes, on_postgres};
 pub use socket::Socket;

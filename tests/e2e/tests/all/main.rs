@@ -18,4 +18,5 @@ mod rule_tools;
 mod schema_files;
 mod search;
 mod serving;
+mod social;
 mod writes;
