@@ -27,6 +27,7 @@ export {
 } from "./filter.js";
 export type { Call } from "./http.js";
 export { newId } from "./id.js";
+export type { Identity, IdTokenSignIn, ProviderOffer, ProviderOptions } from "./providers.js";
 export type { Live, LiveListener, LiveQuery, LiveUpdate } from "./realtime/live.js";
 export type { Change } from "./realtime/order.js";
 export type { Realtime, WebSocketConstructor } from "./realtime/realtime.js";
