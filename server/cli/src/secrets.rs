@@ -1,12 +1,11 @@
 //! Secrets that an app names as `secret:NAME`: from `STEAD_SECRET_NAME` in the environment, or else from the file of
 //! `--secrets`, one `NAME=value` a line.
 
-use crate::app_folder::Mistakes;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::Path;
-use stead_engine::auth::Secrets;
-use stead_schema::{Diagnostic, Schema};
+use stead_engine::auth::{MissingSecret, Secrets};
+use stead_schema::{Position, Schema};
 
 const PREFIX: &str = "STEAD_SECRET_";
 
@@ -47,22 +46,18 @@ fn read(text: &str, file: &Path) -> anyhow::Result<Vec<(String, String)>> {
     Ok(secrets)
 }
 
-/// Secrets that the app names and nobody gave, each with its place.
-pub(crate) fn missing(secrets: &Secrets, schema: &Schema) -> Option<Mistakes> {
-    let told = |name: &str| {
+/// Secrets that the app names and nobody gave, each with its place and what to do.
+pub(crate) fn missing(secrets: &Secrets, schema: &Schema) -> Option<String> {
+    let told = |MissingSecret { name, span }: MissingSecret| {
+        let file = schema.sources.file(span).map_or("", |file| file.path.as_str());
+        let Position { line, column } = schema.sources.position(span);
         format!(
-            "set {PREFIX}{name} in the environment, or write `{name}=value` into a file and name it with --secrets"
+            "error: {file}:{line}:{column}: the secret `{name}` was not given to the server\n = help: set {PREFIX}{name} in the \
+             environment, or write `{name}=value` into a file and name it with --secrets"
         )
     };
-    let diagnostics: Vec<Diagnostic> = secrets
-        .missing(schema)
-        .into_iter()
-        .map(|secret| {
-            let text = format!("the secret `{}` was not given to the server", secret.name);
-            Diagnostic::new("E0603", secret.span, text).help(told(&secret.name))
-        })
-        .collect();
-    (!diagnostics.is_empty()).then(|| Mistakes { sources: (*schema.sources).clone(), diagnostics })
+    let lines: Vec<String> = secrets.missing(schema).into_iter().map(told).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) fn serve(args: &args::Serve, watching: bool) -> anyhow::Result<ExitCo
         reach: Reach { allowed: args.allow_outbound.clone() },
     };
     if let Some(missing) = secrets::missing(&outside.secrets, &app.schema) {
-        terminal::complain(&missing.render());
+        terminal::complain(&missing);
         return Ok(ExitCode::FAILURE);
     }
     if let Some(warnings) = check::warnings(&app.schema, &app.rules) {

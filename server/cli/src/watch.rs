@@ -27,7 +27,7 @@ async fn reload(folder: &AppFolder, project: &Project, given: &Secrets) -> Strin
     match folder.load() {
         Ok(Ok(app)) => {
             if let Some(missing) = secrets::missing(given, &app.schema) {
-                return format!("{}\nThe old schema stays.", missing.render());
+                return format!("{missing}\nThe old schema stays.");
             }
             let warnings = check::warnings(&app.schema, &app.rules).map(|text| format!("{text}\n"));
             match project.reload(app.schema, app.rules).await {

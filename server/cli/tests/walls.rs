@@ -18,7 +18,7 @@ const TOWER: [(&str, &[&str]); 7] = [
 ];
 
 /// Outside crates that only these rooms may name.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 9] = [
     ("sqlx", &["stead-store"]),
     ("rusqlite", &["stead-store"]),
     ("actix-web", &["stead-http", "stead"]),
@@ -26,6 +26,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("ring", &["stead-engine"]),
     ("jsonwebtoken", &["stead-engine"]),
     ("argon2", &["stead-engine"]),
+    ("reqwest", &["stead-engine"]),
     ("saphyr-parser", &["stead-schema"]),
 ];
 

@@ -38,5 +38,4 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0363", "an invariant has parts that do not go together"),
     ("E0601", "a JSON Schema is too large"),
     ("E0602", "a JSON Schema does not compile or refers outside itself"),
-    ("E0603", "a secret was not given to the server"),
 ];
