@@ -73,7 +73,9 @@ async fn an_allowed_service_is_asked_and_answers() {
 async fn at_70_loopback_is_refused_however_it_is_written() {
     let (port, asked) = answering("127.0.0.1", http("secret", "200 OK")).await;
     let declared = format!("http://declared.example:{port}");
-    let outbound = Outbound::new(Reach::default());
+    // Every name leads to loopback here, whatever this machine's resolver thinks of it.
+    let names = Scripted::new(&[&["127.0.0.1"][..]; 8]);
+    let outbound = Outbound::resolving(Reach::default(), names);
     let hosts = [
         "127.0.0.1",
         "127.1",

@@ -109,7 +109,7 @@ mod tests {
                 (true, true),
             ),
             (A::Google, json!({"email_verified": false, "hd": "x"}), "a@gmail.com", (false, true)),
-            (A::Microsoft, yes.clone(), "a@other.example", (true, false)),
+            (A::Microsoft, yes, "a@other.example", (true, false)),
             (A::Microsoft, json!({"xms_edov": true}), "a@other.example", (true, true)),
             (A::Microsoft, json!({"xms_edov": "1"}), "a@other.example", (true, true)),
             (A::Microsoft, json!({"xms_edov": false}), "a@acme.example", (false, false)),

@@ -102,8 +102,8 @@ async fn a_secret_for_apple_is_signed_for_less_than_an_hour_and_used_until_short
     let pair =
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
     let body = STANDARD.encode(document.as_ref());
-    let pem =
-        format!("-----BEGIN PRIVATE KEY-----\n{}\n{}\n-----END PRIVATE KEY-----\n", &body[..64], &body[64..]);
+    let (first, rest) = body.split_at(64);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{first}\n{rest}\n-----END PRIVATE KEY-----\n");
     let secret = |text: String| Secret { source: SecretSource::Literal(text), span: Span::default() };
     let key =
         |pem: String| AppleKey { team_id: "TEAM".into(), key_id: "KEY".into(), private_key: secret(pem) };
