@@ -5,6 +5,7 @@
 import { isSteadError, SteadError } from "./errors.js";
 import type { Call, Http } from "./http.js";
 import { isChallenge, parseChallenge, proofBody, type Challenge, type Proof } from "./proof.js";
+import { go, outcome, thisPage, type Attempts, type Identity, type IdTokenSignIn, type ProviderOffer, type ProviderOptions } from "./providers.js";
 import type { Session, SessionKeeper, SessionListener } from "./session.js";
 import type { AnyCollections, CallOptions, Patch, UntypedRecord } from "./types.js";
 
@@ -54,6 +55,8 @@ export interface AuthSettings {
   verify_email: boolean;
   /** Whether mail is sent: a forgotten password can be replaced, an address proven and changed. */
   mail: boolean;
+  /** Services whose users may sign in. */
+  providers: ProviderOffer[];
 }
 
 /** One of the user's sessions. */
@@ -100,9 +103,11 @@ export interface SignOutOptions extends CallOptions {
 export class Auth<Types extends AnyCollections<Types>> {
   readonly #http: Http;
   readonly #keeper: SessionKeeper<User<Types>>;
+  readonly #attempts: Attempts;
 
   /** @internal */
-  constructor(http: Http, keeper: SessionKeeper<User<Types>>) {
+  constructor(http: Http, keeper: SessionKeeper<User<Types>>, attempts: Attempts) {
+    this.#attempts = attempts;
     this.#http = http;
     this.#keeper = keeper;
   }
@@ -227,6 +232,62 @@ export class Auth<Types extends AnyCollections<Types>> {
   /** Throws `invalid_credentials`, also when there is no such user. */
   signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
     return this.#begin("/auth/sign-in/password", credentials, options);
+  }
+
+  /**
+   * Goes to a provider to sign in there. The page that it leads back to calls {@link completeSignIn}.
+   *
+   * What ties both together is kept where the session is, so that only this browser can end what it began.
+   */
+  async signInWithProvider(name: string, { redirectTo = thisPage(), open = go }: ProviderOptions = {}): Promise<void> {
+    const challenge = await this.#attempts.begin(false);
+    const query = new URLSearchParams({ redirect_to: redirectTo, code_challenge: challenge });
+    await open(this.#http.url(`/auth/oauth/${name}/start?${query}`));
+  }
+
+  /**
+   * Ends what {@link signInWithProvider} or {@link linkProvider} began; null when the address says nothing of it.
+   *
+   * Throws `access_denied` when the person did not want to, `address_taken` when an account with the address exists and the
+   * provider cannot vouch for it, `proof_invalid` when it began elsewhere or was ended already.
+   */
+  async completeSignIn(address: string = location.href, options: CallOptions = {}): Promise<Session<User<Types>> | null> {
+    const found = outcome(address);
+    if (found === null) return null;
+    const attempt = await this.#attempts.end();
+    if ("error" in found) throw new SteadError({ code: found.error, detail: "The sign-in at the provider ended." });
+    const body = { code: found.code, code_verifier: attempt.verifier };
+    if (!attempt.link) return this.#begin("/auth/oauth/exchange", body, options);
+    await this.#keeper.ready;
+    await this.#http.send({ method: "POST", path: "/auth/identities", body, ...options });
+    return this.#keeper.session;
+  }
+
+  /** Signs in with the ID token of a device's own sign-in, such as Apple's or Google's. A token is good once. */
+  signInWithIdToken({ idToken, ...rest }: IdTokenSignIn, options: CallOptions = {}): Promise<Session<User<Types>>> {
+    return this.#begin("/auth/sign-in/id-token", { ...rest, id_token: idToken }, options);
+  }
+
+  /** Who the signed-in user is at providers. */
+  async identities(options: CallOptions = {}): Promise<Identity[]> {
+    const answer = await this.#http.send<{ items: Identity[] }>({ method: "GET", path: "/auth/identities", ...options });
+    return answer.items;
+  }
+
+  /**
+   * Goes to a provider to add who the user is there to this account. The page that it leads back to calls
+   * {@link completeSignIn}. Throws `reauth_required` when the session is older than ten minutes.
+   */
+  async linkProvider(name: string, { redirectTo = thisPage(), open = go, signal }: ProviderOptions = {}): Promise<void> {
+    const body = { redirect_to: redirectTo, code_challenge: await this.#attempts.begin(true) };
+    const path = `/auth/identities/${name}/link`;
+    const { url } = await this.#http.send<{ url: string }>({ method: "POST", path, body, signal });
+    await open(new URL(url, this.#http.url("")).href);
+  }
+
+  /** Removes an identity. Throws `last_way_in` when nothing else lets the user in. */
+  async unlink(id: string, { signal }: CallOptions = {}): Promise<void> {
+    await this.#http.send({ method: "DELETE", path: `/auth/identities/${id}`, signal });
   }
 
   /**

@@ -5,6 +5,7 @@
 import { Auth, type User } from "./auth.js";
 import { wireOperation, type BatchResults, type Operation } from "./batch.js";
 import { Collection } from "./collection.js";
+import { Attempts } from "./providers.js";
 import { Http, type Call, type Tokens } from "./http.js";
 import { randomKey } from "./id.js";
 import { Realtime, type WebSocketConstructor } from "./realtime/realtime.js";
@@ -59,8 +60,9 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
       () => tokens,
     );
     this.#http = http;
+    const storage = options.storage ?? defaultStorage();
     this.#keeper = new SessionKeeper({
-      storage: options.storage ?? defaultStorage(),
+      storage,
       key: `stead.session:${base}`,
       surroundings,
       exchange: (refresh_token) =>
@@ -74,7 +76,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
         }),
     });
     const tokens: Tokens = options.token === undefined ? this.#keeper : fixedToken(options.token);
-    this.auth = new Auth(http, this.#keeper);
+    this.auth = new Auth(http, this.#keeper, new Attempts(storage, base));
     this.realtime = new Realtime({ base, tokens, surroundings, fetch: ask, WebSocket: options.WebSocket });
     this.#keeper.listen((_, event) => {
       if (event === "signed_in" || event === "signed_out") this.realtime.callerChanged();

@@ -64,6 +64,11 @@ export class Http {
     this.#tokens = tokens;
   }
 
+  /** The address of a path of the API, for a page that is opened and not asked. */
+  url(path: string): string {
+    return `${this.#settings.base}${API}${path}`;
+  }
+
   /** The answer's body, or undefined when it has none. Throws `SteadError`, or the signal's reason. */
   async send<T>(call: Call): Promise<T> {
     const { retries, surroundings } = this.#settings;

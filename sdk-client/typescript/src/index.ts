@@ -42,6 +42,7 @@ export {
 export type { Call } from "./http.js";
 export { newId } from "./id.js";
 export { readLink, type Challenge, type Proof, type SentLink } from "./proof.js";
+export type { Identity, IdTokenSignIn, ProviderOffer, ProviderOptions } from "./providers.js";
 export type { Live, LiveListener, LiveQuery, LiveUpdate } from "./realtime/live.js";
 export type { Change } from "./realtime/order.js";
 export type { Realtime, WebSocketConstructor } from "./realtime/realtime.js";

@@ -87,6 +87,14 @@ pub(crate) struct Serve {
     pub(crate) drain: u32,
     #[command(flatten)]
     pub(crate) mail: Mail,
+    /// A file of the secrets that the app names as `secret:NAME`, one NAME=value a line. Those in the environment as
+    /// STEAD_SECRET_NAME go before it
+    #[arg(long, value_name = "FILE", env = "STEAD_SECRETS")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// An address or a block that the server may ask although it is not of the public internet, such as a provider of sign-in
+    /// inside a company: 10.1.2.0/24
+    #[arg(long, value_name = "BLOCK", env = "STEAD_ALLOW_OUTBOUND", value_delimiter = ',')]
+    pub(crate) allow_outbound: Vec<Network>,
     /// What is logged: error, warn, info, debug, trace, or a filter such as info,stead_http=debug
     #[arg(long, default_value = "info", env = "STEAD_LOG")]
     pub(crate) log: String,

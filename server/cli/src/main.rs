@@ -17,6 +17,7 @@ mod operator;
 mod rule_tests;
 mod rules_diff;
 mod rules_who;
+mod secrets;
 mod serve;
 mod shutdown;
 mod starter;

@@ -2,7 +2,7 @@
 
 use crate::app_folder::{App, AppFolder};
 use crate::data_folder::DataFolder;
-use crate::{args, check, log, mail, shutdown, terminal, watch, wiring};
+use crate::{args, check, log, mail, secrets, shutdown, terminal, watch, wiring};
 use actix_web::rt::System;
 use actix_web::web::Data;
 use anyhow::Context;
@@ -10,7 +10,9 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
+use stead_engine::auth::Outside;
 use stead_engine::mail::Templates;
+use stead_engine::outbound::Reach;
 use stead_engine::{Project, seed};
 use stead_http::{HttpSettings, Rate, State};
 use stead_store::Place;
@@ -36,17 +38,25 @@ pub(crate) fn serve(args: &args::Serve, watching: bool) -> anyhow::Result<ExitCo
             return Ok(ExitCode::FAILURE);
         }
     };
+    let outside = Outside {
+        secrets: secrets::given(args.secrets.as_deref())?,
+        reach: Reach { allowed: args.allow_outbound.clone() },
+    };
+    if let Some(missing) = secrets::missing(&outside.secrets, &app.schema) {
+        terminal::complain(&missing);
+        return Ok(ExitCode::FAILURE);
+    }
     if let Some(warnings) = check::warnings(&app.schema, &app.rules) {
         terminal::complain(&warnings);
     }
-    System::new().block_on(run(args, folder, (app, templates), watching))?;
+    System::new().block_on(run(args, folder, (app, templates, outside), watching))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn run(
     args: &args::Serve,
     folder: AppFolder,
-    (app, templates): (App, Templates),
+    (app, templates, outside): (App, Templates, Outside),
     watching: bool,
 ) -> anyhow::Result<()> {
     let shutdown = shutdown::requested()?;
@@ -54,12 +64,13 @@ async fn run(
     let data = DataFolder::open(&args.data)?;
     let _occupied = data.occupy()?;
     let mail = mail::config(&args.mail, &app.schema.app, templates, watching)?;
-    let project = wiring::open(app, &data, args, mail, settings.workers).await?;
+    let secrets = outside.secrets.clone();
+    let project = wiring::open(app, &data, args, (mail, outside), settings.workers).await?;
     let seeds = folder.seeds()?;
     let seeded =
         seed::seed(&project, &seeds).await.map_err(|error| anyhow::anyhow!("seed: {}", plain(&error)))?;
     if watching {
-        tokio::task::spawn_local(watch::watch(folder.clone(), project.clone()));
+        tokio::task::spawn_local(watch::watch(folder.clone(), project.clone(), secrets));
     }
     let greeting = greeting(args, &folder, &data, &project, seeded, watching);
     let state = Data::new(State::new(project.clone(), settings));

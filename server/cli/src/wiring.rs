@@ -5,6 +5,7 @@ use crate::args::{LogKept, Serve, Synchronous};
 use crate::data_folder::DataFolder;
 use anyhow::anyhow;
 use std::sync::Arc;
+use stead_engine::auth::Outside;
 use stead_engine::ctx::{OpenError, SystemClock, SystemRandomness};
 use stead_engine::{Clock, Limits, Project, ProjectConfig, mail};
 use stead_store::{Held, Retention};
@@ -14,7 +15,7 @@ pub(crate) async fn open(
     app: App,
     data: &DataFolder,
     args: &Serve,
-    mail: mail::Config,
+    (mail, outside): (mail::Config, Outside),
     workers: usize,
 ) -> anyhow::Result<Project> {
     let retention = retention(args.log_kept);
@@ -23,6 +24,7 @@ pub(crate) async fn open(
         master_key: data.master_key,
         limits: Limits { mails_per_hour_max: args.mail.per_hour, ..Limits::default() },
         mail,
+        outside,
         ..config(app, store, Arc::new(SystemClock))
     };
     Project::open(config).await.map_err(|error| explain(&error))
@@ -64,6 +66,7 @@ fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> Projec
         clock,
         random: Arc::new(SystemRandomness::default()),
         mail: Default::default(),
+        outside: Default::default(),
     }
 }
 

@@ -18,7 +18,7 @@ const TOWER: [(&str, &[&str]); 7] = [
 ];
 
 /// Outside crates that only these rooms may name.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("sqlx", &["stead-store"]),
     ("rusqlite", &["stead-store"]),
     ("actix-web", &["stead-http", "stead"]),
@@ -28,6 +28,7 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("argon2", &["stead-engine"]),
     ("lettre", &["stead-engine"]),
     ("minijinja", &["stead-engine"]),
+    ("reqwest", &["stead-engine"]),
     ("saphyr-parser", &["stead-schema"]),
 ];
 

@@ -70,6 +70,8 @@ pub struct ProjectConfig {
     pub random: Arc<dyn Random>,
     /// How mails go out.
     pub mail: mail::Config,
+    /// Secrets and whom the server may ask.
+    pub outside: auth::Outside,
 }
 
 /// A running app. Clones share it.
@@ -94,6 +96,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     auth: auth::Auth,
+    social: auth::social::Social,
     hub: realtime::Hub,
     mail: mail::Mail,
     sizes: Arc<records::sizes::Sizes>,
@@ -141,7 +144,8 @@ impl Project {
     }
 
     async fn build(config: ProjectConfig, tables: Tables) -> Result<Self, OpenError> {
-        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random, mail } = config;
+        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random, mail, outside } =
+            config;
         store.migrations =
             [auth::MIGRATIONS, admin::MIGRATIONS, mail::MIGRATIONS, records::MIGRATIONS].concat();
         let catalogue = Catalogue::new(schema, rules);
@@ -161,6 +165,7 @@ impl Project {
             clock,
             random,
             auth,
+            social: auth::social::Social::new(outside),
             hub,
             mail: mail::Mail::new(mail),
             sizes: Arc::default(),
@@ -205,6 +210,11 @@ impl Project {
     /// Keys, sessions and the hashing service.
     pub fn auth(&self) -> &auth::Auth {
         &self.0.auth
+    }
+
+    /// What is known of providers, and who asks them.
+    pub(crate) fn social(&self) -> &auth::social::Social {
+        &self.0.social
     }
 
     /// Subscriptions.

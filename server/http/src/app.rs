@@ -2,7 +2,7 @@
 
 use crate::answer::Failure;
 use crate::door::Door;
-use crate::doors::{admin, auth, batch, discovery, health, records, site};
+use crate::doors::{admin, auth, batch, discovery, health, records, site, social};
 use crate::socket;
 use crate::state::State;
 use actix_web::web::{self, Data, PathConfig, ServiceConfig};
@@ -52,6 +52,15 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/password/reset/request").post(auth::request_reset))
         .service(Door::at("/auth/password/reset/confirm").post(auth::confirm_reset))
         .service(Door::at("/auth/password/change").post(auth::change_password))
+        .service(Door::at("/auth/sign-in/id-token").post(social::id_token))
+        .service(Door::at("/auth/oauth/exchange").post(social::exchange))
+        .service(Door::at("/auth/oauth/{provider}/start").get_once(social::start))
+        .service(
+            Door::at("/auth/oauth/{provider}/callback").get_once(social::callback).post(social::callback),
+        )
+        .service(Door::at("/auth/identities").get(social::identities).post(social::link))
+        .service(Door::at("/auth/identities/{provider}/link").post(social::start_link))
+        .service(Door::at("/auth/identities/{id}").delete(social::unlink))
         .service(Door::at("/auth/token/refresh").post(auth::refresh))
         .service(Door::at("/auth/sign-out").post(auth::sign_out))
         .service(Door::at("/auth/me").get(auth::me).patch(auth::update_me))

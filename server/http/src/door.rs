@@ -32,6 +32,16 @@ impl Door {
         Self { resource: self.resource.route(route), ..self }
     }
 
+    /// Answers GET alone, because it does something that looking ahead must not do.
+    pub fn get_once<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::GET, "GET", handler)
+    }
+
     /// Answers POST.
     pub fn post<F, Args>(self, handler: F) -> Self
     where

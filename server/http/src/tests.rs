@@ -48,6 +48,7 @@ async fn state(settings: HttpSettings) -> Data<State> {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandomness::default()),
         mail: Default::default(),
+        outside: Default::default(),
     };
     Data::new(State::new(Project::open(config).await.unwrap(), settings))
 }

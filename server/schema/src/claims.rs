@@ -7,7 +7,7 @@ use crate::{CollectionId, RuleSlot, RuleText, Slot, Span};
 /// `allow: [L10]`: one lint that is not told at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow {
-    /// `L01` to `L15`.
+    /// `L01` to `L16`.
     pub lint: String,
     /// What it is silent about.
     pub at: AllowedAt,

@@ -14,6 +14,8 @@ pub mod format;
 pub mod load;
 pub mod model;
 pub mod moments;
+pub mod providers;
+pub mod redirects;
 pub mod slots;
 pub mod validate;
 pub mod value;
@@ -26,5 +28,7 @@ pub use model::{
     AppSettings, Collection, CollectionId, Default_, Fact, Field, FieldType, Function, Index, Kind, Language,
     MailSettings, OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, SignInMethod, Slot,
 };
+pub use providers::{AppleKey, KNOWN_PROVIDERS, Provider, Secret, SecretSource};
+pub use redirects::Redirect;
 pub use slots::SlotSet;
 pub use value::Value;

@@ -2,7 +2,7 @@
 //!
 //! Names are resolved: a reference holds the id of its target. Order is the order of the files.
 
-use crate::{Allow, Decimal, Invariant, Sources, Span, Value};
+use crate::{Allow, Decimal, Invariant, Provider, Redirect, Sources, Span, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -111,6 +111,10 @@ pub struct AppSettings {
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
     pub claims: Vec<Fact>,
+    /// Services whose users may sign in.
+    pub providers: Vec<Provider>,
+    /// Where a sign-in at one may lead back to, besides the pages below `public_url`.
+    pub redirects: Vec<Redirect>,
     /// What `request.params` may hold.
     pub request_params: Vec<Fact>,
     /// Origins that browsers may call from, besides the server's own. `*` for any.
@@ -143,6 +147,8 @@ impl Default for AppSettings {
             user_keys: false,
             roles: Vec::new(),
             claims: Vec::new(),
+            providers: Vec::new(),
+            redirects: Vec::new(),
             request_params: Vec::new(),
             cors_origins: Vec::new(),
             mail: MailSettings::default(),
@@ -176,6 +182,19 @@ impl AppSettings {
     /// A declared claim.
     pub fn claim(&self, name: &str) -> Option<&Fact> {
         self.claims.iter().find(|claim| claim.name == name)
+    }
+
+    /// A declared provider.
+    pub fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// An address that a sign-in may lead back to; `None` for every other text.
+    pub fn redirect(&self, text: &str) -> Option<Redirect> {
+        let asked = Redirect::parse(text).ok()?;
+        let site = self.public_url.as_deref().and_then(|url| Redirect::parse(url).ok());
+        let own = site.is_some_and(|site| asked.is_below(&site));
+        (own || self.redirects.iter().any(|declared| asked.is(declared))).then_some(asked)
     }
 
     /// A declared parameter of requests.

@@ -194,6 +194,51 @@ pub struct PasswordChange {
     pub new_password: String,
 }
 
+/// Body of `POST /auth/oauth/exchange` and `POST /auth/identities`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OauthExchange {
+    /// What the sign-in led back with.
+    pub code: String,
+    /// What the challenge was made from.
+    pub code_verifier: String,
+}
+
+/// Body of `POST /auth/sign-in/id-token`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdTokenSignIn {
+    /// A declared provider.
+    pub provider: String,
+    /// What the device's own sign-in gave.
+    pub id_token: String,
+    /// What the app had put into it; needed where it holds one.
+    #[serde(default)]
+    pub nonce: Option<String>,
+    /// A declared platform: only tokens for it are taken.
+    #[serde(default)]
+    pub platform: Option<String>,
+}
+
+/// Body of `POST /auth/identities/{provider}/link`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityLink {
+    /// Where it leads back to.
+    pub redirect_to: String,
+    /// SHA-256 of a verifier as base64url (RFC 7636, S256).
+    pub code_challenge: String,
+}
+
+/// A provider that a sign-in page may offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderOffer {
+    /// For `GET /auth/oauth/{provider}/start`.
+    pub name: String,
+    /// For people.
+    pub label: String,
+}
+
 /// Body of `POST /auth/token/refresh`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,6 +303,8 @@ pub struct AuthSettings {
     pub verify_email: bool,
     /// Whether mail is sent: a forgotten password can be replaced, an address proven and changed.
     pub mail: bool,
+    /// Services whose users may sign in.
+    pub providers: Vec<ProviderOffer>,
 }
 
 // Secrets never show themselves in logs.
@@ -280,6 +327,8 @@ secret_debug!(
     SendTo,
     EmailChange,
     EmailUndo,
+    OauthExchange,
+    IdTokenSignIn,
     PasswordSignIn,
     PasswordChange,
     Refresh,

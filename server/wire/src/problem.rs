@@ -51,6 +51,7 @@ codes! {
     AggregateInvalid = "aggregate_invalid", 400, false, "The aggregate is not valid.";
     ScanRefused = "scan_refused", 400, false, "No index serves this query, and the collection is large.";
     QueryTooSlow = "query_too_slow", 400, false, "The query takes longer than it may.";
+    RedirectNotAllowed = "redirect_not_allowed", 400, false, "A sign-in may not lead back to this address.";
     TokenInvalid = "token_invalid", 401, false, "The token is not valid.";
     TokenExpired = "token_expired", 401, false, "The token has expired.";
     TokenRequired = "token_required", 401, false, "This call needs a signed-in caller.";
@@ -63,11 +64,15 @@ codes! {
     OriginForbidden = "origin_forbidden", 403, false, "This origin may not open a socket.";
     RecordNotFound = "record_not_found", 404, false, "The record does not exist or is not visible to you.";
     CollectionNotFound = "collection_not_found", 404, false, "There is no such collection.";
+    ProviderNotFound = "provider_not_found", 404, false, "There is no such provider.";
     RouteNotFound = "route_not_found", 404, false, "There is no such path.";
     MethodNotAllowed = "method_not_allowed", 405, false, "This path does not answer that method.";
     RequestTimeout = "request_timeout", 408, true, "The request took too long to arrive.";
     UniqueViolation = "unique_violation", 409, false, "A record with this value exists already.";
     ReferenceViolation = "reference_violation", 409, false, "Other records still refer to this one.";
+    AddressTaken = "address_taken", 409, false, "An account with this address exists, and the provider cannot vouch for it.";
+    IdentityTaken = "identity_taken", 409, false, "This identity belongs to an account already.";
+    LastWayIn = "last_way_in", 409, false, "This is the last way into the account.";
     IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this key is still running.";
     ConsumerLost = "consumer_lost", 410, false, "Changes after this consumer's place are gone.";
     VersionConflict = "version_conflict", 412, false, "The record changed since you read it.";
@@ -75,10 +80,12 @@ codes! {
     MediaTypeUnsupported = "media_type_unsupported", 415, false, "The body must be JSON.";
     FieldInvalid = "field_invalid", 422, false, "One or more fields are not valid.";
     IdempotencyMismatch = "idempotency_mismatch", 422, false, "This key was used with another request.";
+    AddressMissing = "address_missing", 422, false, "The provider tells no e-mail address.";
     NumberTooLarge = "number_too_large", 422, false, "A computed number is too large to be answered.";
     RateLimited = "rate_limited", 429, true, "Too many requests; see Retry-After.";
     LimitExceeded = "limit_exceeded", 429, false, "A limit of this connection is reached.";
     Internal = "internal", 500, true, "Something went wrong on the server.";
+    ProviderFailed = "provider_failed", 502, true, "The provider cannot be asked now.";
     StoreBusy = "store_busy", 503, true, "The database is busy; try again.";
     HashBusy = "hash_busy", 503, true, "Too many sign-ins at once; try again.";
     OutcomeUnknown = "outcome_unknown", 503, true, "It is not known whether this was done.";

@@ -2,16 +2,20 @@
 
 mod backup;
 mod balancer;
+mod browser;
 mod client;
 mod mail_server;
+mod part;
 mod post;
 mod postgres;
 mod server;
 mod socket;
 
 pub use backup::Backup;
-pub use client::{Answer, Client, Unanswered};
+pub use browser::{Browser, parameter};
+pub use client::{Answer, Client, Unanswered, percent_encoded};
 pub use mail_server::{MailServer, certificate};
+pub use part::Part;
 pub use post::{Letter, Post};
 pub use postgres::Postgres;
 pub use server::{Server, binary, everywhere, examples, nodes, on_postgres};

@@ -1,7 +1,11 @@
-//! Keys derived from the master key, secrets at rest, and ES256 for the token library: the only room of this slice
-//! that names `ring`.
+//! Keys derived from the master key, secrets at rest, ES256 for the token library, and keys of others: the only room of this
+//! slice that names `ring`.
 //!
 //! One purpose per derived key. Nothing here shows a key in `Debug` or in an error.
+
+mod foreign;
+
+pub(super) use foreign::{Alg, ForeignKey, sign_with_pem};
 
 use crate::{Error, Random};
 use base64::Engine as _;
@@ -101,6 +105,13 @@ pub(super) fn new_p256() -> Result<(Vec<u8>, String, String), Error> {
         .and_then(|(_, xy)| xy.split_at_checked(32))
         .ok_or_else(|| Error::internal("the public key has an unknown form"))?;
     Ok((document.as_ref().to_vec(), BASE64.encode(x), BASE64.encode(y)))
+}
+
+/// SHA-256 as others compute it: of these bytes and nothing else.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
+    out
 }
 
 /// The key's JWK thumbprint (RFC 7638 §3), which serves as its `kid`.

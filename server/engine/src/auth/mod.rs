@@ -30,6 +30,7 @@ mod sessions;
 mod sign_in;
 mod sign_in_by_mail;
 mod sign_up;
+pub(crate) mod social;
 mod sql;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -43,11 +44,13 @@ use std::sync::Arc;
 use stead_schema::SignInMethod;
 use stead_store::Store;
 use stead_wire::auth::{
-    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange,
-    PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer, SignOutScope, SignUp, SignUpAnswer,
-    SignUpConfirm, VerifyRequest,
+    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
+    OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer,
+    SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, VerifyRequest,
 };
 use stead_wire::{Code, FieldProblem, Instant};
+
+pub use social::{Arrival, Departure, MissingSecret, Outside, Secrets, Start};
 
 pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key};
@@ -354,8 +357,74 @@ pub async fn end_own_key(cx: &Ctx, id: &str) -> Result<(), Error> {
 fn fresh(cx: &Ctx, user: &UserCaller) -> Result<(), Error> {
     match cx.now.us() - user.facts.session_started <= limits::FRESH_SIGN_IN_S * 1_000_000 {
         true => Ok(()),
-        false => Err(Error::with(Code::ReauthRequired, "The sign-in is too long ago for this.")),
+        false => {
+            Err(Error::new(Code::ReauthRequired).hint("Sign in again, then repeat this within ten minutes."))
+        }
     }
+}
+
+/// Sends a browser to a provider.
+///
+/// # Errors
+/// `provider_not_found`, `redirect_not_allowed`, `bad_request`, `provider_failed`; `proof_invalid` for a ticket to link.
+pub async fn oauth_start(cx: &Ctx, provider: &str, asked: Start) -> Result<Departure, Error> {
+    social::start(cx, provider, asked).await
+}
+
+/// Where a browser goes that came back from a provider: to the address its attempt named, with `code` or `error`.
+///
+/// # Errors
+/// `proof_invalid` when no attempt of this browser is at this provider: nowhere is it sent then.
+pub async fn oauth_callback(cx: &Ctx, provider: &str, arrival: Arrival) -> Result<String, Error> {
+    social::callback(cx, provider, arrival).await
+}
+
+/// Trades what a sign-in at a provider led back with for a session.
+///
+/// # Errors
+/// `proof_invalid`; `address_taken`, `address_missing`, `forbidden` or `field_invalid` when there is no account for it.
+pub async fn oauth_exchange(cx: &Ctx, body: OauthExchange) -> Result<SessionAnswer, Error> {
+    social::exchange(cx, body).await
+}
+
+/// Signs in with the ID token that a device's own sign-in gave.
+///
+/// # Errors
+/// `invalid_credentials` for every token that proves nothing or was used before; the rest as [`oauth_exchange`].
+pub async fn sign_in_with_id_token(cx: &Ctx, body: IdTokenSignIn) -> Result<SessionAnswer, Error> {
+    social::sign_in(cx, body).await
+}
+
+/// Who the caller is at providers: `{"items": [{id, provider, email?, created_at, last_used_at}]}` as JSON.
+///
+/// # Errors
+/// `token_required`.
+pub async fn identities(cx: &Ctx) -> Result<Value, Error> {
+    social::list(cx).await
+}
+
+/// Where the caller's browser goes to be known at a provider: `{"url"}`, a path of this server.
+///
+/// # Errors
+/// `token_required`, `reauth_required`, and as [`oauth_start`].
+pub async fn start_link(cx: &Ctx, provider: &str, asked: IdentityLink) -> Result<Value, Error> {
+    social::start_link(cx, provider, asked).await
+}
+
+/// Adds the identity that the browser came back with to the caller's account, and shows it.
+///
+/// # Errors
+/// `token_required`, `reauth_required`, `proof_invalid`, `identity_taken`.
+pub async fn link_identity(cx: &Ctx, body: OauthExchange) -> Result<Value, Error> {
+    social::link(cx, body).await
+}
+
+/// Removes an identity of the caller.
+///
+/// # Errors
+/// `token_required`, `reauth_required`, `record_not_found`, `last_way_in`.
+pub async fn unlink(cx: &Ctx, identity: &str) -> Result<(), Error> {
+    social::unlink(cx, identity).await
 }
 
 /// What a sign-in screen may offer.
@@ -372,6 +441,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
         otp: users && mail && app.offers(SignInMethod::Otp),
         verify_email: app.verify_email,
         mail,
+        providers: if users { social::offers(app) } else { Vec::new() },
     }
 }
 

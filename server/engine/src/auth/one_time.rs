@@ -30,18 +30,27 @@ pub(super) enum Purpose {
     ChangeEmail,
     /// The address of before, for whoever lost the account with it.
     UndoEmail,
+    /// A sign-in that is at a provider.
+    OauthState,
+    /// What a provider said, for the client that asked.
+    OauthCode,
+    /// A signed-in user's wish to be known at a provider.
+    OauthLink,
 }
 
 impl Purpose {
     /// Every purpose.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::SignUp,
         Self::SignIn,
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::ChangeEmail,
         Self::UndoEmail,
+        Self::OauthState,
+        Self::OauthCode,
+        Self::OauthLink,
     ];
 
     /// As the table and links have it.
@@ -53,6 +62,9 @@ impl Purpose {
             Self::ResetPassword => "reset_password",
             Self::ChangeEmail => "change_email",
             Self::UndoEmail => "undo_email",
+            Self::OauthState => "oauth_state",
+            Self::OauthCode => "oauth_code",
+            Self::OauthLink => "oauth_link",
         }
     }
 
@@ -63,6 +75,8 @@ impl Purpose {
             Self::SignUp | Self::ResetPassword | Self::ChangeEmail => 3_600,
             Self::VerifyEmail => 86_400,
             Self::UndoEmail => 7 * 86_400,
+            Self::OauthState => 10 * 60,
+            Self::OauthCode | Self::OauthLink => 2 * 60,
         }
     }
 }

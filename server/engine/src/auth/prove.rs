@@ -1,11 +1,10 @@
 //! What happens when somebody has proven to read the mail of an address.
 
 use super::{Email, api_keys, one_time, session, sql, users, users_of};
-use crate::records::access;
-use crate::records::change::put;
+use crate::records::{access, put, touched};
 use crate::{Catalogue, Error, admin};
 use std::sync::Arc;
-use stead_schema::{Slot, Value};
+use stead_schema::Value;
 use stead_store::Tx;
 use stead_wire::{Code, Instant};
 
@@ -62,7 +61,9 @@ pub(super) async fn lock_out(
     let mut ended = session::live_ids(tx, user).await?;
     session::revoke(tx, user, &ended, "locked_out", now).await?;
     ended.extend(api_keys::end_all(tx, user, now).await?);
-    tx.execute(&sql::REMOVE_PASSWORD, &[Value::text(user)]).await?;
+    for statement in [&sql::REMOVE_PASSWORD, &sql::REMOVE_IDENTITIES] {
+        tx.execute(statement, &[Value::text(user)]).await?;
+    }
     one_time::withdraw(tx, user).await?;
     admin::audit(tx, user, why, &format!("users/{user}"), now.us()).await?;
     Ok(ended)
@@ -98,14 +99,13 @@ async fn store(
     tx: &mut Tx<'_>,
     catalogue: &Catalogue,
     before: Arc<[Value]>,
-    mut after: Vec<Value>,
+    after: Vec<Value>,
     now: Instant,
 ) -> Result<(), Error> {
     let people = users_of(&catalogue.schema)?;
-    put(&mut after, Slot::VERSION, Value::Int(access::version(&before).saturating_add(1)));
-    put(&mut after, Slot::UPDATED_AT, Value::Datetime(now.us()));
+    let after = touched(after, &before, now.us());
     let user = access::id(&before).to_owned();
-    tx.update(people, before, after.into(), Some(&user), now.us()).await.map_err(|error| match error {
+    tx.update(people, before, after, Some(&user), now.us()).await.map_err(|error| match error {
         stead_store::Error::Unique { .. } => Error::new(Code::UniqueViolation),
         other => other.into(),
     })

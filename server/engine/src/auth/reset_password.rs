@@ -42,7 +42,7 @@ pub(super) async fn confirm(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
         let claimed: Claimed<Option<String>> =
             one_time::claim(tx, secrets, Purpose::ResetPassword, &presented, now).await?;
         let user = claimed.user.ok_or_else(one_time::refused)?;
-        let rows = tx.fetch(&sql::USER_OF_EMAIL, &[Value::text(&claimed.subject)]).await?;
+        let rows = tx.fetch(&sql::USER_BY_EMAIL, &[Value::text(&claimed.subject)]).await?;
         // The address may have become somebody else's since.
         if rows.first().and_then(|row| row.text_or_null(0)) != Some(user.as_str()) {
             return Err(one_time::refused());

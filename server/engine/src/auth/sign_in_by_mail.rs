@@ -65,7 +65,7 @@ async fn enter(
     let secrets = &cx.project.auth().secrets;
     let claimed: Claimed<String> = one_time::claim(tx, secrets, Purpose::SignIn, presented, cx.now).await?;
     let catalogue = cx.project.catalogue();
-    let rows = tx.fetch(&sql::USER_OF_EMAIL, &[Value::text(&claimed.subject)]).await?;
+    let rows = tx.fetch(&sql::USER_BY_EMAIL, &[Value::text(&claimed.subject)]).await?;
     if let Some(row) = rows.first() {
         let user = row.text(0)?.to_owned();
         let mut ended = prove::address(tx, &catalogue, &user, Proven::ByMail, cx.now).await?;

@@ -4,8 +4,14 @@
 
 use crate::statements::statements;
 
-pub(super) const MIGRATIONS: &[(&str, &str)] =
-    &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES), ("auth_4", ONE_TIME), ("auth_5", API_KEYS)];
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[
+    ("auth_1", FIRST),
+    ("auth_2", FACTS),
+    ("auth_3", FAILURES),
+    ("auth_4", ONE_TIME),
+    ("auth_5", API_KEYS),
+    ("auth_identities", IDENTITIES),
+];
 
 const FIRST: &str = "CREATE TABLE _emails (
         canonical TEXT NOT NULL PRIMARY KEY,
@@ -96,6 +102,25 @@ const API_KEYS: &str = "CREATE TABLE _api_keys (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _api_keys_user ON _api_keys (\"user\");";
 
+/// Who a user is at providers, and ID tokens that apps on devices have used.
+const IDENTITIES: &str = "CREATE TABLE _identities (
+        id TEXT NOT NULL PRIMARY KEY,
+        \"user\" TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        email TEXT,
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER NOT NULL,
+        UNIQUE (issuer, subject)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _identities_of_user ON _identities (\"user\", created_at);
+    CREATE TABLE _spent_id_tokens (
+        digest TEXT NOT NULL PRIMARY KEY,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _spent_id_tokens_expire ON _spent_id_tokens (expires_at);";
+
 statements! {
     INSERT_KEY = "INSERT INTO _api_keys (id, name, start, digest, \"user\", scopes, created_at, expires_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -145,7 +170,6 @@ statements! {
      ON CONFLICT (\"user\") DO UPDATE SET phc = excluded.phc, changed_at = excluded.changed_at";
     /// Touches no row when the password is another than the one that was checked.
     CHANGE_PASSWORD = "UPDATE _passwords SET phc = ?2, changed_at = ?4 WHERE \"user\" = ?1 AND phc = ?3";
-    USER_OF_EMAIL = "SELECT \"user\" FROM _emails WHERE canonical = ?1";
     EMAIL_OF = "SELECT address FROM _emails WHERE \"user\" = ?1";
     REMOVE_EMAIL = "DELETE FROM _emails WHERE \"user\" = ?1";
     /// Touches no row when another user has the address.
@@ -179,4 +203,18 @@ statements! {
     /// Sessions that ended long ago; a user's own next sign-in sweeps them.
     SWEEP_SESSIONS = "DELETE FROM _sessions WHERE \"user\" = ?1 AND (revoked_at < ?2 OR idle_expires_at < ?2 OR expires_at < ?2)";
     REMOVE_SESSIONS = "DELETE FROM _sessions WHERE \"user\" = ?1";
+
+    /// Whose identity it is.
+    IDENTITY = "SELECT \"user\" FROM _identities WHERE issuer = ?1 AND subject = ?2";
+    /// Touches no row when somebody has it.
+    ADD_IDENTITY = "INSERT INTO _identities (id, \"user\", provider, issuer, subject, email, created_at, last_used_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT DO NOTHING";
+    USE_IDENTITY = "UPDATE _identities SET last_used_at = ?3 WHERE issuer = ?1 AND subject = ?2";
+    IDENTITIES_OF = "SELECT id, provider, email, created_at, last_used_at FROM _identities WHERE \"user\" = ?1 ORDER BY created_at, id";
+    REMOVE_IDENTITY = "DELETE FROM _identities WHERE id = ?1 AND \"user\" = ?2";
+    REMOVE_IDENTITIES = "DELETE FROM _identities WHERE \"user\" = ?1";
+    USER_BY_EMAIL = "SELECT \"user\" FROM _emails WHERE canonical = ?1";
+    /// Touches no row when the token was used before.
+    SPEND_ID_TOKEN = "INSERT INTO _spent_id_tokens (digest, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    FORGET_SPENT_ID_TOKENS = "DELETE FROM _spent_id_tokens WHERE expires_at < ?1";
 }

@@ -68,6 +68,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
         &sql::REMOVE_SESSIONS,
         &sql::REMOVE_PASSWORD,
         &sql::REMOVE_EMAIL,
+        &sql::REMOVE_IDENTITIES,
         &sql::REMOVE_ROLES,
         &sql::REMOVE_CLAIMS,
         &sql::FORGET_ALL_ONCE,

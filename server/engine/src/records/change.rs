@@ -145,7 +145,7 @@ fn draft(gate: Gate<'_>, stored: &[Value], change: &Change, unseen: SlotSet) -> 
 }
 
 /// The row as its next version.
-pub(super) fn touched(mut row: Vec<Value>, stored: &[Value], now: i64) -> Arc<[Value]> {
+pub(crate) fn touched(mut row: Vec<Value>, stored: &[Value], now: i64) -> Arc<[Value]> {
     put(&mut row, Slot::VERSION, Value::Int(access::version(stored).saturating_add(1)));
     put(&mut row, Slot::UPDATED_AT, Value::Datetime(now));
     row.into()

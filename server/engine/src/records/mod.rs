@@ -33,6 +33,7 @@ use serde_json::{Map, Value};
 use stead_wire::records::{AggregateParams, Batch, ListParams, ShowParams};
 
 pub(crate) use access::Gate;
+pub(crate) use change::{put, touched};
 pub(crate) use create::{Making, Prepared, Right, insert_in, prepare};
 pub use filters::FilterStats;
 pub use sql::MIGRATIONS;

@@ -112,6 +112,7 @@ async fn open(catalogue: &Catalogue, now: Instant) -> Result<Project, Error> {
         clock: Arc::new(Still(now)),
         random: Arc::new(SystemRandomness::default()),
         mail: Default::default(),
+        outside: Default::default(),
     };
     Project::open(config).await.map_err(Error::internal)
 }

@@ -9,3 +9,4 @@ pub(crate) mod discovery;
 pub(crate) mod health;
 pub(crate) mod records;
 pub(crate) mod site;
+pub(crate) mod social;

@@ -135,7 +135,11 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure>
     collect(request, payload, cap).await
 }
 
-async fn collect(request: &HttpRequest, mut payload: Payload, cap: usize) -> Result<Bytes, Failure> {
+pub(super) async fn collect(
+    request: &HttpRequest,
+    mut payload: Payload,
+    cap: usize,
+) -> Result<Bytes, Failure> {
     let too_large = || Failure::with(Code::BodyTooLarge, format!("A body may have at most {cap} bytes."));
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());

@@ -5,6 +5,7 @@
 pub mod body;
 pub mod caller;
 pub mod condition;
+pub mod oauth;
 pub mod query;
 pub mod shape;
 pub mod strict;

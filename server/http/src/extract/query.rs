@@ -218,14 +218,14 @@ pub fn declared(query: &str, app: &AppSettings) -> Result<Named, Failure> {
     Ok(request_params::from_query(app, sent)?)
 }
 
-fn all(query: &str) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn all(query: &str) -> Result<Vec<(String, String)>, Failure> {
     Query::<Vec<(String, String)>>::from_query(query)
         .map(Query::into_inner)
         .map_err(|_| Failure::bad_request("The query is not made of `name=value` pairs."))
 }
 
 /// Names and values, each name known and at most once; without those that the app declares.
-fn pairs(query: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn pairs(query: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {
     let mut pairs = all(query)?;
     pairs.retain(|(name, _)| !name.starts_with(DECLARED));
     let mut seen: Vec<&str> = Vec::with_capacity(pairs.len().min(known.len()));

@@ -8,8 +8,9 @@ use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_M
 use stead_engine::mail::KINDS;
 use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
-    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
+    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
+    VerifyRequest,
 };
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -116,6 +117,23 @@ impl Shape for PasswordSignIn {
 
 impl Shape for PasswordChange {
     const MEMBERS: &'static [Member] = &[text("current_password"), text("new_password")];
+}
+
+impl Shape for OauthExchange {
+    const MEMBERS: &'static [Member] = &[text("code"), text("code_verifier")];
+}
+
+impl Shape for IdTokenSignIn {
+    const MEMBERS: &'static [Member] = &[
+        text("provider"),
+        text("id_token"),
+        optional("nonce", Holds::Text),
+        optional("platform", Holds::Text),
+    ];
+}
+
+impl Shape for IdentityLink {
+    const MEMBERS: &'static [Member] = &[text("redirect_to"), text("code_challenge")];
 }
 
 impl Shape for Refresh {
@@ -342,6 +360,9 @@ mod tests {
         assert!(found::<SignUp>(json!({"email": "a", "password": "b", "data": {"x": 1}})).is_empty());
         assert!(found::<PasswordSignIn>(json!({"email": "a", "password": "b"})).is_empty());
         assert!(found::<Refresh>(json!({"refresh_token": "r"})).is_empty());
+        assert!(found::<OauthExchange>(json!({"code": "c", "code_verifier": "v"})).is_empty());
+        assert!(found::<IdentityLink>(json!({"redirect_to": "r", "code_challenge": "c"})).is_empty());
+        assert!(found::<IdTokenSignIn>(json!({"provider": "p", "id_token": "t", "nonce": null})).is_empty());
         assert!(found::<SignOut>(json!({})).is_empty());
         assert!(found::<SignOut>(json!({"scope": "all"})).is_empty());
         let operation =

@@ -6,8 +6,9 @@ use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn, Refresh,
-    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
+    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
+    VerifyRequest,
 };
 use stead_wire::records::Batch;
 
@@ -200,6 +201,9 @@ fn fixed_schemas() -> Map<String, Value> {
     }
     schemas.insert("PasswordSignIn".into(), json_schema(PasswordSignIn::MEMBERS));
     schemas.insert("PasswordChange".into(), json_schema(PasswordChange::MEMBERS));
+    schemas.insert("OauthExchange".into(), json_schema(OauthExchange::MEMBERS));
+    schemas.insert("IdTokenSignIn".into(), json_schema(IdTokenSignIn::MEMBERS));
+    schemas.insert("IdentityLink".into(), json_schema(IdentityLink::MEMBERS));
     schemas.insert("Refresh".into(), json_schema(Refresh::MEMBERS));
     schemas.insert("SignOut".into(), json_schema(SignOut::MEMBERS));
     schemas.insert("RulesQuestion".into(), json_schema(RulesQuestion::MEMBERS));
@@ -251,6 +255,12 @@ fn known_parameters() -> Value {
     };
     let object = json!({"application/json": {"schema": {"type": "object"}}});
     json!({
+        "provider": {"name": "provider", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"}},
+        "redirect_to": query("redirect_to", text(), "Where the sign-in leads back to: declared under `auth: redirects`, or a page below `public_url`."),
+        "code_challenge": query("code_challenge", json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}), "SHA-256 of a verifier as base64url (RFC 7636, S256)."),
+        "oauth_link": query("link", text(), "A ticket of `POST /auth/identities/{provider}/link`, in place of the other parameters."),
+        "oauth_state": query("state", text(), "Which attempt this is."),
+        "oauth_code": query("code", text(), "What the provider trades for its word."),
         "id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}},
         "consumer": {"name": "name", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}},
         "changes_cursor": query("cursor", text(), "Read on after this, instead of after what was acknowledged."),

@@ -108,6 +108,7 @@ fn parameter(name: &str) -> Value {
 
 const VERSION: (&str, &str) = ("ETag", "The record's version in quotes.");
 const LOCATION: (&str, &str) = ("Location", "Where the record lives.");
+const SENT_TO: (&str, &str) = ("Location", "Where the browser goes.");
 const REPLAYED: (&str, &str) =
     ("Idempotent-Replayed", "`true` when this answer was stored for the key earlier.");
 
@@ -213,6 +214,66 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("changePassword", "Change the caller's password; the caller's other sessions end.")
             .trades("PasswordChange", "")
             .status("204"),
+    ),
+    (
+        "/api/v1/auth/sign-in/id-token",
+        "post",
+        auth("signInWithIdToken", "Sign in with the ID token of a device's own sign-in.")
+            .trades("IdTokenSignIn", "Session"),
+    ),
+    (
+        "/api/v1/auth/oauth/{provider}/start",
+        "get",
+        auth("startOauth", "Send a browser to a provider.")
+            .takes(&["provider", "redirect_to", "code_challenge", "oauth_link"])
+            .headers(&[SENT_TO])
+            .status("302"),
+    ),
+    (
+        "/api/v1/auth/oauth/{provider}/callback",
+        "get",
+        auth("finishOauth", "Where a provider sends a browser back to.")
+            .takes(&["provider", "oauth_state", "oauth_code"])
+            .headers(&[SENT_TO])
+            .status("303"),
+    ),
+    (
+        "/api/v1/auth/oauth/{provider}/callback",
+        "post",
+        auth("finishOauthByForm", "The same, by a form.")
+            .takes(&["provider"])
+            .headers(&[SENT_TO])
+            .status("303"),
+    ),
+    (
+        "/api/v1/auth/oauth/exchange",
+        "post",
+        auth("exchangeOauthCode", "Trade what a sign-in at a provider led back with for a session.")
+            .trades("OauthExchange", "Session"),
+    ),
+    (
+        "/api/v1/auth/identities",
+        "get",
+        auth("listIdentities", "Who the caller is at providers.").answers("Object"),
+    ),
+    (
+        "/api/v1/auth/identities",
+        "post",
+        auth("linkIdentity", "Add the identity that the browser came back with to the caller's account.")
+            .trades("OauthExchange", "Object")
+            .status("201"),
+    ),
+    (
+        "/api/v1/auth/identities/{provider}/link",
+        "post",
+        auth("startLink", "Where the caller's browser goes to be known at a provider.")
+            .takes(&["provider"])
+            .trades("IdentityLink", "Object"),
+    ),
+    (
+        "/api/v1/auth/identities/{id}",
+        "delete",
+        auth("unlinkIdentity", "Remove an identity of the caller.").takes(&["id"]).status("204"),
     ),
     (
         "/api/v1/auth/token/refresh",

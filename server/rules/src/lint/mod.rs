@@ -1,4 +1,4 @@
-//! What is allowed by the language and still looks like a mistake: L01 to L15.
+//! What is allowed by the language and still looks like a mistake: L01 to L16.
 //!
 //! A lint never changes what a rule decides. It reads checked rules; those with a mistake are passed over, so that the
 //! others are told beside it. One file per family.
@@ -8,6 +8,7 @@ mod cost;
 mod openness;
 mod ownership;
 mod ruled;
+mod secrets;
 mod tests;
 
 pub use tests::Tested;
@@ -34,6 +35,7 @@ pub const LINTS: &[(&str, Severity, &str)] = &[
     ("L13", Severity::Warning, "a list rule of which no test shows that it leaves something out"),
     ("L14", Severity::Warning, "a comparison with the time over a field without an index"),
     ("L15", Severity::Error, "a channel rule over data whose changes nobody can follow"),
+    ("L16", Severity::Warning, "a secret that stands in the files"),
 ];
 
 /// Lints that need the outcome of rule tests.
@@ -62,6 +64,7 @@ pub fn lint(
 ) -> Vec<Diagnostic> {
     let every = ruled::every(schema, rules);
     let mut found = openness::findings(schema, &every);
+    found.extend(secrets::findings(schema));
     found.extend(constant::findings(schema, &every, effort));
     found.extend(cost::findings(schema, &every));
     found.extend(ownership::findings(schema, rules, &every, effort));

@@ -6,6 +6,7 @@ use super::build::twice;
 use super::facts;
 use super::names::Naming;
 use super::node::{Entry, Node, plain};
+use super::providers;
 use crate::{AppSettings, Diagnostic, MailSettings, SignInMethod, Sources};
 use serde_json::Value;
 
@@ -29,6 +30,9 @@ pub(super) fn settings(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Dia
             read(entry, &mut app, mistakes);
         }
     }
+    for auth in seen.iter().filter(|entry| entry.key == "auth") {
+        providers::need_public_url(&auth.value, &app, mistakes);
+    }
     app
 }
 
@@ -47,7 +51,7 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
                 app.password_chars_min = chars;
             }
             if let Some(methods) = node.get("methods") {
-                let named = texts(Some(methods));
+                let named = texts(methods);
                 let open = SignInMethod::ALL.into_iter().filter(|(name, _)| named.iter().any(|n| n == name));
                 app.methods = open.map(|(_, method)| method).collect();
             }
@@ -59,11 +63,13 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             }
             app.auth_page =
                 node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
-            app.roles = texts(node.get("roles"));
+            app.roles = node.get("roles").map(texts).unwrap_or_default();
             app.claims = facts::declared(node.get("claims"), Naming::Claim, mistakes);
+            app.redirects = providers::redirects(node, mistakes);
+            app.providers = providers::declared(node, mistakes);
             app.request_params = facts::declared(node.get("request_params"), Naming::RequestParam, mistakes);
         }
-        "cors" => app.cors_origins = texts(node.get("origins")),
+        "cors" => app.cors_origins = node.get("origins").map(texts).unwrap_or_default(),
         "mail" => {
             let text = |key| node.get(key).and_then(Node::text).map(str::to_owned);
             app.mail =
@@ -73,10 +79,7 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
     }
 }
 
-fn texts(list: Option<&Node>) -> Vec<String> {
-    list.map(Node::items)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|item| item.text().map(str::to_owned))
-        .collect()
+/// The texts of a list.
+pub(super) fn texts(list: &Node) -> Vec<String> {
+    list.items().iter().filter_map(|item| item.text().map(str::to_owned)).collect()
 }

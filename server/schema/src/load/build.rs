@@ -5,7 +5,7 @@
 use super::field::{self, Ground};
 use super::names::{self, Naming};
 use super::node::{Entry, Node};
-use super::{app, claims, columns, rules, search};
+use super::{app, claims, columns, providers, rules, search};
 use crate::{
     Collection, CollectionId, Default_, Diagnostic, Field, FieldType, Function, Kind, RuleText, Schema, Slot,
     SlotSet, Sources, Span, Value, diff,
@@ -47,6 +47,9 @@ pub(super) fn schema(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Diagn
         let built = collection(CollectionId(id), *declared, ground, mistakes);
         schema.allows.extend(claims::allowed_in(&built, &declared.entry.value));
         schema.collections.push(built);
+    }
+    for auth in roots.iter().filter_map(|root| root.get("auth")) {
+        providers::fit(auth, schema.users(), mistakes);
     }
     schema.functions = functions.iter().filter_map(|f| function(*f, mistakes)).collect();
     for (root, file) in roots.iter().zip(&sources.files) {

@@ -19,6 +19,7 @@ pub(super) enum Naming {
     Inverse,
     Claim,
     RequestParam,
+    Provider,
 }
 
 impl Naming {
@@ -31,6 +32,7 @@ impl Naming {
             Self::Inverse => "an inverse",
             Self::Claim => "a claim",
             Self::RequestParam => "a request parameter",
+            Self::Provider => "a provider",
         }
     }
 }

@@ -20,4 +20,5 @@ mod rule_tools;
 mod schema_files;
 mod search;
 mod serving;
+mod social;
 mod writes;

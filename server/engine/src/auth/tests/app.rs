@@ -232,7 +232,17 @@ pub(crate) fn config(
         migrations: Vec::new(),
     };
     let random = Arc::new(crate::ctx::SystemRandomness(ring::rand::SystemRandom::new()));
-    ProjectConfig { schema, rules, store, limits, master_key, clock, random, mail: Default::default() }
+    ProjectConfig {
+        schema,
+        rules,
+        store,
+        limits,
+        master_key,
+        clock,
+        random,
+        mail: Default::default(),
+        outside: Default::default(),
+    }
 }
 
 /// Mail that is queued; nobody takes it away, see [`App::open_with`].

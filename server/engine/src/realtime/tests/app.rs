@@ -105,6 +105,7 @@ pub(super) fn config(clock: Arc<Hands>, limits: Limits) -> ProjectConfig {
         clock,
         random,
         mail: Default::default(),
+        outside: Default::default(),
     }
 }
 

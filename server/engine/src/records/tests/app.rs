@@ -245,6 +245,7 @@ impl App {
             clock: clock.clone(),
             random: Arc::new(Counter(AtomicU64::new(1))),
             mail: Default::default(),
+            outside: Default::default(),
         };
         let project = Project::open(config).await.unwrap();
         let app = Self { project, clock, read: AtomicU64::new(0) };

@@ -1,0 +1,99 @@
+//! Who a signed-in user is at providers: listed, added, removed.
+
+use super::account::insert_identity;
+use super::exchange::take;
+use super::start::{Ticket, checked};
+use super::{challenge_of, presented, provider};
+use crate::auth::one_time::{Fresh, Purpose};
+use crate::auth::{fresh, signed_in, sql};
+use crate::{Ctx, Error, admin};
+use serde_json::{Map, Value as Json, json};
+use stead_schema::Value;
+use stead_store::{Row, Tx};
+use stead_wire::auth::{IdentityLink, OauthExchange};
+use stead_wire::{Code, Instant};
+
+/// See [`crate::auth::identities`].
+pub(in crate::auth) async fn list(cx: &Ctx) -> Result<Json, Error> {
+    let user = signed_in(cx)?.facts.id.to_string();
+    let params = [Value::text(&user)];
+    let job = async |reader: &mut stead_store::Reader<'_>| {
+        Ok::<_, Error>(reader.fetch(&sql::IDENTITIES_OF, &params).await?)
+    };
+    let rows = cx.project.store().read(job).await?;
+    Ok(json!({ "items": rows.iter().map(shown).collect::<Result<Vec<_>, _>>()? }))
+}
+
+fn shown(row: &Row) -> Result<Json, Error> {
+    let mut item = Map::new();
+    item.insert("id".to_owned(), row.text(0)?.into());
+    item.insert("provider".to_owned(), row.text(1)?.into());
+    if let Some(email) = row.text_or_null(2) {
+        item.insert("email".to_owned(), email.into());
+    }
+    item.insert("created_at".to_owned(), Instant(row.int(3)?).to_string().into());
+    item.insert("last_used_at".to_owned(), Instant(row.int(4)?).to_string().into());
+    Ok(Json::Object(item))
+}
+
+/// See [`crate::auth::start_link`].
+pub(in crate::auth) async fn start_link(cx: &Ctx, name: &str, asked: IdentityLink) -> Result<Json, Error> {
+    let user = recently_signed_in(cx)?;
+    provider(cx, name)?;
+    checked(cx, &asked)?;
+    let IdentityLink { redirect_to, code_challenge } = asked;
+    let ticket = Ticket { provider: name.to_owned(), user: user.clone(), redirect_to, code_challenge };
+    let fresh = Fresh::draw(cx, Purpose::OauthLink, &ticket)?;
+    let (token, now) = (fresh.token.clone(), cx.now);
+    let job = async move |tx: &mut Tx<'_>| fresh.issue(tx, &user, Some(&user), now).await;
+    cx.project.store().write(job).await?;
+    Ok(json!({ "url": format!("/api/v1/auth/oauth/{name}/start?link={token}") }))
+}
+
+/// See [`crate::auth::link_identity`].
+pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json, Error> {
+    let user = recently_signed_in(cx)?;
+    let code = presented(cx, Purpose::OauthCode, &body.code).await?;
+    let challenge = challenge_of(&body.code_verifier);
+    let inner = cx.clone();
+    let job = async move |tx: &mut Tx<'_>| {
+        let profile = match take(tx, &inner, &code, &challenge, Some(&user)).await? {
+            Ok(profile) => profile,
+            Err(error) => return Ok(Err(error)),
+        };
+        tx.hold(&format!("identity {} {}", profile.issuer, profile.subject)).await?;
+        let id = insert_identity(tx, &inner, &profile, &user).await?;
+        let rows = tx.fetch(&sql::IDENTITIES_OF, &[Value::text(&user)]).await?;
+        let own = rows.iter().find(|row| row.text_or_null(0) == Some(&id));
+        shown(own.ok_or_else(|| Error::internal("an identity is gone"))?).map(Ok)
+    };
+    cx.project.store().write(job).await?
+}
+
+/// See [`crate::auth::unlink`].
+pub(in crate::auth) async fn unlink(cx: &Ctx, id: &str) -> Result<(), Error> {
+    let user = recently_signed_in(cx)?;
+    let (id, now) = (id.to_owned(), cx.now);
+    let job = async move |tx: &mut Tx<'_>| {
+        // The same name as for passwords: the last two ways in must not go at the same moment.
+        crate::auth::users::hold_password(tx, &user).await?;
+        let has_password = !tx.fetch(&sql::PASSWORD_OF, &[Value::text(&user)]).await?.is_empty();
+        let identities = tx.fetch(&sql::IDENTITIES_OF, &[Value::text(&user)]).await?;
+        if !identities.iter().any(|row| row.text_or_null(0) == Some(&id)) {
+            return Err(Error::with(Code::RecordNotFound, "You have no such identity."));
+        }
+        if identities.len() == 1 && !has_password {
+            return Err(Error::new(Code::LastWayIn).hint("Add another provider or a password first."));
+        }
+        tx.execute(&sql::REMOVE_IDENTITY, &[Value::text(&id), Value::text(&user)]).await?;
+        admin::audit(tx, &user, "identities.unlink", &format!("identities/{id}"), now.us()).await
+    };
+    cx.project.store().write(job).await
+}
+
+/// The caller, whose session began lately: a token that was stolen must not be enough to change the ways in.
+fn recently_signed_in(cx: &Ctx) -> Result<String, Error> {
+    let caller = signed_in(cx)?;
+    fresh(cx, caller)?;
+    Ok(caller.facts.id.to_string())
+}
