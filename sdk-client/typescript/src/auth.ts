@@ -2,6 +2,7 @@
 //
 // Tokens are the session keeper's business; this room only makes the calls.
 
+import type { Device } from "./device.js";
 import { isSteadError, SteadError } from "./errors.js";
 import type { Call, Http } from "./http.js";
 import type { Session, SessionKeeper, SessionListener } from "./session.js";
@@ -65,11 +66,13 @@ export interface SignOutOptions extends CallOptions {
 export class Auth<Types extends AnyCollections<Types>> {
   readonly #http: Http;
   readonly #keeper: SessionKeeper<User<Types>>;
+  readonly #device: Device;
 
   /** @internal */
-  constructor(http: Http, keeper: SessionKeeper<User<Types>>) {
+  constructor(http: Http, keeper: SessionKeeper<User<Types>>, device: Device) {
     this.#http = http;
     this.#keeper = keeper;
+    this.#device = device;
   }
 
   /** Resolves when a kept session has been read; at once, unless the storage is asynchronous. */
@@ -92,9 +95,13 @@ export class Auth<Types extends AnyCollections<Types>> {
     return this.#begin("/auth/sign-up", details, options);
   }
 
-  /** Throws `invalid_credentials`, also when there is no such user. */
-  signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
-    return this.#begin("/auth/sign-in/password", credentials, options);
+  /**
+   * Throws `invalid_credentials`, also when there is no such user; `rate_limited` after too many wrong passwords, which a
+   * device that was signed in before waits for less.
+   */
+  async signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
+    const body = { ...credentials, ...(await this.#device.proof()) };
+    return this.#begin("/auth/sign-in/password", body, options);
   }
 
   /**
@@ -175,7 +182,8 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   async #begin(path: string, body: object, { signal }: CallOptions): Promise<Session<User<Types>>> {
-    return this.#keeper.begin(await this.#http.send({ method: "POST", path, body, anonymous: true, signal }));
+    const answer = await this.#http.send({ method: "POST", path, body, anonymous: true, signal });
+    return this.#keeper.begin(await this.#device.keep(answer));
   }
 
   async #user(call: Call): Promise<User<Types>> {

@@ -90,7 +90,11 @@ pub const PASSWORD_CHARS_MAX: usize = 256;
 /// Longest e-mail address in bytes (RFC 5321 §4.5.3.1.3 without the angle brackets).
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// Password hashes that may wait for a thread.
-pub const HASH_QUEUE_MAX: usize = 48;
+pub const HASH_QUEUE_MAX: usize = 32;
+/// Of these, those for one part of the network.
+pub const HASH_QUEUE_PER_NETWORK_MAX: usize = 2;
+/// Password hashes beside these that may wait on known devices.
+pub const HASH_QUEUE_KNOWN_MAX: usize = 16;
 /// Longest that a password hash waits before it begins, in milliseconds.
 pub const HASH_WAIT_MS: u64 = 2_000;
 /// Longest bearer token that is looked at, in bytes.
@@ -111,6 +115,8 @@ pub const REFRESH_REPEAT_MS: i64 = 10_000;
 pub const OPERATOR_TOKEN_S: i64 = 3_600;
 /// Wrong passwords in a row before an account has to wait, for one address of the network.
 pub const SIGN_IN_FREE_FAILURES: i64 = 5;
+/// The same for all known devices of the account together.
+pub const KNOWN_DEVICE_FREE_FAILURES: i64 = 20;
 /// Longest such wait in milliseconds.
 pub const SIGN_IN_WAIT_MS_MAX: i64 = 900_000;
 /// Seconds of rest after which they are forgotten.

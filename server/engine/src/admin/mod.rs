@@ -10,7 +10,7 @@ mod sql;
 mod tests;
 mod users;
 
-use crate::auth::{self, Claims, Email, OperatorClaims, Pair};
+use crate::auth::{self, Attempt, Claims, Email, OperatorClaims, Seat};
 use crate::{Caller, Ctx, Error, OperatorCaller, Project, limits};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -94,8 +94,8 @@ pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<Json, Error> {
     let email = Email::parse(&body.email).map(|email| email.canonical).unwrap_or_default();
     let rows = fetch(&cx.project, &sql::BY_EMAIL, &[Value::text(&email)]).await?;
     let stored = rows.first().map(|row| row.text(1)).transpose()?;
-    let pair = Pair::new("operator", &email, cx.meta.ip.as_deref());
-    auth::verify_password(cx, &pair, &body.password, stored).await?;
+    let attempt = Attempt::new(cx, "operator", &email);
+    auth::verify_password(cx, &attempt, &body.password, stored).await?;
     let Some(row) = rows.first() else { return Err(Error::new(Code::InvalidCredentials)) };
     let (id, epoch, at) = (row.text(0)?.to_owned(), row.int(2)?, cx.now.us());
     let claims = OperatorClaims {
@@ -190,7 +190,9 @@ async fn checked(project: &Project, email: &str, password: &str) -> Result<(Emai
     let mut problems: Vec<FieldProblem> = email.is_none().then(Email::problem).into_iter().collect();
     problems.extend(auth::password_problem(password, chars_min, email.as_ref()));
     match email {
-        Some(email) if problems.is_empty() => Ok((email, auth::hash_password(project, password).await?)),
+        Some(email) if problems.is_empty() => {
+            Ok((email, auth::hash_password(project, Seat::server(), password).await?))
+        }
         _ => Err(Error::fields(problems)),
     }
 }

@@ -3,7 +3,7 @@
 //! A stolen access token must not be enough to keep an account, so the password is asked for again, under the same throttle
 //! as at sign-in. Every other session of the user ends: whoever has the old password has nothing more.
 
-use super::throttle::Pair;
+use super::attempt::Attempt;
 use super::{Email, password, session, sign_in, signed_in, sql, users};
 use crate::{Ctx, Error, admin};
 use stead_schema::Value;
@@ -22,10 +22,10 @@ pub(super) async fn change(cx: &Ctx, body: PasswordChange) -> Result<(), Error> 
     }
     // The same pair as at sign-in: a token gives nobody more guesses.
     let account = known.email.as_ref().map_or("", |email| &email.canonical);
-    let pair = Pair::new("user", account, cx.meta.ip.as_deref());
-    sign_in::verify(cx, &pair, &body.current_password, known.phc.as_deref()).await?;
+    let attempt = Attempt::new(cx, "user", account).in_session();
+    sign_in::verify(cx, &attempt, &body.current_password, known.phc.as_deref()).await?;
     let Some(before) = known.phc else { return Err(Error::new(Code::InvalidCredentials)) };
-    let after = users::hash_password(&cx.project, &body.new_password).await?;
+    let after = users::hash_password(&cx.project, attempt.seat(), &body.new_password).await?;
     let now = cx.now;
     let job = async move |tx: &mut Tx<'_>| {
         users::hold_password(tx, &user).await?;

@@ -25,6 +25,26 @@ const NONCE_BYTES: usize = 24;
 pub(super) struct Secrets {
     at_rest: XChaCha20Poly1305,
     refresh: hmac::Key,
+    /// Proofs that a device is known.
+    pub(super) devices: Mac,
+}
+
+/// HMAC-SHA256 under a key of one purpose.
+pub(super) struct Mac(hmac::Key);
+
+impl Mac {
+    fn new(key: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.0, message).as_ref().to_vec()
+    }
+
+    /// Whether a signature is ours, in constant time.
+    pub(super) fn fits(&self, message: &[u8], signature: &[u8]) -> bool {
+        hmac::verify(&self.0, message, signature).is_ok()
+    }
 }
 
 impl Secrets {
@@ -41,6 +61,7 @@ impl Secrets {
         Ok(Self {
             at_rest: XChaCha20Poly1305::new(&expand("secrets at rest 1")?.into()),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
+            devices: Mac::new(&expand("known devices 1")?),
         })
     }
 

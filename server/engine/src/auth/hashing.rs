@@ -1,13 +1,13 @@
-//! Password hashing on threads of its own: Argon2id (RFC 9106) with a bounded queue.
+//! Password hashing on threads of its own: Argon2id (RFC 9106) with a bounded, fair queue.
 //!
 //! It must never run on the threads that answer requests, and a request that goes away must not free its place while
 //! its hash is still being computed: the place belongs to the job.
 
+use super::turns::{Full, Seat, Turns};
 use crate::{Error, Limits, Random, limits};
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stead_wire::Code;
@@ -39,7 +39,7 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: Turns<Job>,
     closed: bool,
 }
 
@@ -73,9 +73,14 @@ impl Hashing {
     ///
     /// # Errors
     /// `hash_busy`.
-    pub(super) async fn hash(&self, random: &dyn Random, password: &str) -> Result<String, Error> {
+    pub(super) async fn hash(
+        &self,
+        random: &dyn Random,
+        seat: Seat,
+        password: &str,
+    ) -> Result<String, Error> {
         let salt = fresh_salt(random)?;
-        let output = self.run(password, salt, self.params.clone(), Algorithm::Argon2id).await?;
+        let output = self.run(seat, password, salt, self.params.clone(), Algorithm::Argon2id).await?;
         Ok(phc(&self.params, salt, output)?.to_string())
     }
 
@@ -83,14 +88,19 @@ impl Hashing {
     ///
     /// # Errors
     /// `hash_busy`.
-    pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Error> {
+    pub(super) async fn verify(
+        &self,
+        seat: Seat,
+        password: &str,
+        stored: Option<&str>,
+    ) -> Result<bool, Error> {
         let known = stored.map(readable).transpose()?;
         let decoyed = known.is_none();
         let (algorithm, params, salt, expected) = match known {
             Some(parts) => parts,
             None => parts(&self.decoy)?,
         };
-        let output = self.run(password, salt, params, algorithm).await?;
+        let output = self.run(seat, password, salt, params, algorithm).await?;
         // `Output` compares in constant time.
         Ok(output == expected && !decoyed)
     }
@@ -104,6 +114,7 @@ impl Hashing {
 
     async fn run(
         &self,
+        seat: Seat,
         password: &str,
         salt: Salt,
         params: Params,
@@ -112,7 +123,7 @@ impl Hashing {
         let (answer, result) = oneshot::channel();
         // How long a job waits is a duration, not a time of day; the project's clock may be set back by a test.
         let queued = Instant::now();
-        self.queue.push(Job { password: password.into(), salt, params, algorithm, queued, answer })?;
+        self.queue.push(seat, Job { password: password.into(), salt, params, algorithm, queued, answer })?;
         result.await.map_err(|_| Error::internal("the hashing service is gone"))?
     }
 }
@@ -125,13 +136,8 @@ impl Drop for Hashing {
 }
 
 impl Queue {
-    fn push(&self, job: Job) -> Result<(), Error> {
-        let mut state = self.state.lock();
-        if state.jobs.len() >= limits::HASH_QUEUE_MAX {
-            return Err(busy());
-        }
-        state.jobs.push_back(job);
-        drop(state);
+    fn push(&self, seat: Seat, job: Job) -> Result<(), Error> {
+        self.state.lock().jobs.push(seat, job).map_err(|Full| busy())?;
         self.arrived.notify_one();
         Ok(())
     }
@@ -143,7 +149,7 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.jobs.next() {
                 return Some(job);
             }
             self.arrived.wait(&mut state);
@@ -153,7 +159,7 @@ impl Queue {
 
 fn busy() -> Error {
     // Not a warning: a storm of sign-ins must not become a storm of log lines.
-    tracing::debug!(limit = limits::HASH_QUEUE_MAX, "password hashing is busy");
+    tracing::debug!("password hashing is busy");
     Error::new(Code::HashBusy).retry_after_ms(limits::HASH_WAIT_MS)
 }
 
@@ -243,11 +249,15 @@ mod tests {
         )
     }
 
+    fn seat(number: usize) -> Seat {
+        Seat { network: number.to_string(), account: number.to_string(), known_device: false }
+    }
+
     fn full() -> (Arc<Queue>, Vec<Answer>) {
         let queue = Arc::new(Queue::default());
-        let push = |_| {
+        let push = |number| {
             let (job, answer) = job(Duration::ZERO);
-            queue.push(job).unwrap();
+            queue.push(seat(number), job).unwrap();
             answer
         };
         let answers = (0..limits::HASH_QUEUE_MAX).map(push).collect();
@@ -257,13 +267,13 @@ mod tests {
     #[test]
     fn a_full_queue_takes_no_more_even_when_the_requests_went_away() {
         let (queue, answers) = full();
-        let refused = queue.push(job(Duration::ZERO).0).unwrap_err();
+        let refused = queue.push(seat(1000), job(Duration::ZERO).0).unwrap_err();
         assert_eq!((refused.code, refused.retry_after_ms), (Code::HashBusy, Some(2000)));
         drop(answers);
-        assert_eq!(queue.push(job(Duration::ZERO).0).unwrap_err().code, Code::HashBusy);
+        assert_eq!(queue.push(seat(1000), job(Duration::ZERO).0).unwrap_err().code, Code::HashBusy);
         // A thread that takes one makes room for one.
         assert!(queue.next().is_some());
-        assert!(queue.push(job(Duration::ZERO).0).is_ok());
+        assert!(queue.push(seat(1000), job(Duration::ZERO).0).is_ok());
     }
 
     #[tokio::test]
@@ -271,8 +281,8 @@ mod tests {
         let queue = Arc::new(Queue::default());
         let (late, late_answer) = job(Duration::from_millis(limits::HASH_WAIT_MS + 1));
         let (fresh, fresh_answer) = job(Duration::ZERO);
-        queue.push(late).unwrap();
-        queue.push(fresh).unwrap();
+        queue.push(seat(1), late).unwrap();
+        queue.push(seat(2), fresh).unwrap();
         let thread = std::thread::spawn({
             let queue = Arc::clone(&queue);
             move || work(&queue)
@@ -289,18 +299,21 @@ mod tests {
         let random = SystemRandomness(SystemRandom::new());
         let limits = Limits { hash_threads: 1, ..Limits::default() };
         let hashing = Hashing::start(&limits, &random).unwrap();
-        let stored = hashing.hash(&random, "correct").await.unwrap();
+        let stored = hashing.hash(&random, Seat::server(), "correct").await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert_ne!(stored, hashing.hash(&random, "correct").await.unwrap());
-        assert!(hashing.verify("correct", Some(&stored)).await.unwrap());
-        assert!(!hashing.verify("Correct", Some(&stored)).await.unwrap());
-        assert!(!hashing.verify("correct", None).await.unwrap());
+        assert_ne!(stored, hashing.hash(&random, Seat::server(), "correct").await.unwrap());
+        assert!(hashing.verify(Seat::server(), "correct", Some(&stored)).await.unwrap());
+        assert!(!hashing.verify(Seat::server(), "Correct", Some(&stored)).await.unwrap());
+        assert!(!hashing.verify(Seat::server(), "correct", None).await.unwrap());
         assert!(!hashing.outdated(&stored));
         assert!(hashing.outdated(&stored.replace("t=2", "t=3")));
         // RFC 9106 names the costs; one that would stall the server is not computed.
         for dear in ["m=2000000,t=2", "m=19456,t=999"] {
             let planted = stored.replace("m=19456,t=2", dear);
-            assert_eq!(hashing.verify("correct", Some(&planted)).await.unwrap_err().code, Code::Internal);
+            assert_eq!(
+                hashing.verify(Seat::server(), "correct", Some(&planted)).await.unwrap_err().code,
+                Code::Internal
+            );
         }
     }
 }

@@ -4,10 +4,12 @@
 //! or `Debug`. Users themselves are records and change under their rules; what is secret lives in tables of this slice.
 
 mod access_token;
+mod attempt;
 mod authenticate;
 mod change_password;
 mod claims;
 mod crypto;
+mod devices;
 mod email;
 mod follow;
 mod hashing;
@@ -27,6 +29,7 @@ mod sql;
 #[cfg(test)]
 pub(crate) mod tests;
 mod throttle;
+mod turns;
 mod users;
 
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
@@ -39,11 +42,12 @@ use stead_wire::auth::{
 use stead_wire::{Code, Instant};
 
 pub(crate) use access_token::{Claims, OperatorClaims};
+pub(crate) use attempt::Attempt;
 pub(crate) use email::Email;
 pub(crate) use password::problem as password_problem;
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
-pub(crate) use throttle::Pair;
+pub(crate) use turns::Seat;
 pub(crate) use users::change_grants;
 pub(crate) use users::{forget_user, hash_password, set_email, set_password};
 

@@ -1,9 +1,9 @@
 //! Sign-in with address and password. Every refusal reads alike and takes alike.
 
+use super::attempt::Attempt;
 use super::issue::Issue;
 use super::session::Beginning;
-use super::throttle::{self, Pair};
-use super::{Email, sql, users, users_of};
+use super::{Email, devices, sql, throttle, users, users_of};
 use crate::{Ctx, Error, limits};
 use std::sync::Arc;
 use stead_schema::Value;
@@ -14,16 +14,15 @@ use stead_wire::auth::{PasswordSignIn, SessionAnswer};
 pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Error> {
     let email = Email::parse(&body.email);
     let account = email.as_ref().map_or("", |email| &email.canonical);
-    let pair = Pair::new("user", account, cx.meta.ip.as_deref());
     let credentials = find(cx, account).await?;
-    let stored = credentials.as_ref().and_then(|(_, phc)| phc.as_deref());
-    verify(cx, &pair, &body.password, stored).await?;
+    let known_device =
+        credentials.as_ref().is_some_and(|known| known.device(cx, body.device_token.as_deref()));
+    let attempt = Attempt::new(cx, "user", account).on_known_device(known_device);
+    let stored = credentials.as_ref().map(|known| known.phc.as_str());
+    verify(cx, &attempt, &body.password, stored).await?;
     // A password that fits has a user and a hash.
-    let Some((user, Some(stored))) = credentials else { return Err(refused()) };
-    let renewed = match cx.project.auth().hashing.outdated(&stored) {
-        true => Some(users::hash_password(&cx.project, &body.password).await?),
-        false => None,
-    };
+    let Some(Credentials { user, phc: stored, .. }) = credentials else { return Err(refused()) };
+    let renewed = renewed(cx, &attempt, &body.password, &stored).await?;
     let session = Arc::new(Beginning::draw(cx)?);
     let entry = Entry { user, stored, renewed };
     let job = {
@@ -39,21 +38,26 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
 ///
 /// # Errors
 /// `invalid_credentials`, `rate_limited`, `hash_busy`, or what the database said.
-pub(crate) async fn verify(cx: &Ctx, pair: &Pair, password: &str, stored: Option<&str>) -> Result<(), Error> {
+pub(crate) async fn verify(
+    cx: &Ctx,
+    attempt: &Attempt,
+    password: &str,
+    stored: Option<&str>,
+) -> Result<(), Error> {
     let project = &cx.project;
-    throttle::check(project, pair, cx.now).await?;
+    throttle::check(project, attempt, cx.now).await?;
     // What nobody can have set is not worth its bytes, but costs the same time.
     let possible =
         password.chars().take(limits::PASSWORD_CHARS_MAX + 1).count() <= limits::PASSWORD_CHARS_MAX;
     let (password, stored) = if possible { (password, stored) } else { ("", None) };
-    if !project.auth().hashing.verify(password, stored).await? {
-        throttle::failed(project, pair, cx.now).await?;
+    if !project.auth().hashing.verify(attempt.seat(), password, stored).await? {
+        throttle::failed(project, attempt, cx.now).await?;
         tracing::info!(request.id = %cx.meta.request_id, "sign-in refused");
         return Err(refused());
     }
     // Guesses sent at the same moment: those that end after the free ones were used up learn nothing.
-    if throttle::check(project, pair, cx.now).await? {
-        throttle::succeeded(project, pair).await?;
+    if throttle::check(project, attempt, cx.now).await? {
+        throttle::succeeded(project, attempt).await?;
     }
     Ok(())
 }
@@ -62,14 +66,40 @@ fn refused() -> Error {
     Error::new(Code::InvalidCredentials)
 }
 
-async fn find(cx: &Ctx, canonical: &str) -> Result<Option<(String, Option<String>)>, Error> {
+/// A user who has a password.
+struct Credentials {
+    user: String,
+    phc: String,
+    changed_at: i64,
+}
+
+impl Credentials {
+    fn device(&self, cx: &Ctx, token: Option<&str>) -> bool {
+        devices::proven(&cx.project.auth().secrets, &self.user, self.changed_at, token)
+    }
+}
+
+async fn find(cx: &Ctx, canonical: &str) -> Result<Option<Credentials>, Error> {
     let params = [Value::text(canonical)];
     let rows = cx
         .project
         .store()
         .read(async |reader| Ok::<_, Error>(reader.fetch(&sql::CREDENTIALS_BY_EMAIL, &params).await?))
         .await?;
-    rows.first().map(|row| Ok((row.text(0)?.to_owned(), row.text_or_null(1).map(str::to_owned)))).transpose()
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (Some(phc), Some(changed_at)) = (row.text_or_null(1), row.int_or_null(2)) else { return Ok(None) };
+    Ok(Some(Credentials { user: row.text(0)?.to_owned(), phc: phc.to_owned(), changed_at }))
+}
+
+/// Another stored form, when the one there is made with old numbers. A storm that leaves no time for it stops nobody.
+async fn renewed(cx: &Ctx, attempt: &Attempt, password: &str, stored: &str) -> Result<Option<String>, Error> {
+    if !cx.project.auth().hashing.outdated(stored) {
+        return Ok(None);
+    }
+    match users::hash_password(&cx.project, attempt.seat(), password).await {
+        Err(error) if error.code == Code::HashBusy => Ok(None),
+        made => made.map(Some),
+    }
 }
 
 struct Entry {
@@ -90,8 +120,7 @@ impl Entry {
             return Err(refused());
         }
         if let Some(phc) = self.renewed {
-            let params = [Value::text(&self.user), Value::text(phc), Value::Int(cx.now.us())];
-            tx.execute(&sql::SET_PASSWORD, &params).await?;
+            tx.execute(&sql::RENEW_PASSWORD, &[Value::text(&self.user), Value::text(phc)]).await?;
         }
         session.insert(tx, &self.user).await
     }

@@ -1,5 +1,6 @@
 //! Sign-up: one transaction makes the address, the record, the password and the first session, or none of them.
 
+use super::attempt::Attempt;
 use super::issue::Issue;
 use super::session::Beginning;
 use super::{Email, password, sql, users, users_of};
@@ -19,8 +20,9 @@ pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SessionAnswer, Err
         return Err(Error::with(Code::Forbidden, "Nobody may sign up here."));
     }
     let (email, draft) = check(&cx, &catalogue, &body)?;
+    let seat = Attempt::new(&cx, "user", &email.canonical).seat();
     // Before the address is looked at, so that time does not tell whether it is known.
-    let phc = users::hash_password(&cx.project, &body.password).await?;
+    let phc = users::hash_password(&cx.project, seat, &body.password).await?;
     let session = Arc::new(Beginning::draw(&cx)?);
     let newcomer = Newcomer { email, phc, draft };
     let job = {

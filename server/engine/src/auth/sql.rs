@@ -69,7 +69,7 @@ statements! {
     FAILURES_OF = "SELECT wait_until FROM _sign_in_failures WHERE pair = ?1 AND at >= ?2";
     COUNT_FAILURE = "INSERT INTO _sign_in_failures (pair, in_a_row, wait_until, at) VALUES (?1, 1, 0, ?2)
      ON CONFLICT (pair) DO UPDATE SET in_a_row = _sign_in_failures.in_a_row + 1, at = excluded.at
-     RETURNING in_a_row";
+     RETURNING in_a_row, wait_until";
     WAIT_UNTIL = "UPDATE _sign_in_failures SET wait_until = ?2 WHERE pair = ?1";
     FORGET_FAILURES = "DELETE FROM _sign_in_failures WHERE pair = ?1";
     FORGET_OLD_FAILURES = "DELETE FROM _sign_in_failures WHERE at < ?1";
@@ -79,12 +79,15 @@ statements! {
     INSERT_FIRST_KEY = "INSERT INTO _signing_keys (kid, private_enc, public_x, public_y, state, created_at)
      SELECT ?1, ?2, ?3, ?4, 'active', CAST(?5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM _signing_keys WHERE state = 'active')";
 
-    CREDENTIALS_BY_EMAIL = "SELECT e.\"user\", p.phc FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1";
+    CREDENTIALS_BY_EMAIL = "SELECT e.\"user\", p.phc, p.changed_at FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1";
     PASSWORD_OF = "SELECT phc FROM _passwords WHERE \"user\" = ?1";
     SET_PASSWORD = "INSERT INTO _passwords (\"user\", phc, changed_at) VALUES (?1, ?2, ?3)
      ON CONFLICT (\"user\") DO UPDATE SET phc = excluded.phc, changed_at = excluded.changed_at";
     /// Touches no row when the password is another than the one that was checked.
     CHANGE_PASSWORD = "UPDATE _passwords SET phc = ?2, changed_at = ?4 WHERE \"user\" = ?1 AND phc = ?3";
+    PASSWORD_CHANGED_AT = "SELECT changed_at FROM _passwords WHERE \"user\" = ?1";
+    /// The same password in another form: known devices stay known.
+    RENEW_PASSWORD = "UPDATE _passwords SET phc = ?2 WHERE \"user\" = ?1";
     EMAIL_OF = "SELECT address FROM _emails WHERE \"user\" = ?1";
     REMOVE_EMAIL = "DELETE FROM _emails WHERE \"user\" = ?1";
     /// Touches no row when another user has the address.

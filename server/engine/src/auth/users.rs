@@ -1,5 +1,6 @@
 //! What belongs to a user besides the record: address, password, roles, claims. For sign-up, seeds, operators and removal.
 
+use super::turns::Seat;
 use super::{Email, claims, session, sql, users_of};
 use crate::{Error, Project, admin};
 use serde_json::{Map, Value as Json};
@@ -12,8 +13,8 @@ use stead_wire::{Code, FieldProblem, Instant};
 ///
 /// # Errors
 /// `hash_busy`.
-pub(crate) async fn hash_password(project: &Project, password: &str) -> Result<String, Error> {
-    project.auth().hashing.hash(project.randomness(), password).await
+pub(crate) async fn hash_password(project: &Project, seat: Seat, password: &str) -> Result<String, Error> {
+    project.auth().hashing.hash(project.randomness(), seat, password).await
 }
 
 /// Who begins a session by a password and who changes it take turns: no session of the old one may begin unseen by the change.

@@ -58,7 +58,8 @@ impl Shape for SignUp {
 }
 
 impl Shape for PasswordSignIn {
-    const MEMBERS: &'static [Member] = &[text("email"), text("password")];
+    const MEMBERS: &'static [Member] =
+        &[text("email"), text("password"), optional("device_token", Holds::Text)];
 }
 
 impl Shape for PasswordChange {

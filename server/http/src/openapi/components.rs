@@ -141,6 +141,10 @@ fn fixed_schemas() -> Map<String, Value> {
                 "expires_in": {"type": "integer", "description": "Seconds."},
                 "refresh_token": {"type": "string"},
                 "session_id": {"type": "string"},
+                "device_token": {
+                    "type": "string",
+                    "description": "To show at later sign-ins on this device. Absent for users without a password.",
+                },
             },
         },
         "Groups": {

@@ -11,6 +11,7 @@ mod facts;
 mod failure_modes;
 mod nodes;
 mod oracles;
+mod passwords;
 mod realtime;
 mod records;
 mod restored;

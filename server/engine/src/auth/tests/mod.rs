@@ -4,6 +4,7 @@
 pub(crate) mod app;
 mod changing;
 mod credentials;
+mod devices;
 mod refreshing;
 mod revoking;
 mod tokens;
