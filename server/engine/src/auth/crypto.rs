@@ -27,13 +27,16 @@ pub(super) struct Secrets {
     refresh: hmac::Key,
     /// Proofs that a device is known.
     pub(super) devices: Mac,
+    /// What passwords go through before they are hashed: a copy of the database alone gives nobody a guess.
+    pub(super) pepper: Mac,
 }
 
 /// HMAC-SHA256 under a key of one purpose.
+#[derive(Clone)]
 pub(super) struct Mac(hmac::Key);
 
 impl Mac {
-    fn new(key: &[u8; 32]) -> Self {
+    pub(super) fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
@@ -62,6 +65,7 @@ impl Secrets {
             at_rest: XChaCha20Poly1305::new(&expand("secrets at rest 1")?.into()),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
             devices: Mac::new(&expand("known devices 1")?),
+            pepper: Mac::new(&expand("passwords 1")?),
         })
     }
 

@@ -18,6 +18,7 @@ mod keys;
 mod me;
 mod memory;
 mod password;
+mod recipe;
 mod refresh;
 mod refresh_token;
 mod rotation;
@@ -26,6 +27,7 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod sql;
+mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
 mod throttle;
@@ -83,7 +85,7 @@ impl Auth {
         let sessions = Arc::new(memory::Sessions::new(limits.access_token_s));
         Ok(Self {
             tokens: access_token::AccessTokens::new(keys)?,
-            hashing: hashing::Hashing::start(limits, random)?,
+            hashing: hashing::Hashing::start(limits, secrets.pepper.clone(), random)?,
             _follower: follow::Follower::start(store, &sessions),
             secrets,
             sessions,

@@ -3,20 +3,35 @@
 use super::email::Email;
 use crate::limits;
 use stead_wire::FieldProblem;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Passwords that every guesser tries first, lower case, one per line. Those below eight characters need no line.
 const COMMON: &str = include_str!("common_passwords.txt");
 
+/// The same text from every keyboard (NFC, UAX #15): an `é` may come as one character or as two.
+pub(super) fn normal(password: &str) -> String {
+    password.nfc().collect()
+}
+
+/// Whether anybody can have set it: nothing longer is.
+pub(super) fn possible(password: &str) -> bool {
+    // No character takes more than four when it is taken apart.
+    let looked_at = 4 * limits::PASSWORD_CHARS_MAX + 1;
+    password.chars().take(looked_at).nfc().count() <= limits::PASSWORD_CHARS_MAX
+}
+
 /// What is wrong with a new password.
 pub(crate) fn problem(password: &str, chars_min: usize, email: Option<&Email>) -> Option<FieldProblem> {
+    if !possible(password) {
+        let most = limits::PASSWORD_CHARS_MAX;
+        let message = format!("The password may have at most {most} characters.");
+        return Some(FieldProblem::of_field("password", "too_long", message));
+    }
+    let password = &normal(password);
     let told = |code: &str, message: String| Some(FieldProblem::of_field("password", code, message));
     let chars = password.chars().count();
     if chars < chars_min {
         return told("too_short", format!("The password needs at least {chars_min} characters."));
-    }
-    if chars > limits::PASSWORD_CHARS_MAX {
-        let most = limits::PASSWORD_CHARS_MAX;
-        return told("too_long", format!("The password may have at most {most} characters."));
     }
     if password.contains('\0') {
         return told("pattern", "The password may not hold the character U+0000.".to_owned());
@@ -43,6 +58,8 @@ mod tests {
         for (password, code) in [
             ("short", "too_short"),
             ("äöüäöüäöü", "too_short"),
+            // Nine characters, each typed as two.
+            ("a\u{308}o\u{308}u\u{308}a\u{308}o\u{308}u\u{308}a\u{308}o\u{308}u\u{308}", "too_short"),
             (long.as_str(), "too_long"),
             ("nul\0in the middle", "pattern"),
             ("ANA.bell@example.com", "same_as_email"),
@@ -52,6 +69,9 @@ mod tests {
             assert_eq!(problem(password, 10, Some(&email)).unwrap().code, code, "{password:?}");
         }
         let long = "x".repeat(256);
+        let apart = "a\u{308}".repeat(256);
+        assert_eq!(problem(&apart, 10, Some(&email)), None);
+        assert_eq!(problem(&"a\u{308}".repeat(257), 10, Some(&email)).unwrap().code, "too_long");
         for password in ["äöüäöüäöüä", " spaces count ", long.as_str(), "ana.bell@example.org"] {
             assert_eq!(problem(password, 10, Some(&email)), None, "{password:?}");
         }

@@ -3,8 +3,8 @@
 use super::attempt::Attempt;
 use super::issue::Issue;
 use super::session::Beginning;
-use super::{Email, devices, sql, throttle, users, users_of};
-use crate::{Ctx, Error, limits};
+use super::{Email, devices, password, sql, throttle, users, users_of};
+use crate::{Ctx, Error};
 use std::sync::Arc;
 use stead_schema::Value;
 use stead_store::Tx;
@@ -41,16 +41,14 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
 pub(crate) async fn verify(
     cx: &Ctx,
     attempt: &Attempt,
-    password: &str,
+    tried: &str,
     stored: Option<&str>,
 ) -> Result<(), Error> {
     let project = &cx.project;
     throttle::check(project, attempt, cx.now).await?;
     // What nobody can have set is not worth its bytes, but costs the same time.
-    let possible =
-        password.chars().take(limits::PASSWORD_CHARS_MAX + 1).count() <= limits::PASSWORD_CHARS_MAX;
-    let (password, stored) = if possible { (password, stored) } else { ("", None) };
-    if !project.auth().hashing.verify(attempt.seat(), password, stored).await? {
+    let (tried, stored) = if password::possible(tried) { (tried, stored) } else { ("", None) };
+    if !project.auth().hashing.verify(attempt.seat(), tried, stored).await? {
         throttle::failed(project, attempt, cx.now).await?;
         tracing::info!(request.id = %cx.meta.request_id, "sign-in refused");
         return Err(refused());
