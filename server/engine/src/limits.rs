@@ -49,6 +49,8 @@ pub const BATCH_OPERATIONS_MAX: usize = 200;
 pub const UPSERT_FIELDS_MAX: usize = 16;
 /// Most roles of one user.
 pub const USER_ROLES_MAX: usize = 64;
+/// Most users of one import.
+pub const IMPORT_USERS_MAX: usize = 200;
 /// Most bytes of one user's claims as JSON.
 pub const CLAIMS_BYTES_MAX: usize = 1024;
 /// Most bytes of one request parameter.

@@ -23,7 +23,7 @@ pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
 pub use rules::{explain_rules, test_rules};
-pub use users::change_user;
+pub use users::{change_user, import_users};
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;

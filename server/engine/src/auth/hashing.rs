@@ -6,7 +6,7 @@
 use super::crypto::Mac;
 use super::password;
 use super::recipe::Recipe;
-use super::stored::Stored;
+use super::stored::{Stored, Unreadable};
 use super::turns::{Full, Seat, Turns};
 use crate::{Error, Limits, Random, limits};
 use argon2::{Algorithm, Block, Params, Version};
@@ -184,6 +184,17 @@ fn work(queue: &Queue) {
         };
         // The request may have gone away meanwhile.
         let _ = job.answer.send(result);
+    }
+}
+
+/// Whether a text from elsewhere can be stored and verified here.
+///
+/// # Errors
+/// [`Unreadable`].
+pub(super) fn importable(text: &str) -> Result<(), Unreadable> {
+    match Stored::parse(text)?.pepper.as_deref() {
+        None | Some(PEPPER) => Ok(()),
+        Some(_) => Err(Unreadable::Unknown),
     }
 }
 

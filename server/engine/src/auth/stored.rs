@@ -48,7 +48,7 @@ pub(super) struct Stored {
 
 /// Why a text is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub(super) enum Unreadable {
     /// Of no form that is known.
     Unknown,
     /// A known form with numbers beyond what is computed.

@@ -6,7 +6,7 @@ use crate::extract::query::{Changes, NoQuery};
 use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
 use actix_web::web::Path;
 use stead_engine::admin;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange, UserImport};
 use stead_wire::auth::PasswordSignIn;
 
 /// POST /admin/session
@@ -73,6 +73,11 @@ pub(crate) async fn explain_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesQues
 /// POST /admin/rules/test
 pub(crate) async fn test_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesTest>) -> Answer {
     answer::value(&admin::test_rules(&cx, body.text).await?).map(secret)
+}
+
+/// POST /admin/users/import
+pub(crate) async fn import_users(cx: Cx, _: NoQuery, Body(body): Body<UserImport>) -> Answer {
+    answer::value(&admin::import_users(&cx, body).await?)
 }
 
 /// PATCH /admin/users/{id}

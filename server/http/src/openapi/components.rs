@@ -4,7 +4,7 @@ use crate::extract::shape::{Shape, json_schema};
 use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{Acknowledgement, ConsumerStart, RulesQuestion, RulesTest, UserChange, UserImport};
 use stead_wire::auth::{PasswordChange, PasswordSignIn, Refresh, SignOut, SignUp};
 use stead_wire::records::Batch;
 
@@ -184,6 +184,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("RulesQuestion".into(), json_schema(RulesQuestion::MEMBERS));
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
+    schemas.insert("UserImport".into(), json_schema(UserImport::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));
     schemas.insert("Acknowledgement".into(), json_schema(Acknowledgement::MEMBERS));
     schemas.insert("Batch".into(), json_schema(Batch::MEMBERS));

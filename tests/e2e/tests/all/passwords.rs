@@ -42,3 +42,24 @@ async fn at_07_a_known_device_signs_in_while_guessers_at_the_same_address_wait()
         attempt(PASSWORD, &token).await.problem("rate_limited");
     }
 }
+
+#[tokio::test]
+async fn users_from_elsewhere_sign_in_with_the_password_they_had() {
+    let mut server = Server::probe().await;
+    let root = server.operator().await;
+    let hash = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.WrAwgFxicHZ3kL7zMvXYXHKosDn8ot2";
+    let user = |name: &str| json!({ "email": format!("{name}@example.test"), "verified": true, "password_hash": hash, "data": { "name": name } });
+    let items = json!({ "items": [user("ana"), user("bob")] });
+    server.client().json("POST", "/admin/users/import", items.clone()).await.problem("token_required");
+    let bad = json!({ "items": [user("ana"), { "email": "c@example.test", "password_hash": "plain", "verified": 1 }] });
+    let told = root.json("POST", "/admin/users/import", bad).await.problem("field_invalid")["errors"].clone();
+    assert_eq!(told[0]["path"], "/items/1/verified");
+    let made = root.json("POST", "/admin/users/import", items.clone()).await.ok();
+    assert_eq!(made["items"][1]["email"], "bob@example.test");
+    let taken = root.json("POST", "/admin/users/import", items).await.problem("unique_violation");
+    assert_eq!(taken["errors"][0]["path"], "/items/0/email");
+    for _ in 0..2 {
+        let client = server.signed_in("ana@example.test", "correct horse").await;
+        assert_eq!(client.get("/auth/me").await.ok()["verified"], true);
+    }
+}
