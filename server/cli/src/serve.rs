@@ -40,7 +40,9 @@ async fn run(args: &args::Serve, folder: AppFolder, app: App, watching: bool) ->
     let settings = settings(args, &folder);
     let data = DataFolder::open(&args.data)?;
     let _occupied = data.occupy()?;
-    let project = wiring::open(app, &data, (args.synchronous, args.log_kept), settings.workers).await?;
+    let breached = args.breached_passwords.as_deref();
+    let project =
+        wiring::open(app, &data, (args.synchronous, args.log_kept), settings.workers, breached).await?;
     let seeds = folder.seeds()?;
     let seeded =
         seed::seed(&project, &seeds).await.map_err(|error| anyhow::anyhow!("seed: {}", plain(&error)))?;

@@ -4,7 +4,9 @@ use crate::app_folder::App;
 use crate::args::{LogKept, Synchronous};
 use crate::data_folder::DataFolder;
 use anyhow::anyhow;
+use std::path::Path;
 use std::sync::Arc;
+use stead_engine::auth::Breached;
 use stead_engine::ctx::{OpenError, SystemClock, SystemRandomness};
 use stead_engine::{Clock, Limits, Project, ProjectConfig};
 use stead_store::{Held, Retention};
@@ -15,9 +17,12 @@ pub(crate) async fn open(
     data: &DataFolder,
     (synchronous, kept): (Synchronous, LogKept),
     workers: usize,
+    breached: Option<&Path>,
 ) -> anyhow::Result<Project> {
     let store = stead_store::Config { retention: retention(kept), ..store(data, synchronous, workers) };
-    let config = ProjectConfig { master_key: data.master_key, ..config(app, store, Arc::new(SystemClock)) };
+    let breached = breached.map(stolen).transpose()?.map(Arc::new);
+    let config = config(app, store, Arc::new(SystemClock));
+    let config = ProjectConfig { master_key: data.master_key, breached, ..config };
     Project::open(config).await.map_err(|error| explain(&error))
 }
 
@@ -47,12 +52,18 @@ pub(crate) async fn open_to_look(app: App, data: &DataFolder) -> anyhow::Result<
     Ok(project)
 }
 
+/// The list of stolen passwords.
+fn stolen(path: &Path) -> anyhow::Result<Breached> {
+    Breached::open(path).map_err(|error| anyhow!("--breached-passwords {}: {error}", path.display()))
+}
+
 fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> ProjectConfig {
     ProjectConfig {
         schema: app.schema,
         rules: app.rules,
         store,
         limits: Limits::default(),
+        breached: None,
         master_key: [0; 32],
         clock,
         random: Arc::new(SystemRandomness::default()),

@@ -185,10 +185,12 @@ pub(crate) async fn audit(
 
 /// A proper address and the stored form of a proper password, or every problem.
 async fn checked(project: &Project, email: &str, password: &str) -> Result<(Email, String), Error> {
-    let chars_min = project.catalogue().schema.app.password_chars_min.max(OPERATOR_PASSWORD_CHARS_MIN);
+    let catalogue = project.catalogue();
     let email = Email::parse(email);
     let mut problems: Vec<FieldProblem> = email.is_none().then(Email::problem).into_iter().collect();
-    problems.extend(auth::password_problem(password, chars_min, email.as_ref()));
+    let policy = auth::PasswordPolicy::of(&catalogue.schema.app, email.as_ref(), None);
+    let policy = policy.at_least(OPERATOR_PASSWORD_CHARS_MIN);
+    problems.extend(auth::check_password(project, password, &policy).await?);
     match email {
         Some(email) if problems.is_empty() => {
             Ok((email, auth::hash_password(project, Seat::server(), password).await?))

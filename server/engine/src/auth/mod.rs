@@ -6,11 +6,13 @@
 mod access_token;
 mod attempt;
 mod authenticate;
+mod breached;
 mod change_password;
 mod claims;
 mod crypto;
 mod devices;
 mod email;
+mod famous;
 mod follow;
 mod hashing;
 mod import;
@@ -46,9 +48,10 @@ use stead_wire::{Code, Instant};
 
 pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use attempt::Attempt;
+pub use breached::Breached;
 pub(crate) use email::Email;
 pub(crate) use import::import as import_users;
-pub(crate) use password::problem as password_problem;
+pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
 pub(crate) use turns::Seat;
@@ -66,6 +69,7 @@ pub struct Auth {
     tokens: access_token::AccessTokens,
     sessions: Arc<memory::Sessions>,
     hashing: hashing::Hashing,
+    breached: Option<Arc<Breached>>,
     _follower: follow::Follower,
 }
 
@@ -77,6 +81,7 @@ impl Auth {
     pub async fn load(
         store: &Store,
         limits: &Limits,
+        breached: Option<Arc<Breached>>,
         master_key: &[u8; 32],
         clock: &dyn Clock,
         random: &dyn Random,
@@ -89,6 +94,7 @@ impl Auth {
             tokens: access_token::AccessTokens::new(keys)?,
             hashing: hashing::Hashing::start(limits, secrets.pepper.clone(), random)?,
             _follower: follow::Follower::start(store, &sessions),
+            breached,
             secrets,
             sessions,
         })

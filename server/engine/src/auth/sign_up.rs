@@ -2,6 +2,7 @@
 
 use super::attempt::Attempt;
 use super::issue::Issue;
+use super::password::Policy;
 use super::session::Beginning;
 use super::{Email, password, sql, users, users_of};
 use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
@@ -19,7 +20,7 @@ pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SessionAnswer, Err
     if !catalogue.schema.app.sign_up {
         return Err(Error::with(Code::Forbidden, "Nobody may sign up here."));
     }
-    let (email, draft) = check(&cx, &catalogue, &body)?;
+    let (email, draft) = check(&cx, &catalogue, &body).await?;
     let seat = Attempt::new(&cx, "user", &email.canonical).seat();
     // Before the address is looked at, so that time does not tell whether it is known.
     let phc = users::hash_password(&cx.project, seat, &body.password).await?;
@@ -35,15 +36,16 @@ pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SessionAnswer, Err
 }
 
 /// Every wrong value at once.
-fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email, Prepared), Error> {
+async fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email, Prepared), Error> {
     let users = users_of(&catalogue.schema)?;
     let mut problems = Vec::new();
     let email = Email::parse(&body.email);
     if email.is_none() {
         problems.push(Email::problem());
     }
-    let chars_min = catalogue.schema.app.password_chars_min;
-    problems.extend(password::problem(&body.password, chars_min, email.as_ref()));
+    let name = body.data.get("name").and_then(serde_json::Value::as_str);
+    let policy = Policy::of(&catalogue.schema.app, email.as_ref(), name);
+    problems.extend(password::check(&cx.project, &body.password, &policy).await?);
     if body.data.contains_key("id") {
         problems.push(below(FieldProblem::of_field("id", "read_only", "`id` is kept by the server")));
     }

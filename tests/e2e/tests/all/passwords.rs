@@ -1,6 +1,7 @@
 //! Passwords: what guessers and storms cannot do to those who know theirs.
 
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 use stead_e2e::Server;
 
@@ -62,4 +63,26 @@ async fn users_from_elsewhere_sign_in_with_the_password_they_had() {
         let client = server.signed_in("ana@example.test", "correct horse").await;
         assert_eq!(client.get("/auth/me").await.ok()["verified"], true);
     }
+}
+
+#[tokio::test]
+async fn at_11_a_password_that_was_stolen_elsewhere_is_refused_from_the_operators_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("stolen.txt");
+    // SHA-1 of `wandering teapots sing`, between two others.
+    let stolen = "284C98CC19205B4BD92880DDAF2B2616C46416C4";
+    std::fs::write(&list, format!("{}:1\n{stolen}:3\n{}:1\n", "0".repeat(40), "F".repeat(40))).unwrap();
+    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps/probe");
+    let server = Server::serve(&probe, &["--breached-passwords", list.to_str().unwrap()]).await;
+    let guest = server.client();
+    let sign_up = async |email: &str, password: &str| {
+        let body = json!({ "email": email, "password": password, "data": { "name": "n" } });
+        guest.json("POST", "/auth/sign-up", body).await
+    };
+    let told = sign_up("ana@example.test", "wandering teapots sing").await.problem("field_invalid");
+    assert_eq!(
+        (&told["errors"][0]["path"], &told["errors"][0]["code"]),
+        (&json!("/password"), &json!("breached"))
+    );
+    sign_up("ana@example.test", "wandering teapots song").await.created();
 }

@@ -164,7 +164,7 @@ pub(crate) fn config(
         migrations: Vec::new(),
     };
     let random = Arc::new(crate::ctx::SystemRandomness(ring::rand::SystemRandom::new()));
-    ProjectConfig { schema, rules, store, limits, master_key, clock, random }
+    ProjectConfig { schema, rules, store, limits, breached: None, master_key, clock, random }
 }
 
 pub(crate) fn address(name: &str) -> String {

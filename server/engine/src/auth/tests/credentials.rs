@@ -252,3 +252,32 @@ async fn no_secret_shows_itself() {
     }
     assert!(answer.refresh_token.starts_with("rt1.") && address("ana").contains('@'));
 }
+
+#[tokio::test]
+async fn at_11_a_password_is_held_against_the_own_name_at_sign_up_and_at_change() {
+    let app = App::open().await;
+    let refused = |error: crate::Error| {
+        let told = paths(&error)[0];
+        (told.0.to_owned(), told.1.to_owned())
+    };
+    let body = SignUp {
+        password: "Ana Isabell Bell".to_owned(),
+        data: data(json!({ "name": "ana isabell bell" })),
+        ..form("ana")
+    };
+    let error = auth::sign_up(&app.nobody(), body.clone()).await.unwrap_err();
+    assert_eq!(refused(error), ("/password".to_owned(), "same_as_name".to_owned()));
+    let own = auth::sign_up(&app.nobody(), SignUp { password: PASSWORD.to_owned(), ..body }).await.unwrap();
+    let cx = app.as_user(&own.access_token).await;
+    let change = async |new: &str| {
+        let change = stead_wire::auth::PasswordChange {
+            current_password: PASSWORD.to_owned(),
+            new_password: new.to_owned(),
+        };
+        auth::change_password(&cx, change).await
+    };
+    let error = change("ANA ISABELL BELL").await.unwrap_err();
+    assert_eq!(refused(error), ("/new_password".to_owned(), "same_as_name".to_owned()));
+    // Control: somebody else's name will do.
+    change("Ben Isabell Bell").await.unwrap();
+}

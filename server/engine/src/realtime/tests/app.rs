@@ -96,7 +96,7 @@ pub(super) fn config(clock: Arc<Hands>, limits: Limits) -> ProjectConfig {
         migrations: Vec::new(),
     };
     let random = Arc::new(crate::ctx::SystemRandomness(ring::rand::SystemRandom::new()));
-    ProjectConfig { schema, rules, store, limits, master_key: [7; 32], clock, random }
+    ProjectConfig { schema, rules, store, limits, breached: None, master_key: [7; 32], clock, random }
 }
 
 impl App {
