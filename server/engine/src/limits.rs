@@ -123,6 +123,20 @@ pub const KNOWN_DEVICE_FREE_FAILURES: i64 = 20;
 pub const SIGN_IN_WAIT_MS_MAX: i64 = 900_000;
 /// Seconds of rest after which they are forgotten.
 pub const SIGN_IN_FAILURES_KEPT_S: i64 = 3_600;
+/// Wrong passwords in a row before an account is closed for strangers (NIST SP 800-63B-4 §3.2.2).
+pub const ACCOUNT_FAILURES_MAX: i64 = 100;
+/// Seconds that they are counted for (30 days).
+pub const ACCOUNT_FAILURES_KEPT_S: i64 = 30 * 86_400;
+/// Wrong passwords from one part of the network, whatever the accounts,
+pub const NETWORK_FAILURES_MAX: i64 = 300;
+/// in so many seconds.
+pub const NETWORK_FAILURES_S: i64 = 3_600;
+/// Different pairs of account and wrong password from one part of the network,
+pub const NETWORK_GUESSES_MAX: i64 = 60;
+/// in so many seconds.
+pub const NETWORK_GUESSES_S: i64 = 600;
+/// Accounts and parts of the network that are counted for at once.
+pub const GUESS_COUNTS_MAX: i64 = 100_000;
 /// Pings without a sign of life before a socket is closed.
 pub const SOCKET_SILENT_PINGS_MAX: u32 = 2;
 /// Seconds in which a socket must say `hello`.

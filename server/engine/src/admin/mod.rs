@@ -81,6 +81,7 @@ pub async fn reset_operator(project: &Project, email: &str, password: &str) -> R
         if tx.execute(&sql::RESET, &params).await? == 0 {
             return Err(Error::with(Code::RecordNotFound, "There is no operator with this address."));
         }
+        auth::forgive(tx, "operator", &email.canonical).await?;
         audit(tx, SERVER, "operators.reset", &format!("operators/{}", email.canonical), at).await
     };
     project.store().write(job).await

@@ -1,12 +1,18 @@
 //! Somebody tries a password: for which account, from where, and on what kind of device.
 
+use super::crypto::Mac;
+use super::guesses::Guess;
 use super::turns::Seat;
 use crate::{Ctx, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use std::net::IpAddr;
 
+/// Enough to tell the guesses of one network apart: one in millions is taken for another.
+const GUESS_BYTES: usize = 4;
+
 /// Counted by [`super::throttle`] and seated by [`super::turns`].
+#[derive(Clone)]
 pub(crate) struct Attempt {
     /// Whose accounts: of `user`s or `operator`s.
     realm: &'static str,
@@ -48,6 +54,28 @@ impl Attempt {
         self.known_device
     }
 
+    /// Whether it is not a stranger's.
+    pub(super) fn trusted(&self) -> bool {
+        self.known_device || self.in_session
+    }
+
+    /// What is counted for the account wherever it is tried from.
+    pub(super) fn account_key(&self) -> String {
+        account_key(self.realm, &self.account)
+    }
+
+    /// What is counted for the network whatever it tries.
+    pub(super) fn network_key(&self) -> String {
+        digest_of(&["network", &self.network])
+    }
+
+    /// This password for this account, under a key and cut short: what is stored of wrong ones, which may be nearly right,
+    /// must not give them away even together with the key.
+    pub(super) fn guess(&self, key: &Mac, password: &str) -> Guess {
+        let whole = key.sign(digest_of(&[self.realm, &self.account, password]).as_bytes());
+        BASE64.encode(whole.get(..GUESS_BYTES).unwrap_or_default())
+    }
+
     /// What wrong passwords are counted for: one account seen from one part of the network, so that nobody can lock the
     /// owner out from elsewhere; or from all its known devices, which no stranger is among. A digest: the list of them
     /// shall not tell who was tried.
@@ -55,6 +83,10 @@ impl Attempt {
         let place = if self.known_device { "known device" } else { &self.network };
         digest_of(&[self.realm, place, &self.account])
     }
+}
+
+pub(super) fn account_key(realm: &str, account: &str) -> String {
+    digest_of(&["account", realm, account])
 }
 
 fn digest_of(pieces: &[&str]) -> String {

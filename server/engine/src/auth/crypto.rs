@@ -27,6 +27,8 @@ pub(super) struct Secrets {
     refresh: hmac::Key,
     /// Proofs that a device is known.
     pub(super) devices: Mac,
+    /// What passwords that were tried are told apart by.
+    pub(super) guesses: Mac,
     /// What passwords go through before they are hashed: a copy of the database alone gives nobody a guess.
     pub(super) pepper: Mac,
 }
@@ -65,6 +67,7 @@ impl Secrets {
             at_rest: XChaCha20Poly1305::new(&expand("secrets at rest 1")?.into()),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
             devices: Mac::new(&expand("known devices 1")?),
+            guesses: Mac::new(&expand("guesses 1")?),
             pepper: Mac::new(&expand("passwords 1")?),
         })
     }

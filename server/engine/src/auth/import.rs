@@ -119,7 +119,10 @@ impl Comer {
     async fn enter(self, tx: &mut Tx<'_>, cx: &Ctx, catalogue: &Catalogue, actor: &str) -> Result<(), Error> {
         let gate = Gate::new(cx, catalogue, &users_of(&catalogue.schema)?.name)?;
         let (user, at) = (self.draft.id().to_owned(), cx.now.us());
-        // The record first: an id that is taken must not be told as a taken address.
+        // The address before anything of the record is told as taken, and claimed when the id is the user's own.
+        if !tx.fetch(&sql::CREDENTIALS_BY_EMAIL, &[Value::text(&self.email.canonical)]).await?.is_empty() {
+            return Err(users::address_taken());
+        }
         insert_in(tx, gate, self.draft, Right::Caller).await.map_err(below_data_all)?;
         users::claim_email(tx, &user, &self.email).await?;
         if let Some(phc) = self.phc {

@@ -47,9 +47,10 @@ pub(crate) async fn verify(
     let project = &cx.project;
     throttle::check(project, attempt, cx.now).await?;
     // What nobody can have set is not worth its bytes, but costs the same time.
+    let guess = attempt.guess(&project.auth().secrets.guesses, tried);
     let (tried, stored) = if password::possible(tried) { (tried, stored) } else { ("", None) };
     if !project.auth().hashing.verify(attempt.seat(), tried, stored).await? {
-        throttle::failed(project, attempt, cx.now).await?;
+        throttle::failed(project, attempt, guess, cx.now).await?;
         tracing::info!(request.id = %cx.meta.request_id, "sign-in refused");
         return Err(refused());
     }

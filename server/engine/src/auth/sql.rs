@@ -4,7 +4,8 @@
 
 use crate::statements::statements;
 
-pub(super) const MIGRATIONS: &[(&str, &str)] = &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES)];
+pub(super) const MIGRATIONS: &[(&str, &str)] =
+    &[("auth_1", FIRST), ("auth_2", FACTS), ("auth_3", FAILURES), ("auth_guesses_1", GUESSES)];
 
 const FIRST: &str = "CREATE TABLE _emails (
         canonical TEXT NOT NULL PRIMARY KEY,
@@ -65,7 +66,39 @@ const FAILURES: &str = "CREATE TABLE _sign_in_failures (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _sign_in_failures_at ON _sign_in_failures (at);";
 
+/// Wrong passwords by account and by network, as digests, and which different ones a network tried lately.
+const GUESSES: &str = "CREATE TABLE _guess_counts (
+        key TEXT NOT NULL PRIMARY KEY,
+        count INTEGER NOT NULL,
+        began_at INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _guess_counts_at ON _guess_counts (at);
+    CREATE TABLE _guesses (
+        network TEXT NOT NULL,
+        guess TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (network, guess)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _guesses_at ON _guesses (at);";
+
 statements! {
+    GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
+    /// Begins anew when the count began at `?3` or before.
+    COUNT_GUESS = "INSERT INTO _guess_counts (key, count, began_at, at) VALUES (?1, 1, ?2, ?2)
+     ON CONFLICT (key) DO UPDATE SET
+     count = CASE WHEN _guess_counts.began_at <= ?3 THEN 1 ELSE _guess_counts.count + 1 END,
+     began_at = CASE WHEN _guess_counts.began_at <= ?3 THEN excluded.began_at ELSE _guess_counts.began_at END,
+     at = excluded.at";
+    FORGET_GUESSES = "DELETE FROM _guess_counts WHERE key = ?1";
+    FORGET_OLD_COUNTS = "DELETE FROM _guess_counts WHERE at < ?1";
+    /// All but the largest; of the equal ones the newest stay.
+    KEEP_LARGEST_COUNTS = "DELETE FROM _guess_counts WHERE key IN
+     (SELECT key FROM _guess_counts ORDER BY count DESC, at DESC LIMIT 1000000 OFFSET ?1)";
+    NOTE_GUESS = "INSERT INTO _guesses (network, guess, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    DISTINCT_GUESSES = "SELECT count(*), min(at) FROM _guesses WHERE network = ?1 AND at > ?2";
+    FORGET_OLD_GUESSES = "DELETE FROM _guesses WHERE at < ?1";
+
     FAILURES_OF = "SELECT wait_until FROM _sign_in_failures WHERE pair = ?1 AND at >= ?2";
     COUNT_FAILURE = "INSERT INTO _sign_in_failures (pair, in_a_row, wait_until, at) VALUES (?1, 1, 0, ?2)
      ON CONFLICT (pair) DO UPDATE SET in_a_row = _sign_in_failures.in_a_row + 1, at = excluded.at

@@ -6,6 +6,7 @@
 //! its guesser a hash of a password first, which bounds how many there are.
 
 use super::attempt::Attempt;
+use super::guesses::{self, Guess};
 use super::sql;
 use crate::{Error, Project, limits};
 use stead_schema::Value;
@@ -17,17 +18,21 @@ fn counted_since(now: Instant) -> i64 {
     now.us().saturating_sub(limits::SIGN_IN_FAILURES_KEPT_S.saturating_mul(1_000_000))
 }
 
-/// Whether the pair has failed lately.
+/// Whether the pair or the account has failed lately.
 ///
 /// # Errors
-/// `rate_limited` while it has to wait.
+/// `rate_limited` while it or its network has to wait, or the account is closed for strangers.
 pub(super) async fn check(project: &Project, attempt: &Attempt, now: Instant) -> Result<bool, Error> {
     let params = [Value::text(attempt.pair()), Value::Int(counted_since(now))];
     let job = async |reader: &mut stead_store::Reader<'_>| {
-        Ok::<_, Error>(reader.fetch(&sql::FAILURES_OF, &params).await?)
+        let rows = reader.fetch(&sql::FAILURES_OF, &params).await?;
+        Ok::<_, Error>((rows, guesses::look(reader, attempt, now).await?))
     };
-    let rows = project.store().read(job).await?;
-    let Some(row) = rows.first() else { return Ok(false) };
+    let (rows, (refused, counted)) = project.store().read(job).await?;
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    let Some(row) = rows.first() else { return Ok(counted) };
     match u64::try_from(row.int(0)?.saturating_sub(now.us())) {
         Ok(us) if us > 0 => Err(waiting(us.div_ceil(1000))),
         _ => Ok(true),
@@ -39,45 +44,52 @@ pub(super) async fn check(project: &Project, attempt: &Attempt, now: Instant) ->
 /// # Errors
 /// `rate_limited` when the pair came to wait while this password was looked at. When it cannot be counted: a guess that is
 /// not counted must not be answered.
-pub(super) async fn failed(project: &Project, attempt: &Attempt, now: Instant) -> Result<(), Error> {
-    let pair = attempt.pair();
+pub(super) async fn failed(
+    project: &Project,
+    attempt: &Attempt,
+    guess: Guess,
+    now: Instant,
+) -> Result<(), Error> {
+    let (pair, attempt) = (attempt.pair(), attempt.clone());
     let free = match attempt.known_device() {
         true => limits::KNOWN_DEVICE_FREE_FAILURES,
         false => limits::SIGN_IN_FREE_FAILURES,
     };
     let job = async move |tx: &mut Tx<'_>| {
+        let refused = guesses::count(tx, &attempt, &guess, now).await?;
         tx.execute(&sql::FORGET_OLD_FAILURES, &[Value::Int(counted_since(now))]).await?;
         let counted = tx.fetch(&sql::COUNT_FAILURE, &[Value::text(&pair), Value::Int(now.us())]).await?;
         let (in_a_row, waits_until) = match counted.first() {
             Some(row) => (row.int(0)?, row.int(1)?),
             None => (1, 0),
         };
-        let Some(over) = u32::try_from(in_a_row - free).ok() else { return Ok(None) };
+        let Some(over) = u32::try_from(in_a_row - free).ok() else { return Ok(refused) };
         let wait_ms = (1000_i64 << over.min(20)).min(limits::SIGN_IN_WAIT_MS_MAX);
         let until = now.us().saturating_add(wait_ms * 1000);
         tx.execute(&sql::WAIT_UNTIL, &[Value::text(&pair), Value::Int(until)]).await?;
         tracing::warn!(failures = in_a_row, wait_ms, "sign-in slowed down after wrong passwords");
         // Another guess was faster: this one learns nothing, as a right one would not.
-        Ok::<_, Error>((waits_until > now.us()).then_some(wait_ms))
+        let waited = waits_until > now.us();
+        Ok::<_, Error>(
+            refused.or_else(|| waited.then(|| waiting(u64::try_from(wait_ms).unwrap_or_default()))),
+        )
     };
-    match project.store().write(job).await? {
-        Some(wait_ms) => Err(waiting(u64::try_from(wait_ms).unwrap_or_default())),
-        None => Ok(()),
-    }
+    project.store().write(job).await?.map_or(Ok(()), Err)
 }
 
 fn waiting(ms: u64) -> Error {
     Error::with(Code::RateLimited, "Too many wrong passwords for this account.").retry_after_ms(ms)
 }
 
-/// Forgets the failures of a pair that knew the password.
+/// Forgets the failures of a pair that knew the password, and those of its account.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn succeeded(project: &Project, attempt: &Attempt) -> Result<(), Error> {
-    let pair = attempt.pair();
+    let (pair, account) = (attempt.pair(), attempt.account_key());
     let job = async move |tx: &mut Tx<'_>| {
         tx.execute(&sql::FORGET_FAILURES, &[Value::text(&pair)]).await?;
+        tx.execute(&sql::FORGET_GUESSES, &[Value::text(&account)]).await?;
         Ok::<_, Error>(())
     };
     project.store().write(job).await

@@ -5,6 +5,7 @@ pub(crate) mod app;
 mod changing;
 mod credentials;
 mod devices;
+mod guessing;
 mod importing;
 mod refreshing;
 mod revoking;
