@@ -2,6 +2,7 @@
 //
 // Tokens are the session keeper's business; this room only makes the calls.
 
+import type { Device } from "./device.js";
 import { isSteadError, SteadError } from "./errors.js";
 import type { Call, Http } from "./http.js";
 import { isChallenge, parseChallenge, proofBody, type Challenge, type Proof } from "./proof.js";
@@ -104,12 +105,14 @@ export class Auth<Types extends AnyCollections<Types>> {
   readonly #http: Http;
   readonly #keeper: SessionKeeper<User<Types>>;
   readonly #attempts: Attempts;
+  readonly #device: Device;
 
   /** @internal */
-  constructor(http: Http, keeper: SessionKeeper<User<Types>>, attempts: Attempts) {
+  constructor(http: Http, keeper: SessionKeeper<User<Types>>, attempts: Attempts, device: Device) {
     this.#attempts = attempts;
     this.#http = http;
     this.#keeper = keeper;
+    this.#device = device;
   }
 
   /** Resolves when a kept session has been read; at once, unless the storage is asynchronous. */
@@ -229,9 +232,13 @@ export class Auth<Types extends AnyCollections<Types>> {
     if (id === this.#keeper.session?.sessionId) await this.#keeper.end();
   }
 
-  /** Throws `invalid_credentials`, also when there is no such user. */
-  signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
-    return this.#begin("/auth/sign-in/password", credentials, options);
+  /**
+   * Throws `invalid_credentials`, also when there is no such user; `rate_limited` after too many wrong passwords, which a
+   * device that was signed in before waits for less.
+   */
+  async signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
+    const body = { ...credentials, ...(await this.#device.proof()) };
+    return this.#begin("/auth/sign-in/password", body, options);
   }
 
   /**
@@ -368,7 +375,8 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   async #begin(path: string, body: object, { signal }: CallOptions): Promise<Session<User<Types>>> {
-    return this.#keeper.begin(await this.#http.send({ method: "POST", path, body, anonymous: true, signal }));
+    const answer = await this.#http.send({ method: "POST", path, body, anonymous: true, signal });
+    return this.#keeper.begin(await this.#device.keep(answer));
   }
 
   async #send(path: string, body: object, call: Partial<Call>): Promise<Challenge> {

@@ -6,6 +6,7 @@ import { Auth, type User } from "./auth.js";
 import { wireOperation, type BatchResults, type Operation } from "./batch.js";
 import { Collection } from "./collection.js";
 import { Attempts } from "./providers.js";
+import { Device } from "./device.js";
 import { Http, type Call, type Tokens } from "./http.js";
 import { randomKey } from "./id.js";
 import { Realtime, type WebSocketConstructor } from "./realtime/realtime.js";
@@ -61,22 +62,25 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
     );
     this.#http = http;
     const storage = options.storage ?? defaultStorage();
+    const device = new Device(storage, `stead.device:${base}`);
     this.#keeper = new SessionKeeper({
       storage,
       key: `stead.session:${base}`,
       surroundings,
-      exchange: (refresh_token) =>
+      exchange: async (refresh_token) =>
         // Repeating is safe even when an answer got lost: the old token alone would be of no more use.
-        http.send({
-          method: "POST",
-          path: "/auth/token/refresh",
-          body: { refresh_token },
-          anonymous: true,
-          repeatable: true,
-        }),
+        device.keep(
+          await http.send({
+            method: "POST",
+            path: "/auth/token/refresh",
+            body: { refresh_token },
+            anonymous: true,
+            repeatable: true,
+          }),
+        ),
     });
     const tokens: Tokens = options.token === undefined ? this.#keeper : fixedToken(options.token);
-    this.auth = new Auth(http, this.#keeper, new Attempts(storage, base));
+    this.auth = new Auth(http, this.#keeper, new Attempts(storage, base), device);
     this.realtime = new Realtime({ base, tokens, surroundings, fetch: ask, WebSocket: options.WebSocket });
     this.#keeper.listen((_, event) => {
       if (event === "signed_in" || event === "signed_out") this.realtime.callerChanged();

@@ -154,6 +154,25 @@ test("a session is ended from another device, and the own one is forgotten with 
   assert.equal(stead.auth.session, null);
 });
 
+test("a device shows at sign-in what the newest session answer gave it, also after signing out", async () => {
+  const storage = memoryStorage();
+  const shown = () => server.asked.filter(({ path }) => path.endsWith("/sign-in/password")).map(({ body }) => body);
+  server.answer = (asked) => {
+    const answer = honest(asked);
+    if (typeof answer === "object" && answer.body) Object.assign(answer.body, { device_token: `device-${issued}` });
+    return answer;
+  };
+  const stead = client({ storage });
+  await stead.auth.signIn(ann);
+  await stead.auth.refresh();
+  await stead.auth.signOut();
+  await client({ storage }).auth.signIn(ann);
+  assert.deepEqual(shown(), [ann, { ...ann, device_token: "device-2" }]);
+  // Control: another device knows nothing of it.
+  await client({ storage: memoryStorage() }).auth.signIn(ann);
+  assert.deepEqual(shown()[2], ann);
+});
+
 test("many calls with an expired token share one refresh", async () => {
   const stead = client();
   await stead.auth.signIn(ann);

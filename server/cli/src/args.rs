@@ -78,6 +78,9 @@ pub(crate) struct Serve {
     /// Sign-ups, sign-ins and refreshes per second of one address, with three times as many at once; 0 for no limit
     #[arg(long, default_value_t = 10, env = "STEAD_RATE_SIGN_IN")]
     pub(crate) rate_sign_in: u32,
+    /// Passwords that were stolen elsewhere and are refused: a file of lines SHA-1:count, sorted by hash
+    #[arg(long, value_name = "FILE", env = "STEAD_BREACHED_PASSWORDS")]
+    pub(crate) breached_passwords: Option<PathBuf>,
     /// A proxy whose X-Forwarded-For is believed: an address or a block such as 10.0.0.0/8
     #[arg(long, env = "STEAD_TRUST_PROXY", value_delimiter = ',')]
     pub(crate) trust_proxy: Vec<Network>,

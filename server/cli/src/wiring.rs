@@ -4,8 +4,9 @@ use crate::app_folder::App;
 use crate::args::{LogKept, Serve, Synchronous};
 use crate::data_folder::DataFolder;
 use anyhow::anyhow;
+use std::path::Path;
 use std::sync::Arc;
-use stead_engine::auth::Outside;
+use stead_engine::auth::{Breached, Outside};
 use stead_engine::ctx::{OpenError, SystemClock, SystemRandomness};
 use stead_engine::{Clock, Limits, Project, ProjectConfig, mail};
 use stead_store::{Held, Retention};
@@ -25,6 +26,7 @@ pub(crate) async fn open(
         limits: Limits { mails_per_hour_max: args.mail.per_hour, ..Limits::default() },
         mail,
         outside,
+        breached: args.breached_passwords.as_deref().map(stolen).transpose()?.map(Arc::new),
         ..config(app, store, Arc::new(SystemClock))
     };
     Project::open(config).await.map_err(|error| explain(&error))
@@ -56,12 +58,18 @@ pub(crate) async fn open_to_look(app: App, data: &DataFolder) -> anyhow::Result<
     Ok(project)
 }
 
+/// The list of stolen passwords.
+fn stolen(path: &Path) -> anyhow::Result<Breached> {
+    Breached::open(path).map_err(|error| anyhow!("--breached-passwords {}: {error}", path.display()))
+}
+
 fn config(app: App, store: stead_store::Config, clock: Arc<dyn Clock>) -> ProjectConfig {
     ProjectConfig {
         schema: app.schema,
         rules: app.rules,
         store,
         limits: Limits::default(),
+        breached: None,
         master_key: [0; 32],
         clock,
         random: Arc::new(SystemRandomness::default()),

@@ -62,6 +62,8 @@ pub struct ProjectConfig {
     pub store: stead_store::Config,
     /// Bounds.
     pub limits: Limits,
+    /// Passwords that were stolen elsewhere, if the operator has a list.
+    pub breached: Option<Arc<auth::Breached>>,
     /// 32 bytes that protect secrets at rest; kept outside the data folder.
     pub master_key: [u8; 32],
     /// Tells the time.
@@ -144,8 +146,18 @@ impl Project {
     }
 
     async fn build(config: ProjectConfig, tables: Tables) -> Result<Self, OpenError> {
-        let ProjectConfig { schema, rules, mut store, limits, master_key, clock, random, mail, outside } =
-            config;
+        let ProjectConfig {
+            schema,
+            rules,
+            mut store,
+            limits,
+            breached,
+            master_key,
+            clock,
+            random,
+            mail,
+            outside,
+        } = config;
         store.migrations =
             [auth::MIGRATIONS, admin::MIGRATIONS, mail::MIGRATIONS, records::MIGRATIONS].concat();
         let catalogue = Catalogue::new(schema, rules);
@@ -156,7 +168,7 @@ impl Project {
         if tables == Tables::Fit {
             store.apply(Arc::clone(&catalogue.schema)).await?;
         }
-        let auth = auth::Auth::load(&store, &limits, &master_key, &*clock, &*random).await?;
+        let auth = auth::Auth::load(&store, &limits, breached, &master_key, &*clock, &*random).await?;
         let hub = realtime::Hub::start(&store, &limits, Arc::clone(&clock))?;
         let project = Self(Arc::new(Parts {
             catalogue: ArcSwap::from_pointee(catalogue),

@@ -52,6 +52,8 @@ pub const BATCH_OPERATIONS_MAX: usize = 200;
 pub const UPSERT_FIELDS_MAX: usize = 16;
 /// Most roles of one user.
 pub const USER_ROLES_MAX: usize = 64;
+/// Most users of one import.
+pub const IMPORT_USERS_MAX: usize = 200;
 /// Most bytes of one user's claims as JSON.
 pub const CLAIMS_BYTES_MAX: usize = 1024;
 /// Most bytes of one request parameter.
@@ -93,7 +95,11 @@ pub const PASSWORD_CHARS_MAX: usize = 256;
 /// Longest e-mail address in bytes (RFC 5321 §4.5.3.1.3 without the angle brackets).
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// Password hashes that may wait for a thread.
-pub const HASH_QUEUE_MAX: usize = 48;
+pub const HASH_QUEUE_MAX: usize = 32;
+/// Of these, those for one part of the network.
+pub const HASH_QUEUE_PER_NETWORK_MAX: usize = 2;
+/// Password hashes beside these that may wait on known devices.
+pub const HASH_QUEUE_KNOWN_MAX: usize = 16;
 /// Longest that a password hash waits before it begins, in milliseconds.
 pub const HASH_WAIT_MS: u64 = 2_000;
 /// Longest bearer token that is looked at, in bytes.
@@ -130,10 +136,26 @@ pub const KEY_USE_NOTED_S: i64 = 60;
 pub const OPERATOR_TOKEN_S: i64 = 3_600;
 /// Wrong passwords in a row before an account has to wait, for one address of the network.
 pub const SIGN_IN_FREE_FAILURES: i64 = 5;
+/// The same for all known devices of the account together.
+pub const KNOWN_DEVICE_FREE_FAILURES: i64 = 20;
 /// Longest such wait in milliseconds.
 pub const SIGN_IN_WAIT_MS_MAX: i64 = 900_000;
 /// Seconds of rest after which they are forgotten.
 pub const SIGN_IN_FAILURES_KEPT_S: i64 = 3_600;
+/// Wrong passwords in a row before an account is closed for strangers (NIST SP 800-63B-4 §3.2.2).
+pub const ACCOUNT_FAILURES_MAX: i64 = 100;
+/// Seconds that they are counted for (30 days).
+pub const ACCOUNT_FAILURES_KEPT_S: i64 = 30 * 86_400;
+/// Wrong passwords from one part of the network, whatever the accounts,
+pub const NETWORK_FAILURES_MAX: i64 = 300;
+/// in so many seconds.
+pub const NETWORK_FAILURES_S: i64 = 3_600;
+/// Different pairs of account and wrong password from one part of the network,
+pub const NETWORK_GUESSES_MAX: i64 = 60;
+/// in so many seconds.
+pub const NETWORK_GUESSES_S: i64 = 600;
+/// Accounts and parts of the network that are counted for at once.
+pub const GUESS_COUNTS_MAX: i64 = 100_000;
 /// Pings without a sign of life before a socket is closed.
 pub const SOCKET_SILENT_PINGS_MAX: u32 = 2;
 /// Seconds in which a socket must say `hello`.

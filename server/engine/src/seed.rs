@@ -107,7 +107,7 @@ async fn insert(
         if let Some(password) = line.password.take()
             && !exists(project, collection, access::id(&line.row)).await?
         {
-            line.password = Some(auth::hash_password(project, &password).await?);
+            line.password = Some(auth::hash_password(project, auth::Seat::server(), &password).await?);
         }
         lines.push(line);
     }

@@ -86,6 +86,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/admin/rules/explain").post(admin::explain_rules))
         .service(Door::at("/admin/rules/test").post(admin::test_rules))
         .service(Door::at("/admin/mail/test").post(admin::test_mail))
+        .service(Door::at("/admin/users/import").post(admin::import_users))
         .service(Door::at("/admin/users/{id}").patch(admin::change_user))
         .service(Door::at("/admin/session").post(admin::sign_in));
 }

@@ -44,6 +44,7 @@ async fn state(settings: HttpSettings) -> Data<State> {
             migrations: Vec::new(),
         },
         limits: Limits::default(),
+        breached: None,
         master_key: [7; 32],
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandomness::default()),

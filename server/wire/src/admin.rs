@@ -75,6 +75,46 @@ pub struct MadeUp {
     pub session_started: Option<String>,
 }
 
+/// Body of `POST /admin/users/import`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserImport {
+    /// 1..=200 users.
+    pub items: Vec<ImportedUser>,
+}
+
+/// A user who comes from elsewhere.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportedUser {
+    /// The record's id; one is chosen for a user without.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The address to sign in with.
+    pub email: String,
+    /// Whether the address has been proven.
+    #[serde(default)]
+    pub verified: bool,
+    /// The stored form of the password. Without it the user has none.
+    #[serde(default)]
+    pub password_hash: Option<String>,
+    /// Fields of the user record.
+    #[serde(default)]
+    pub data: Map<String, Value>,
+    /// Declared roles.
+    #[serde(default)]
+    pub roles: Option<Vec<String>>,
+    /// Declared claims.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
+}
+
+impl std::fmt::Debug for ImportedUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportedUser").field("email", &self.email).finish_non_exhaustive()
+    }
+}
+
 /// Body of `PATCH /admin/users/{id}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

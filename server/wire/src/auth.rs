@@ -182,6 +182,9 @@ pub struct PasswordSignIn {
     pub email: String,
     /// The password.
     pub password: String,
+    /// From an earlier session answer on this device, if there was one.
+    #[serde(default)]
+    pub device_token: Option<String>,
 }
 
 /// Body of `POST /auth/password/change`.
@@ -284,6 +287,9 @@ pub struct SessionAnswer {
     pub refresh_token: String,
     /// The session both tokens belong to.
     pub session_id: String,
+    /// To show at later sign-ins on this device, until the password changes; absent for users without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
 }
 
 /// Answer to `GET /auth/settings`: what a sign-in screen may offer.

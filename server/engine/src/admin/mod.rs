@@ -12,7 +12,7 @@ mod sql;
 mod tests;
 mod users;
 
-use crate::auth::{self, Claims, Email, OperatorClaims, Pair};
+use crate::auth::{self, Attempt, Claims, Email, OperatorClaims, Seat};
 use crate::scopes::Area;
 use crate::{Caller, Ctx, Error, OperatorCaller, Project, limits};
 use serde_json::{Value as Json, json};
@@ -28,7 +28,7 @@ pub use consumers::{
 pub use keys::{end_key, keys, make_key};
 pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};
-pub use users::change_user;
+pub use users::{change_user, import_users};
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;
@@ -86,6 +86,7 @@ pub async fn reset_operator(project: &Project, email: &str, password: &str) -> R
         if tx.execute(&sql::RESET, &params).await? == 0 {
             return Err(Error::with(Code::RecordNotFound, "There is no operator with this address."));
         }
+        auth::forgive(tx, "operator", &email.canonical).await?;
         audit(tx, SERVER, "operators.reset", &format!("operators/{}", email.canonical), at).await
     };
     project.store().write(job).await
@@ -99,8 +100,8 @@ pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<Json, Error> {
     let email = Email::parse(&body.email).map(|email| email.canonical).unwrap_or_default();
     let rows = fetch(&cx.project, &sql::BY_EMAIL, &[Value::text(&email)]).await?;
     let stored = rows.first().map(|row| row.text(1)).transpose()?;
-    let pair = Pair::new("operator", &email, cx.meta.ip.as_deref());
-    auth::verify_password(cx, &pair, &body.password, stored).await?;
+    let attempt = Attempt::new(cx, "operator", &email);
+    auth::verify_password(cx, &attempt, &body.password, stored).await?;
     let Some(row) = rows.first() else { return Err(Error::new(Code::InvalidCredentials)) };
     let (id, epoch, at) = (row.text(0)?.to_owned(), row.int(2)?, cx.now.us());
     let claims = OperatorClaims {
@@ -201,12 +202,16 @@ pub(crate) async fn audit(
 
 /// A proper address and the stored form of a proper password, or every problem.
 async fn checked(project: &Project, email: &str, password: &str) -> Result<(Email, String), Error> {
-    let chars_min = project.catalogue().schema.app.password_chars_min.max(OPERATOR_PASSWORD_CHARS_MIN);
+    let catalogue = project.catalogue();
     let email = Email::parse(email);
     let mut problems: Vec<FieldProblem> = email.is_none().then(Email::problem).into_iter().collect();
-    problems.extend(auth::password_problem(password, chars_min, email.as_ref()));
+    let policy = auth::PasswordPolicy::of(&catalogue.schema.app, email.as_ref(), None);
+    let policy = policy.at_least(OPERATOR_PASSWORD_CHARS_MIN);
+    problems.extend(auth::check_password(project, password, &policy).await?);
     match email {
-        Some(email) if problems.is_empty() => Ok((email, auth::hash_password(project, password).await?)),
+        Some(email) if problems.is_empty() => {
+            Ok((email, auth::hash_password(project, Seat::server(), password).await?))
+        }
         _ => Err(Error::fields(problems)),
     }
 }

@@ -1,11 +1,11 @@
 //! What operators decide about the users of the app.
 
-use super::operator;
+use super::{in_person, operator};
 use crate::scopes::Area;
 use crate::{Ctx, Error, auth};
 use serde_json::{Value as Json, json};
 use stead_wire::Code;
-use stead_wire::admin::UserChange;
+use stead_wire::admin::{UserChange, UserImport};
 
 /// Gives a user exactly these roles and changes these claims: `{id, roles, claims}` as they are then. They count from the
 /// user's next request on, and sockets that are open see what they show.
@@ -21,4 +21,16 @@ pub async fn change_user(cx: &Ctx, id: &str, change: UserChange) -> Result<Json,
     let actor = operator.actor();
     let grants = auth::change_grants(&cx.project, &actor, id, change).await?;
     Ok(json!({ "id": id, "roles": grants.roles, "claims": grants.claims }))
+}
+
+/// Makes users who come from elsewhere, all or none: `{items: [{id, email}]}` in the order they were given. No rule binds it,
+/// and nobody is told by mail.
+///
+/// # Errors
+/// `token_required`, `forbidden`, `bad_request`; `field_invalid` and `unique_violation` at `/items/<n>/…`.
+pub async fn import_users(cx: &Ctx, body: UserImport) -> Result<Json, Error> {
+    let actor = in_person(cx)?.actor();
+    let made = auth::import_users(cx, actor, body).await?;
+    let items: Vec<Json> = made.iter().map(|(id, email)| json!({ "id": id, "email": email })).collect();
+    Ok(json!({ "items": items }))
 }

@@ -1,8 +1,8 @@
 //! Another address for an account: proven by the new one, told to the old one, which can undo it for a week.
 
+use super::attempt::Attempt;
 use super::challenge::{Sending, letter};
 use super::one_time::{self, Claimed, Fresh, Purpose};
-use super::throttle::Pair;
 use super::verify_email::{asked_by, email_in};
 use super::{Email, authenticate, me, prove, session, sign_in, signed_in};
 use crate::mail::Kind;
@@ -60,11 +60,11 @@ async fn same_person(
     caller: &UserCaller,
     password: Option<&str>,
 ) -> Result<(), Error> {
-    let stored = sign_in::find(cx, &email.canonical).await?.and_then(|(_, phc)| phc);
+    let stored = sign_in::find(cx, &email.canonical).await?.and_then(|known| known.phc);
     match (stored, password) {
         (Some(stored), Some(password)) => {
-            let pair = Pair::new("user", &email.canonical, cx.meta.ip.as_deref());
-            sign_in::verify(cx, &pair, password, Some(&stored)).await
+            let attempt = Attempt::new(cx, "user", &email.canonical).in_session();
+            sign_in::verify(cx, &attempt, password, Some(&stored)).await
         }
         (Some(_), None) => Err(Error::fields(vec![FieldProblem::of_field(
             "current_password",

@@ -29,7 +29,32 @@ const NONCE_BYTES: usize = 24;
 pub(super) struct Secrets {
     at_rest: XChaCha20Poly1305,
     refresh: hmac::Key,
-    codes: hmac::Key,
+    codes: Mac,
+    /// Proofs that a device is known.
+    pub(super) devices: Mac,
+    /// What passwords that were tried are told apart by.
+    pub(super) guesses: Mac,
+    /// What passwords go through before they are hashed: a copy of the database alone gives nobody a guess.
+    pub(super) pepper: Mac,
+}
+
+/// HMAC-SHA256 under a key of one purpose.
+#[derive(Clone)]
+pub(super) struct Mac(hmac::Key);
+
+impl Mac {
+    pub(super) fn new(key: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.0, message).as_ref().to_vec()
+    }
+
+    /// Whether a signature is ours, in constant time.
+    pub(super) fn fits(&self, message: &[u8], signature: &[u8]) -> bool {
+        hmac::verify(&self.0, message, signature).is_ok()
+    }
 }
 
 impl Secrets {
@@ -46,7 +71,10 @@ impl Secrets {
         Ok(Self {
             at_rest: XChaCha20Poly1305::new(&expand("secrets at rest 1")?.into()),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
-            codes: hmac::Key::new(hmac::HMAC_SHA256, &expand("short codes 1")?),
+            codes: Mac::new(&expand("short codes 1")?),
+            devices: Mac::new(&expand("known devices 1")?),
+            guesses: Mac::new(&expand("guesses 1")?),
+            pepper: Mac::new(&expand("passwords 1")?),
         })
     }
 
@@ -70,12 +98,12 @@ impl Secrets {
 
     /// What is stored of a short code. A copied database does not tell it, although there are few to try.
     pub(super) fn code_proof(&self, message: &[u8]) -> String {
-        BASE64.encode(hmac::sign(&self.codes, message))
+        BASE64.encode(self.codes.sign(message))
     }
 
     /// Whether a code is the one that is stored, in constant time.
     pub(super) fn code_proof_fits(&self, message: &[u8], stored: &str) -> bool {
-        BASE64.decode(stored).is_ok_and(|proof| hmac::verify(&self.codes, message, &proof).is_ok())
+        BASE64.decode(stored).is_ok_and(|proof| self.codes.fits(message, &proof))
     }
 
     /// The proof inside a refresh token.

@@ -1,13 +1,18 @@
-//! Password hashing on threads of its own: Argon2id (RFC 9106) with a bounded queue.
+//! Password hashing on threads of its own: Argon2id (RFC 9106) with a bounded, fair queue.
 //!
 //! It must never run on the threads that answer requests, and a request that goes away must not free its place while
 //! its hash is still being computed: the place belongs to the job.
 
+use super::crypto::Mac;
+use super::password;
+use super::recipe::Recipe;
+use super::stored::{Stored, Unreadable};
+use super::turns::{Full, Seat, Turns};
 use crate::{Error, Limits, Random, limits};
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Block, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stead_wire::Code;
@@ -18,17 +23,15 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const OUTPUT_BYTES: usize = 32;
-/// Dearest stored hash that is computed; more could only be planted to stall the server.
-const STORED_MEMORY_KIB_MAX: u32 = 262_144;
-const STORED_PASSES_MAX: u32 = 10;
-const STORED_LANES_MAX: u32 = 8;
+/// Which pepper new hashes are made with, in base64 as `keyid` has it: `p1`.
+const PEPPER: &str = "cDE";
 
 /// The service. Its threads end with it.
 pub(super) struct Hashing {
     queue: Arc<Queue>,
-    params: Params,
-    /// A hash of nothing under the current parameters, so that an unknown user costs as much as a known one.
-    decoy: PasswordHash,
+    pepper: Mac,
+    /// A hash of nothing under the current numbers, so that an unknown user costs as much as a known one.
+    decoy: Stored,
 }
 
 #[derive(Default)]
@@ -39,25 +42,24 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: Turns<Job>,
     closed: bool,
 }
 
 struct Job {
     password: Vec<u8>,
-    salt: Salt,
-    params: Params,
-    algorithm: Algorithm,
+    recipe: Recipe,
+    /// How many it gives.
+    bytes: usize,
     queued: Instant,
-    answer: oneshot::Sender<Result<Output, Error>>,
+    answer: oneshot::Sender<Result<Vec<u8>, Error>>,
 }
 
 impl Hashing {
-    pub(super) fn start(limits: &Limits, random: &dyn Random) -> Result<Self, Error> {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_BYTES)).map_err(Error::internal)?;
-        let mut output = [0; OUTPUT_BYTES];
-        random.fill(&mut output)?;
-        let decoy = phc(&params, fresh_salt(random)?, Output::new(&output).map_err(Error::internal)?)?;
+    pub(super) fn start(limits: &Limits, pepper: Mac, random: &dyn Random) -> Result<Self, Error> {
+        let mut nothing = [0; OUTPUT_BYTES];
+        random.fill(&mut nothing)?;
+        let decoy = Stored::parse(&text(&fresh_salt(random)?, &nothing)).map_err(|_| unreadable())?;
         let queue = Arc::new(Queue::default());
         for number in 0..limits.hash_threads.clamp(1, 64) {
             let queue = Arc::clone(&queue);
@@ -66,53 +68,69 @@ impl Hashing {
                 .spawn(move || work(&queue))
                 .map_err(Error::internal)?;
         }
-        Ok(Self { queue, params, decoy })
+        Ok(Self { queue, pepper, decoy })
     }
 
-    /// A PHC string for a new password.
+    /// The stored form of a new password.
     ///
     /// # Errors
     /// `hash_busy`.
-    pub(super) async fn hash(&self, random: &dyn Random, password: &str) -> Result<String, Error> {
+    pub(super) async fn hash(
+        &self,
+        random: &dyn Random,
+        seat: Seat,
+        password: &str,
+    ) -> Result<String, Error> {
         let salt = fresh_salt(random)?;
-        let output = self.run(password, salt, self.params.clone(), Algorithm::Argon2id).await?;
-        Ok(phc(&self.params, salt, output)?.to_string())
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_BYTES)).map_err(Error::internal)?;
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        let recipe = Recipe::Argon2 { algorithm, version, params, salt: salt.to_vec() };
+        Ok(text(&salt, &self.run(seat, self.peppered(password), recipe, OUTPUT_BYTES).await?))
     }
 
     /// Whether the password belongs to the stored hash. Without one the work is the same and the answer no.
     ///
     /// # Errors
-    /// `hash_busy`.
-    pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Error> {
-        let known = stored.map(readable).transpose()?;
-        let decoyed = known.is_none();
-        let (algorithm, params, salt, expected) = match known {
-            Some(parts) => parts,
-            None => parts(&self.decoy)?,
+    /// `hash_busy`; `internal` for a stored text that cannot be read.
+    pub(super) async fn verify(
+        &self,
+        seat: Seat,
+        password: &str,
+        stored: Option<&str>,
+    ) -> Result<bool, Error> {
+        let known = stored.map(Stored::parse).transpose().map_err(|_| unreadable())?;
+        let stored = known.as_ref().unwrap_or(&self.decoy);
+        let password = match stored.pepper.as_deref() {
+            Some(PEPPER) => self.peppered(password),
+            // From elsewhere, where it was hashed as it was typed.
+            None => password.into(),
+            Some(_) => return Err(unreadable()),
         };
-        let output = self.run(password, salt, params, algorithm).await?;
-        // `Output` compares in constant time.
-        Ok(output == expected && !decoyed)
+        let output = self.run(seat, password, stored.recipe.clone(), stored.bytes()).await?;
+        Ok(stored.fits(&output) && known.is_some())
     }
 
-    /// Whether a stored hash was made with other parameters than today's.
+    /// Whether a stored hash was made in another way than today's.
     pub(super) fn outdated(&self, stored: &str) -> bool {
-        let current = ParamsString::try_from(&self.params).ok();
-        !PasswordHash::new(stored)
-            .is_ok_and(|hash| hash.algorithm == ARGON2ID_IDENT && Some(hash.params) == current)
+        !stored.starts_with(&numbers())
+    }
+
+    /// What is hashed in the place of a password: without the key, which is not in the database, a hash tells nothing.
+    fn peppered(&self, password: &str) -> Vec<u8> {
+        self.pepper.sign(password::normal(password).as_bytes())
     }
 
     async fn run(
         &self,
-        password: &str,
-        salt: Salt,
-        params: Params,
-        algorithm: Algorithm,
-    ) -> Result<Output, Error> {
+        seat: Seat,
+        password: Vec<u8>,
+        recipe: Recipe,
+        bytes: usize,
+    ) -> Result<Vec<u8>, Error> {
         let (answer, result) = oneshot::channel();
         // How long a job waits is a duration, not a time of day; the project's clock may be set back by a test.
         let queued = Instant::now();
-        self.queue.push(Job { password: password.into(), salt, params, algorithm, queued, answer })?;
+        self.queue.push(seat, Job { password, recipe, bytes, queued, answer })?;
         result.await.map_err(|_| Error::internal("the hashing service is gone"))?
     }
 }
@@ -125,13 +143,8 @@ impl Drop for Hashing {
 }
 
 impl Queue {
-    fn push(&self, job: Job) -> Result<(), Error> {
-        let mut state = self.state.lock();
-        if state.jobs.len() >= limits::HASH_QUEUE_MAX {
-            return Err(busy());
-        }
-        state.jobs.push_back(job);
-        drop(state);
+    fn push(&self, seat: Seat, job: Job) -> Result<(), Error> {
+        self.state.lock().jobs.push(seat, job).map_err(|Full| busy())?;
         self.arrived.notify_one();
         Ok(())
     }
@@ -143,7 +156,7 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.jobs.next() {
                 return Some(job);
             }
             self.arrived.wait(&mut state);
@@ -153,7 +166,7 @@ impl Queue {
 
 fn busy() -> Error {
     // Not a warning: a storm of sign-ins must not become a storm of log lines.
-    tracing::debug!(limit = limits::HASH_QUEUE_MAX, "password hashing is busy");
+    tracing::debug!("password hashing is busy");
     Error::new(Code::HashBusy).retry_after_ms(limits::HASH_WAIT_MS)
 }
 
@@ -165,62 +178,43 @@ fn work(queue: &Queue) {
             continue;
         }
         let in_time = job.queued.elapsed() <= Duration::from_millis(limits::HASH_WAIT_MS);
-        let result = if in_time { compute(&job, &mut memory) } else { Err(busy()) };
+        let result = match in_time {
+            true => job.recipe.run(&job.password, job.bytes, &mut memory, MEMORY_KIB),
+            false => Err(busy()),
+        };
         // The request may have gone away meanwhile.
         let _ = job.answer.send(result);
     }
 }
 
-fn compute(job: &Job, memory: &mut Vec<Block>) -> Result<Output, Error> {
-    let length = job.params.output_len().unwrap_or(OUTPUT_BYTES);
-    let argon2 = Argon2::new(job.algorithm, Version::V0x13, job.params.clone());
-    let blocks = job.params.block_count();
-    let mut output = [0; Output::MAX_LENGTH];
-    let output = output.get_mut(..length).ok_or_else(|| Error::internal("a stored hash is too long"))?;
-    if job.params.m_cost() > MEMORY_KIB {
-        // An imported hash; its larger memory is given back.
-        argon2.hash_password_into(&job.password, &job.salt, output).map_err(Error::internal)?;
-    } else {
-        memory.resize(blocks.max(memory.len()), Block::new());
-        argon2
-            .hash_password_into_with_memory(&job.password, &job.salt, output, &mut memory[..])
-            .map_err(Error::internal)?;
-    }
-    Output::new(output).map_err(Error::internal)
-}
-
-type Parts = (Algorithm, Params, Salt, Output);
-
-fn readable(stored: &str) -> Result<Parts, Error> {
-    parts(&PasswordHash::new(stored).map_err(Error::internal)?)
-}
-
-fn parts(hash: &PasswordHash) -> Result<Parts, Error> {
-    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(Error::internal)?;
-    let params = Params::try_from(hash).map_err(Error::internal)?;
-    let dear = params.m_cost() > STORED_MEMORY_KIB_MAX
-        || params.t_cost() > STORED_PASSES_MAX
-        || params.p_cost() > STORED_LANES_MAX;
-    match (hash.salt, hash.hash) {
-        (Some(salt), Some(output)) if !dear => Ok((algorithm, params, salt, output)),
-        _ => Err(Error::internal("a stored password hash is incomplete or too dear")),
+/// Whether a text from elsewhere can be stored and verified here.
+///
+/// # Errors
+/// [`Unreadable`].
+pub(super) fn importable(text: &str) -> Result<(), Unreadable> {
+    match Stored::parse(text)?.pepper.as_deref() {
+        None | Some(PEPPER) => Ok(()),
+        Some(_) => Err(Unreadable::Unknown),
     }
 }
 
-fn phc(params: &Params, salt: Salt, output: Output) -> Result<PasswordHash, Error> {
-    Ok(PasswordHash {
-        algorithm: ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(params).map_err(Error::internal)?,
-        salt: Some(salt),
-        hash: Some(output),
-    })
+fn unreadable() -> Error {
+    Error::internal("a stored password hash is unreadable, too dear, or made with an unknown pepper")
 }
 
-fn fresh_salt(random: &dyn Random) -> Result<Salt, Error> {
+/// The beginning of every text of today.
+fn numbers() -> String {
+    format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES},keyid={PEPPER}$")
+}
+
+fn text(salt: &[u8], output: &[u8]) -> String {
+    format!("{}{}${}", numbers(), BASE64.encode(salt), BASE64.encode(output))
+}
+
+fn fresh_salt(random: &dyn Random) -> Result<[u8; 16], Error> {
     let mut bytes = [0; 16];
     random.fill(&mut bytes)?;
-    Salt::new(&bytes).map_err(Error::internal)
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -230,24 +224,24 @@ mod tests {
     use crate::ctx::SystemRandomness;
     use ring::rand::SystemRandom;
 
-    type Answer = oneshot::Receiver<Result<Output, Error>>;
+    type Answer = oneshot::Receiver<Result<Vec<u8>, Error>>;
 
     fn job(age: Duration) -> (Job, Answer) {
         let (answer, result) = oneshot::channel();
-        let params = Params::new(8, 1, 1, Some(OUTPUT_BYTES)).unwrap();
-        let salt = Salt::new(b"sixteen bytes ok").unwrap();
+        let recipe = Stored::parse(&text(&[1; 16], &[2; 32]).replace("m=19456", "m=8")).unwrap().recipe;
         let queued = Instant::now().checked_sub(age).unwrap();
-        (
-            Job { password: b"x".to_vec(), salt, params, algorithm: Algorithm::Argon2id, queued, answer },
-            result,
-        )
+        (Job { password: b"x".to_vec(), recipe, bytes: OUTPUT_BYTES, queued, answer }, result)
+    }
+
+    fn seat(number: usize) -> Seat {
+        Seat { network: number.to_string(), account: number.to_string(), known_device: false }
     }
 
     fn full() -> (Arc<Queue>, Vec<Answer>) {
         let queue = Arc::new(Queue::default());
-        let push = |_| {
+        let push = |number| {
             let (job, answer) = job(Duration::ZERO);
-            queue.push(job).unwrap();
+            queue.push(seat(number), job).unwrap();
             answer
         };
         let answers = (0..limits::HASH_QUEUE_MAX).map(push).collect();
@@ -257,13 +251,13 @@ mod tests {
     #[test]
     fn a_full_queue_takes_no_more_even_when_the_requests_went_away() {
         let (queue, answers) = full();
-        let refused = queue.push(job(Duration::ZERO).0).unwrap_err();
+        let refused = queue.push(seat(1000), job(Duration::ZERO).0).unwrap_err();
         assert_eq!((refused.code, refused.retry_after_ms), (Code::HashBusy, Some(2000)));
         drop(answers);
-        assert_eq!(queue.push(job(Duration::ZERO).0).unwrap_err().code, Code::HashBusy);
+        assert_eq!(queue.push(seat(1000), job(Duration::ZERO).0).unwrap_err().code, Code::HashBusy);
         // A thread that takes one makes room for one.
         assert!(queue.next().is_some());
-        assert!(queue.push(job(Duration::ZERO).0).is_ok());
+        assert!(queue.push(seat(1000), job(Duration::ZERO).0).is_ok());
     }
 
     #[tokio::test]
@@ -271,8 +265,8 @@ mod tests {
         let queue = Arc::new(Queue::default());
         let (late, late_answer) = job(Duration::from_millis(limits::HASH_WAIT_MS + 1));
         let (fresh, fresh_answer) = job(Duration::ZERO);
-        queue.push(late).unwrap();
-        queue.push(fresh).unwrap();
+        queue.push(seat(1), late).unwrap();
+        queue.push(seat(2), fresh).unwrap();
         let thread = std::thread::spawn({
             let queue = Arc::clone(&queue);
             move || work(&queue)
@@ -288,19 +282,60 @@ mod tests {
     async fn a_hash_fits_its_password_only_and_no_hash_fits_nothing() {
         let random = SystemRandomness(SystemRandom::new());
         let limits = Limits { hash_threads: 1, ..Limits::default() };
-        let hashing = Hashing::start(&limits, &random).unwrap();
-        let stored = hashing.hash(&random, "correct").await.unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert_ne!(stored, hashing.hash(&random, "correct").await.unwrap());
-        assert!(hashing.verify("correct", Some(&stored)).await.unwrap());
-        assert!(!hashing.verify("Correct", Some(&stored)).await.unwrap());
-        assert!(!hashing.verify("correct", None).await.unwrap());
+        let hashing = Hashing::start(&limits, Mac::new(&[1; 32]), &random).unwrap();
+        let stored = hashing.hash(&random, Seat::server(), "correct").await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid=cDE$"), "{stored}");
+        assert_ne!(stored, hashing.hash(&random, Seat::server(), "correct").await.unwrap());
+        assert!(hashing.verify(Seat::server(), "correct", Some(&stored)).await.unwrap());
+        assert!(!hashing.verify(Seat::server(), "Correct", Some(&stored)).await.unwrap());
+        assert!(!hashing.verify(Seat::server(), "correct", None).await.unwrap());
         assert!(!hashing.outdated(&stored));
         assert!(hashing.outdated(&stored.replace("t=2", "t=3")));
         // RFC 9106 names the costs; one that would stall the server is not computed.
-        for dear in ["m=2000000,t=2", "m=19456,t=999"] {
-            let planted = stored.replace("m=19456,t=2", dear);
-            assert_eq!(hashing.verify("correct", Some(&planted)).await.unwrap_err().code, Code::Internal);
+        for (there, planted) in
+            [("m=19456,t=2", "m=2000000,t=2"), ("m=19456,t=2", "m=19456,t=999"), ("cDE", "cDI")]
+        {
+            let planted = stored.replace(there, planted);
+            let error = hashing.verify(Seat::server(), "correct", Some(&planted)).await.unwrap_err();
+            assert_eq!(error.code, Code::Internal, "{planted}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copied_database_alone_fits_no_password() {
+        let random = SystemRandomness(SystemRandom::new());
+        let limits = Limits { hash_threads: 1, ..Limits::default() };
+        let start = |key| Hashing::start(&limits, Mac::new(&[key; 32]), &random).unwrap();
+        let (own, foreign) = (start(1), start(2));
+        let stored = own.hash(&random, Seat::server(), "correct").await.unwrap();
+        assert!(!foreign.verify(Seat::server(), "correct", Some(&stored)).await.unwrap());
+        // Nor without the key: the same hash read as one that had no pepper.
+        let bare = stored.replace(",keyid=cDE", "");
+        assert!(own.outdated(&bare) && !own.outdated(&stored));
+        assert!(!own.verify(Seat::server(), "correct", Some(&bare)).await.unwrap());
+        assert!(own.verify(Seat::server(), "correct", Some(&stored)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn at_11_a_password_is_the_same_from_every_keyboard_and_never_cut() {
+        let random = SystemRandomness(SystemRandom::new());
+        let limits = Limits { hash_threads: 1, ..Limits::default() };
+        let hashing = Hashing::start(&limits, Mac::new(&[1; 32]), &random).unwrap();
+        let long = format!("{} caf\u{e9}", "x".repeat(72));
+        let stored = hashing.hash(&random, Seat::server(), &long).await.unwrap();
+        let apart = long.replace('\u{e9}', "e\u{301}");
+        for (password, fits) in [
+            (long.as_str(), true),
+            (apart.as_str(), true),
+            (&long.replace('\u{e9}', "e"), false),
+            (&format!("{long} "), false),
+            (&"x".repeat(72), false),
+        ] {
+            assert_eq!(
+                hashing.verify(Seat::server(), password, Some(&stored)).await.unwrap(),
+                fits,
+                "{password}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The answer to a successful sign-in: both tokens and the user as the user may see it.
 
 use super::access_token::{Claims, UserClaims};
-use super::{issuer, me, refresh_token, session};
+use super::{devices, issuer, me, refresh_token, session};
 use crate::{Caller, Ctx, Error};
 use stead_wire::auth::SessionAnswer;
 
@@ -20,6 +20,7 @@ impl Issue<'_> {
         let lifetime_s = cx.project.limits().access_token_s;
         let issued_s = cx.now.us() / 1_000_000;
         let expires_s = issued_s + i64::try_from(lifetime_s).unwrap_or(600);
+        let device_token = devices::token_of(&cx.project, &live.facts.id).await?;
         let claims = UserClaims {
             iss: issuer(&cx.project),
             sub: live.facts.id.to_string(),
@@ -37,6 +38,7 @@ impl Issue<'_> {
             expires_in: lifetime_s,
             refresh_token: refresh_token::write(&auth.secrets, self.session, self.salt, self.generation),
             session_id: self.session.to_owned(),
+            device_token,
         })
     }
 }

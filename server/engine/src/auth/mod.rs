@@ -5,15 +5,21 @@
 
 mod access_token;
 mod api_keys;
+mod attempt;
 mod authenticate;
+mod breached;
 mod challenge;
 mod change_email;
 mod change_password;
 mod claims;
 mod crypto;
+mod devices;
 mod email;
+mod famous;
 mod follow;
+mod guesses;
 mod hashing;
+mod import;
 mod issue;
 mod keys;
 mod me;
@@ -21,6 +27,7 @@ mod memory;
 mod one_time;
 mod password;
 mod prove;
+mod recipe;
 mod refresh;
 mod refresh_token;
 mod reset_password;
@@ -32,9 +39,11 @@ mod sign_in_by_mail;
 mod sign_up;
 pub(crate) mod social;
 mod sql;
+mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
 mod throttle;
+mod turns;
 mod users;
 mod verify_email;
 
@@ -54,11 +63,15 @@ pub use social::{Arrival, Departure, MissingSecret, Outside, Secrets, Start};
 
 pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key};
+pub(crate) use attempt::Attempt;
+pub use breached::Breached;
 pub(crate) use email::Email;
-pub(crate) use password::problem as password_problem;
+pub(crate) use guesses::forgive;
+pub(crate) use import::import as import_users;
+pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
-pub(crate) use throttle::Pair;
+pub(crate) use turns::Seat;
 pub(crate) use users::change_grants;
 pub(crate) use users::{forget_user, hash_password, set_email, set_password};
 
@@ -74,6 +87,7 @@ pub struct Auth {
     sessions: Arc<memory::Sessions>,
     hashing: hashing::Hashing,
     key_uses: api_keys::Uses,
+    breached: Option<Arc<Breached>>,
     _follower: follow::Follower,
 }
 
@@ -85,6 +99,7 @@ impl Auth {
     pub async fn load(
         store: &Store,
         limits: &Limits,
+        breached: Option<Arc<Breached>>,
         master_key: &[u8; 32],
         clock: &dyn Clock,
         random: &dyn Random,
@@ -95,9 +110,10 @@ impl Auth {
         let sessions = Arc::new(memory::Sessions::new(limits.access_token_s));
         Ok(Self {
             tokens: access_token::AccessTokens::new(keys)?,
-            hashing: hashing::Hashing::start(limits, random)?,
+            hashing: hashing::Hashing::start(limits, secrets.pepper.clone(), random)?,
             key_uses: api_keys::Uses::default(),
             _follower: follow::Follower::start(store, &sessions),
+            breached,
             secrets,
             sessions,
         })

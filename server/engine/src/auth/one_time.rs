@@ -162,6 +162,14 @@ pub(super) enum Presented {
     Tried(String),
 }
 
+impl Presented {
+    /// What it is found by; it lets nobody in.
+    pub(super) fn key(&self) -> &str {
+        let (Self::Token(key) | Self::Tried(key)) = self;
+        key
+    }
+}
+
 /// Something that was taken.
 pub(super) struct Claimed<P> {
     /// Which one.
@@ -200,8 +208,7 @@ pub(super) async fn held<P: DeserializeOwned>(
     purpose: Purpose,
     presented: &Presented,
 ) -> Result<Claimed<P>, Error> {
-    let (Presented::Token(key) | Presented::Tried(key)) = presented;
-    let params = [Value::text(key), Value::text(purpose.name()), Value::Int(cx.now.us())];
+    let params = [Value::text(presented.key()), Value::text(purpose.name()), Value::Int(cx.now.us())];
     let job = async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::HELD_ONCE, &params).await?);
     let rows = cx.project.store().read(job).await?;
     read(&cx.project.auth().secrets, rows.first().ok_or_else(refused)?)

@@ -1,7 +1,9 @@
 //! A new password for somebody who reads the mail of the account's address.
 
+use super::attempt::Attempt;
 use super::challenge::{Sending, tell};
 use super::one_time::{self, Claimed, Purpose};
+use super::password::Policy;
 use super::prove::{self, Proven};
 use super::{Email, password, session, sign_in, sql, users};
 use crate::mail::Kind;
@@ -19,7 +21,7 @@ pub(super) async fn request(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> 
         purpose: Purpose::ResetPassword,
         kind: Kind::ResetPassword,
         subject: &email.canonical,
-        user: known.as_ref().map(|(user, _)| user.as_str()),
+        user: known.as_ref().map(|known| known.user.as_str()),
         to: &email,
         wanted: known.is_some(),
         locale: body.locale.as_deref(),
@@ -31,10 +33,13 @@ pub(super) async fn request(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> 
 /// Sets the password. Everything that was signed in before ends.
 pub(super) async fn confirm(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
     sign_in::offered(cx, SignInMethod::Password)?;
-    let chars_min = cx.project.catalogue().schema.app.password_chars_min;
-    check(password::problem(&body.new_password, chars_min, None))?;
+    let catalogue = cx.project.catalogue();
+    let policy = Policy::of(&catalogue.schema.app, None, None);
+    check(password::check(&cx.project, &body.new_password, &policy).await?)?;
     let presented = one_time::present(cx, Purpose::ResetPassword, &body.proof()).await?;
-    let phc = users::hash_password(&cx.project, &body.new_password).await?;
+    // Whoever reads the mail is no stranger: a storm of sign-ins keeps nobody from it.
+    let seat = Attempt::new(cx, "reset", presented.key()).in_session().seat();
+    let phc = users::hash_password(&cx.project, seat, &body.new_password).await?;
     let inner = cx.clone();
     let job = async move |tx: &mut Tx<'_>| {
         let (cx, now) = (&inner, inner.now);
@@ -48,7 +53,8 @@ pub(super) async fn confirm(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
             return Err(one_time::refused());
         }
         let email = Email::parse(&claimed.subject).ok_or_else(one_time::refused)?;
-        check(password::problem(&body.new_password, chars_min, Some(&email)))?;
+        let policy = Policy::of(&cx.project.catalogue().schema.app, Some(&email), None);
+        check(password::problem(&body.new_password, &policy))?;
         let mut ended = prove::address(tx, &cx.project.catalogue(), &user, Proven::ByMail, now).await?;
         ended.extend(session::live_ids(tx, &user).await?);
         users::set_password(tx, &user, &phc, now.us()).await?;

@@ -1,10 +1,10 @@
 //! Sign-in with address and password. Every refusal reads alike and takes alike.
 
+use super::attempt::Attempt;
 use super::issue::Issue;
 use super::session::Beginning;
-use super::throttle::{self, Pair};
-use super::{Email, sql, users, users_of};
-use crate::{Ctx, Error, limits};
+use super::{Email, devices, password, sql, throttle, users, users_of};
+use crate::{Ctx, Error};
 use std::sync::Arc;
 use stead_rules::Method;
 use stead_schema::{SignInMethod, Value};
@@ -16,16 +16,15 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
     offered(cx, SignInMethod::Password)?;
     let email = Email::parse(&body.email);
     let account = email.as_ref().map_or("", |email| &email.canonical);
-    let pair = Pair::new("user", account, cx.meta.ip.as_deref());
     let credentials = find(cx, account).await?;
-    let stored = credentials.as_ref().and_then(|(_, phc)| phc.as_deref());
-    verify(cx, &pair, &body.password, stored).await?;
+    let known_device =
+        credentials.as_ref().is_some_and(|known| known.device(cx, body.device_token.as_deref()));
+    let attempt = Attempt::new(cx, "user", account).on_known_device(known_device);
+    let stored = credentials.as_ref().and_then(|known| known.phc.as_deref());
+    verify(cx, &attempt, &body.password, stored).await?;
     // A password that fits has a user and a hash.
-    let Some((user, Some(stored))) = credentials else { return Err(refused()) };
-    let renewed = match cx.project.auth().hashing.outdated(&stored) {
-        true => Some(users::hash_password(&cx.project, &body.password).await?),
-        false => None,
-    };
+    let Some(Holder { user, phc: Some(stored), .. }) = credentials else { return Err(refused()) };
+    let renewed = renewed(cx, &attempt, &body.password, &stored).await?;
     let session = Arc::new(Beginning::draw(cx, Method::Password)?);
     let entry = Entry { user, stored, renewed };
     let job = {
@@ -41,21 +40,25 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
 ///
 /// # Errors
 /// `invalid_credentials`, `rate_limited`, `hash_busy`, or what the database said.
-pub(crate) async fn verify(cx: &Ctx, pair: &Pair, password: &str, stored: Option<&str>) -> Result<(), Error> {
+pub(crate) async fn verify(
+    cx: &Ctx,
+    attempt: &Attempt,
+    tried: &str,
+    stored: Option<&str>,
+) -> Result<(), Error> {
     let project = &cx.project;
-    throttle::check(project, pair, cx.now).await?;
+    throttle::check(project, attempt, cx.now).await?;
     // What nobody can have set is not worth its bytes, but costs the same time.
-    let possible =
-        password.chars().take(limits::PASSWORD_CHARS_MAX + 1).count() <= limits::PASSWORD_CHARS_MAX;
-    let (password, stored) = if possible { (password, stored) } else { ("", None) };
-    if !project.auth().hashing.verify(password, stored).await? {
-        throttle::failed(project, pair, cx.now).await?;
+    let guess = attempt.guess(&project.auth().secrets.guesses, tried);
+    let (tried, stored) = if password::possible(tried) { (tried, stored) } else { ("", None) };
+    if !project.auth().hashing.verify(attempt.seat(), tried, stored).await? {
+        throttle::failed(project, attempt, guess, cx.now).await?;
         tracing::info!(request.id = %cx.meta.request_id, "sign-in refused");
         return Err(refused());
     }
     // Guesses sent at the same moment: those that end after the free ones were used up learn nothing.
-    if throttle::check(project, pair, cx.now).await? {
-        throttle::succeeded(project, pair).await?;
+    if throttle::check(project, attempt, cx.now).await? {
+        throttle::succeeded(project, attempt).await?;
     }
     Ok(())
 }
@@ -76,18 +79,49 @@ fn refused() -> Error {
     Error::new(Code::InvalidCredentials)
 }
 
-/// Who has an address, and the stored form of the password, if there is one.
+/// Who has an address.
+pub(super) struct Holder {
+    pub(super) user: String,
+    /// The stored form of the password, if there is one.
+    pub(super) phc: Option<String>,
+    changed_at: i64,
+}
+
+impl Holder {
+    fn device(&self, cx: &Ctx, token: Option<&str>) -> bool {
+        self.phc.is_some() && devices::proven(&cx.project.auth().secrets, &self.user, self.changed_at, token)
+    }
+}
+
+/// Who has an address, by its canonical form.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn find(cx: &Ctx, canonical: &str) -> Result<Option<(String, Option<String>)>, Error> {
+pub(super) async fn find(cx: &Ctx, canonical: &str) -> Result<Option<Holder>, Error> {
     let params = [Value::text(canonical)];
     let rows = cx
         .project
         .store()
         .read(async |reader| Ok::<_, Error>(reader.fetch(&sql::CREDENTIALS_BY_EMAIL, &params).await?))
         .await?;
-    rows.first().map(|row| Ok((row.text(0)?.to_owned(), row.text_or_null(1).map(str::to_owned)))).transpose()
+    let Some(row) = rows.first() else { return Ok(None) };
+    let changed_at = row.int_or_null(2).unwrap_or_default();
+    Ok(Some(Holder {
+        user: row.text(0)?.to_owned(),
+        phc: row.text_or_null(1).map(str::to_owned),
+        changed_at,
+    }))
+}
+
+/// Another stored form, when the one there is made with old numbers. A storm that leaves no time for it stops nobody.
+async fn renewed(cx: &Ctx, attempt: &Attempt, password: &str, stored: &str) -> Result<Option<String>, Error> {
+    if !cx.project.auth().hashing.outdated(stored) {
+        return Ok(None);
+    }
+    match users::hash_password(&cx.project, attempt.seat(), password).await {
+        Err(error) if error.code == Code::HashBusy => Ok(None),
+        made => made.map(Some),
+    }
 }
 
 struct Entry {
@@ -108,8 +142,7 @@ impl Entry {
             return Err(refused());
         }
         if let Some(phc) = self.renewed {
-            let params = [Value::text(&self.user), Value::text(phc), Value::Int(cx.now.us())];
-            tx.execute(&sql::SET_PASSWORD, &params).await?;
+            tx.execute(&sql::RENEW_PASSWORD, &[Value::text(&self.user), Value::text(phc)]).await?;
         }
         session.insert(tx, &self.user).await
     }

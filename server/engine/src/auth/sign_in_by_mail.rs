@@ -25,7 +25,7 @@ pub(super) async fn request(cx: &Ctx, method: SignInMethod, body: SendTo) -> Res
         purpose: Purpose::SignIn,
         kind: if method == SignInMethod::Otp { Kind::SignInCode } else { Kind::SignInLink },
         subject: &email.canonical,
-        user: known.as_ref().map(|(user, _)| user.as_str()),
+        user: known.as_ref().map(|known| known.user.as_str()),
         to: &email,
         wanted: known.is_some() || cx.project.catalogue().schema.app.sign_up,
         locale: body.locale.as_deref(),

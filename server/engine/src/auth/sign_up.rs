@@ -3,11 +3,12 @@
 //! Where an app asks for proof, nothing is made before the address is proven: what was given waits encrypted, and the answer is
 //! the same whether or not somebody has the address.
 
+use super::attempt::Attempt;
 use super::challenge::Sending;
 use super::issue::Issue;
 use super::one_time::{self, Claimed, Presented, Purpose};
+use super::password::Policy;
 use super::session::Beginning;
-use super::throttle::Pair;
 use super::{Email, password, sign_in, sql, users, users_of};
 use crate::mail::Kind;
 use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
@@ -29,9 +30,10 @@ pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Erro
     if !catalogue.schema.app.sign_up {
         return Err(closed());
     }
-    let (email, draft) = check(&cx, &catalogue, &body)?;
+    let (email, draft) = check(&cx, &catalogue, &body).await?;
+    let seat = Attempt::new(&cx, "user", &email.canonical).seat();
     // Before the address is looked at, so that time does not tell whether it is known.
-    let phc = users::hash_password(&cx.project, &body.password).await?;
+    let phc = users::hash_password(&cx.project, seat, &body.password).await?;
     if catalogue.schema.app.verify_email {
         let waiting = Waiting { address: email.address.clone(), phc, data: body.data };
         return Ok(SignUpAnswer::Challenge(waiting.send(&cx, &email, body.locale.as_deref()).await?));
@@ -87,8 +89,8 @@ async fn same_client(cx: &Ctx, presented: &Presented, body: &SignUpConfirm) -> R
         let text = "The password chosen at sign-up is needed.";
         return Err(Error::fields(vec![FieldProblem::of_field("password", "required", text)]));
     };
-    let pair = Pair::new("sign up", &held.subject, cx.meta.ip.as_deref());
-    sign_in::verify(cx, &pair, password, Some(&held.payload.phc)).await
+    let attempt = Attempt::new(cx, "sign up", &held.subject);
+    sign_in::verify(cx, &attempt, password, Some(&held.payload.phc)).await
 }
 
 fn closed() -> Error {
@@ -121,15 +123,16 @@ impl Waiting {
 }
 
 /// Every wrong value at once.
-fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email, Prepared), Error> {
+async fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email, Prepared), Error> {
     let mut problems = Vec::new();
     let email = Email::parse(&body.email);
     if email.is_none() {
         problems.push(Email::problem());
     }
-    let chars_min = catalogue.schema.app.password_chars_min;
-    problems.extend(password::problem(&body.password, chars_min, email.as_ref()));
-    if body.data.len() > 0 && catalogue.schema.app.verify_email {
+    let name = body.data.get("name").and_then(serde_json::Value::as_str);
+    let policy = Policy::of(&catalogue.schema.app, email.as_ref(), name);
+    problems.extend(password::check(&cx.project, &body.password, &policy).await?);
+    if !body.data.is_empty() && catalogue.schema.app.verify_email {
         problems.extend(too_much(&body.data));
     }
     // With any address, to tell what else is wrong.

@@ -11,6 +11,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_4", ONE_TIME),
     ("auth_5", API_KEYS),
     ("auth_identities", IDENTITIES),
+    ("auth_guesses_1", GUESSES),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -121,7 +122,39 @@ const IDENTITIES: &str = "CREATE TABLE _identities (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _spent_id_tokens_expire ON _spent_id_tokens (expires_at);";
 
+/// Wrong passwords by account and by network, as digests, and which different ones a network tried lately.
+const GUESSES: &str = "CREATE TABLE _guess_counts (
+        key TEXT NOT NULL PRIMARY KEY,
+        count INTEGER NOT NULL,
+        began_at INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _guess_counts_at ON _guess_counts (at);
+    CREATE TABLE _guesses (
+        network TEXT NOT NULL,
+        guess TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (network, guess)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _guesses_at ON _guesses (at);";
+
 statements! {
+    GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
+    /// Begins anew when the count began at `?3` or before.
+    COUNT_GUESS = "INSERT INTO _guess_counts (key, count, began_at, at) VALUES (?1, 1, ?2, ?2)
+     ON CONFLICT (key) DO UPDATE SET
+     count = CASE WHEN _guess_counts.began_at <= ?3 THEN 1 ELSE _guess_counts.count + 1 END,
+     began_at = CASE WHEN _guess_counts.began_at <= ?3 THEN excluded.began_at ELSE _guess_counts.began_at END,
+     at = excluded.at";
+    FORGET_GUESSES = "DELETE FROM _guess_counts WHERE key = ?1";
+    FORGET_OLD_COUNTS = "DELETE FROM _guess_counts WHERE at < ?1";
+    /// All but the largest; of the equal ones the newest stay.
+    KEEP_LARGEST_COUNTS = "DELETE FROM _guess_counts WHERE key IN
+     (SELECT key FROM _guess_counts ORDER BY count DESC, at DESC LIMIT 1000000 OFFSET ?1)";
+    NOTE_GUESS = "INSERT INTO _guesses (network, guess, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    DISTINCT_GUESSES = "SELECT count(*), min(at) FROM _guesses WHERE network = ?1 AND at > ?2";
+    FORGET_OLD_GUESSES = "DELETE FROM _guesses WHERE at < ?1";
+
     INSERT_KEY = "INSERT INTO _api_keys (id, name, start, digest, \"user\", scopes, created_at, expires_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     KEY_BY_DIGEST = "SELECT id, \"user\", scopes, expires_at FROM _api_keys WHERE digest = ?1";
@@ -154,7 +187,7 @@ statements! {
     FAILURES_OF = "SELECT wait_until FROM _sign_in_failures WHERE pair = ?1 AND at >= ?2";
     COUNT_FAILURE = "INSERT INTO _sign_in_failures (pair, in_a_row, wait_until, at) VALUES (?1, 1, 0, ?2)
      ON CONFLICT (pair) DO UPDATE SET in_a_row = _sign_in_failures.in_a_row + 1, at = excluded.at
-     RETURNING in_a_row";
+     RETURNING in_a_row, wait_until";
     WAIT_UNTIL = "UPDATE _sign_in_failures SET wait_until = ?2 WHERE pair = ?1";
     FORGET_FAILURES = "DELETE FROM _sign_in_failures WHERE pair = ?1";
     FORGET_OLD_FAILURES = "DELETE FROM _sign_in_failures WHERE at < ?1";
@@ -164,12 +197,15 @@ statements! {
     INSERT_FIRST_KEY = "INSERT INTO _signing_keys (kid, private_enc, public_x, public_y, state, created_at)
      SELECT ?1, ?2, ?3, ?4, 'active', CAST(?5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM _signing_keys WHERE state = 'active')";
 
-    CREDENTIALS_BY_EMAIL = "SELECT e.\"user\", p.phc FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1";
+    CREDENTIALS_BY_EMAIL = "SELECT e.\"user\", p.phc, p.changed_at FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1";
     PASSWORD_OF = "SELECT phc FROM _passwords WHERE \"user\" = ?1";
     SET_PASSWORD = "INSERT INTO _passwords (\"user\", phc, changed_at) VALUES (?1, ?2, ?3)
      ON CONFLICT (\"user\") DO UPDATE SET phc = excluded.phc, changed_at = excluded.changed_at";
     /// Touches no row when the password is another than the one that was checked.
     CHANGE_PASSWORD = "UPDATE _passwords SET phc = ?2, changed_at = ?4 WHERE \"user\" = ?1 AND phc = ?3";
+    PASSWORD_CHANGED_AT = "SELECT changed_at FROM _passwords WHERE \"user\" = ?1";
+    /// The same password in another form: known devices stay known.
+    RENEW_PASSWORD = "UPDATE _passwords SET phc = ?2 WHERE \"user\" = ?1";
     EMAIL_OF = "SELECT address FROM _emails WHERE \"user\" = ?1";
     REMOVE_EMAIL = "DELETE FROM _emails WHERE \"user\" = ?1";
     /// Touches no row when another user has the address.

@@ -1,6 +1,7 @@
 //! What belongs to a user besides the record: address, password, roles, claims. For sign-up, seeds, operators and removal.
 
-use super::{Email, api_keys, claims, session, sql, users_of};
+use super::turns::Seat;
+use super::{Email, api_keys, claims, guesses, session, sql, users_of};
 use crate::{Error, Project, admin};
 use serde_json::{Map, Value as Json};
 use stead_schema::Value;
@@ -12,8 +13,8 @@ use stead_wire::{Code, FieldProblem, Instant};
 ///
 /// # Errors
 /// `hash_busy`.
-pub(crate) async fn hash_password(project: &Project, password: &str) -> Result<String, Error> {
-    project.auth().hashing.hash(project.randomness(), password).await
+pub(crate) async fn hash_password(project: &Project, seat: Seat, password: &str) -> Result<String, Error> {
+    project.auth().hashing.hash(project.randomness(), seat, password).await
 }
 
 /// Who begins a session by a password and who changes it take turns: no session of the old one may begin unseen by the change.
@@ -28,6 +29,12 @@ pub(super) async fn hold_password(tx: &mut Tx<'_>, user: &str) -> Result<(), Err
 pub(crate) async fn set_password(tx: &mut Tx<'_>, user: &str, phc: &str, at: i64) -> Result<(), Error> {
     hold_password(tx, user).await?;
     tx.execute(&sql::SET_PASSWORD, &[Value::text(user), Value::text(phc), Value::Int(at)]).await?;
+    // The guesses were at the one before.
+    let address = tx.fetch(&sql::EMAIL_OF, &[Value::text(user)]).await?;
+    let address = address.first().map(|row| row.text(0)).transpose()?.and_then(Email::parse);
+    if let Some(email) = address {
+        guesses::forgive(tx, "user", &email.canonical).await?;
+    }
     let ids = session::live_ids(tx, user).await?;
     session::revoke(tx, user, &ids, "password_changed", Instant(at)).await?;
     Ok(())
@@ -49,8 +56,13 @@ pub(super) async fn claim_email(tx: &mut Tx<'_>, user: &str, email: &Email) -> R
     if tx.execute(&sql::CLAIM_EMAIL, &params).await? == 1 {
         return Ok(());
     }
+    Err(address_taken())
+}
+
+/// Of an address that another user has.
+pub(super) fn address_taken() -> Error {
     let problem = FieldProblem::of_field("email", "not_unique", "Somebody has signed up with this address.");
-    Err(Error { fields: vec![problem], ..Error::new(Code::UniqueViolation) })
+    Error { fields: vec![problem], ..Error::new(Code::UniqueViolation) }
 }
 
 /// Removes everything that let a user in, together with the user's record. Sockets and memory hear of it from the log.

@@ -108,6 +108,7 @@ async fn open(catalogue: &Catalogue, now: Instant) -> Result<Project, Error> {
         store,
         // Nobody signs in here.
         limits: Limits { hash_threads: 1, ..Limits::default() },
+        breached: None,
         master_key: [0; 32],
         clock: Arc::new(Still(now)),
         random: Arc::new(SystemRandomness::default()),

@@ -6,7 +6,9 @@ use crate::extract::query::{Changes, NoQuery};
 use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
 use actix_web::web::Path;
 use stead_engine::admin;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{
+    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+};
 use stead_wire::auth::{NewKey, PasswordSignIn};
 
 /// POST /admin/session
@@ -78,6 +80,11 @@ pub(crate) async fn test_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesTest>) 
 /// POST /admin/mail/test
 pub(crate) async fn test_mail(cx: Cx, _: NoQuery, Body(body): Body<MailTest>) -> Answer {
     answer::value(&admin::test_mail(&cx, body).await?).map(secret)
+}
+
+/// POST /admin/users/import
+pub(crate) async fn import_users(cx: Cx, _: NoQuery, Body(body): Body<UserImport>) -> Answer {
+    answer::value(&admin::import_users(&cx, body).await?)
 }
 
 /// PATCH /admin/users/{id}

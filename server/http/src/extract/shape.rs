@@ -4,9 +4,11 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use stead_engine::limits::{BATCH_OPERATIONS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
+use stead_engine::limits::{BATCH_OPERATIONS_MAX, IMPORT_USERS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_engine::mail::KINDS;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{
+    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+};
 use stead_wire::auth::{
     EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
     PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
@@ -39,6 +41,8 @@ pub enum Holds {
     Text,
     /// A whole number from 0.
     Count,
+    /// Yes or no.
+    Flag,
     /// Any object.
     Object,
     /// A list of texts, so many to so many.
@@ -112,7 +116,8 @@ impl Shape for EmailUndo {
 }
 
 impl Shape for PasswordSignIn {
-    const MEMBERS: &'static [Member] = &[text("email"), text("password")];
+    const MEMBERS: &'static [Member] =
+        &[text("email"), text("password"), optional("device_token", Holds::Text)];
 }
 
 impl Shape for PasswordChange {
@@ -192,6 +197,21 @@ impl Shape for UserChange {
         &[optional("roles", Holds::Texts(0, USER_ROLES_MAX)), optional("claims", Holds::Object)];
 }
 
+impl Shape for UserImport {
+    const MEMBERS: &'static [Member] =
+        &[Member { name: "items", required: true, holds: Holds::List(IMPORTED_USER, IMPORT_USERS_MAX) }];
+}
+
+const IMPORTED_USER: &[Member] = &[
+    optional("id", Holds::Text),
+    text("email"),
+    optional("verified", Holds::Flag),
+    optional("password_hash", Holds::Text),
+    optional("data", Holds::Object),
+    optional("roles", Holds::Texts(0, USER_ROLES_MAX)),
+    optional("claims", Holds::Object),
+];
+
 impl Shape for ConsumerStart {
     const MEMBERS: &'static [Member] = &[optional("from", Holds::Word(&["now", "oldest"]))];
 }
@@ -237,8 +257,12 @@ fn check_at(base: &str, members: &[Member], body: &Map<String, Value>, problems:
 
 fn check_member(path: &str, member: &Member, value: &Value, problems: &mut Vec<FieldProblem>) {
     let wrong = match (&member.holds, value) {
-        (Holds::Text, Value::String(_)) | (Holds::Object, Value::Object(_)) => None,
-        (_, Value::Null) if !member.required && !matches!(member.holds, Holds::Object | Holds::Word(_)) => {
+        (Holds::Text, Value::String(_))
+        | (Holds::Object, Value::Object(_))
+        | (Holds::Flag, Value::Bool(_)) => None,
+        (_, Value::Null)
+            if !member.required && !matches!(member.holds, Holds::Object | Holds::Word(_) | Holds::Flag) =>
+        {
             None
         }
         (Holds::Count, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => None,
@@ -248,6 +272,7 @@ fn check_member(path: &str, member: &Member, value: &Value, problems: &mut Vec<F
             check_list(path, shape, *most, elements, problems)
         }
         (Holds::Text, _) => Some(("type", "This must be text.".to_owned())),
+        (Holds::Flag, _) => Some(("type", "This must be true or false.".to_owned())),
         (Holds::Count, _) => Some(("type", "This must be a whole number from 0.".to_owned())),
         (Holds::Object, _) => Some(("type", "This must be an object.".to_owned())),
         (Holds::Word(words), _) => {
@@ -295,6 +320,7 @@ pub fn json_schema(members: &[Member]) -> Value {
     let of = |holds: &Holds| match holds {
         Holds::Text => json!({"type": "string"}),
         Holds::Count => json!({"type": "integer", "minimum": 0}),
+        Holds::Flag => json!({"type": "boolean"}),
         Holds::Object => json!({"type": "object"}),
         Holds::Texts(least, most) => {
             json!({"type": "array", "minItems": least, "maxItems": most, "items": {"type": "string"}})
@@ -368,6 +394,12 @@ mod tests {
         let operation =
             json!({"op": "update", "collection": "a", "id": null, "if_version": null, "data": {}});
         assert!(found::<Batch>(json!({"operations": [operation]})).is_empty());
+        let user = json!({"id": null, "email": "a", "verified": true, "password_hash": "h", "roles": ["r"]});
+        assert!(found::<UserImport>(json!({"items": [user, {"email": "b"}]})).is_empty());
+        assert_eq!(
+            found::<UserImport>(json!({"items": [{"verified": 1, "password": "p"}]})),
+            ["/items/0/verified type", "/items/0/password unknown_field", "/items/0/email required"]
+        );
         let upsert = json!({"op": "upsert", "collection": "a", "on": ["b", "c"], "data": {}});
         assert!(found::<Batch>(json!({"operations": [upsert]})).is_empty());
     }

@@ -4,7 +4,9 @@ use crate::extract::shape::{Shape, json_schema};
 use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
-use stead_wire::admin::{Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange};
+use stead_wire::admin::{
+    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+};
 use stead_wire::auth::{
     EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
     PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
@@ -145,6 +147,10 @@ fn fixed_schemas() -> Map<String, Value> {
                 "expires_in": {"type": "integer", "description": "Seconds."},
                 "refresh_token": {"type": "string"},
                 "session_id": {"type": "string"},
+                "device_token": {
+                    "type": "string",
+                    "description": "To show at later sign-ins on this device. Absent for users without a password.",
+                },
             },
         },
         "Challenge": {
@@ -210,6 +216,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("MailTest".into(), json_schema(MailTest::MEMBERS));
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
+    schemas.insert("UserImport".into(), json_schema(UserImport::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));
     schemas.insert("Acknowledgement".into(), json_schema(Acknowledgement::MEMBERS));
     schemas.insert("Batch".into(), json_schema(Batch::MEMBERS));

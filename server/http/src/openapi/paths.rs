@@ -425,6 +425,16 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             .trades("MailTest", "Object"),
     ),
     (
+        "/api/v1/admin/users/import",
+        "post",
+        Operation::new(
+            "operators",
+            "importUsers",
+            "Make users who come from elsewhere, with the hashes of their passwords: all or none.",
+        )
+        .trades("UserImport", "Object"),
+    ),
+    (
         "/api/v1/admin/users/{id}",
         "patch",
         Operation::new(

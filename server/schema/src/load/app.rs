@@ -45,6 +45,10 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             if let Some(Value::Bool(sign_up)) = node.get("sign_up").and_then(Node::scalar).map(plain) {
                 app.sign_up = sign_up;
             }
+            let policy = node.get("password_policy").and_then(Node::text);
+            if let Some(chars) = policy.and_then(policy_chars_min) {
+                app.password_chars_min = chars;
+            }
             let chars =
                 node.get("password_chars_min").and_then(Node::scalar).map(plain).and_then(|n| n.as_u64());
             if let Some(chars) = chars.and_then(|n| usize::try_from(n).ok()) {
@@ -76,6 +80,17 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
                 MailSettings { from: text("from"), reply_to: text("reply_to"), locale: text("locale") };
         }
         _ => {}
+    }
+}
+
+/// Fewest characters of a password by the name of a policy: OWASP's ASVS 5.0 §6.2.1, NIST's SP 800-63B-4 §3.1.1.2 for a
+/// password alone, and what lies between.
+fn policy_chars_min(policy: &str) -> Option<usize> {
+    match policy {
+        "standard" => Some(10),
+        "asvs" => Some(8),
+        "nist" => Some(15),
+        _ => None,
     }
 }
 

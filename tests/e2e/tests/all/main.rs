@@ -12,6 +12,7 @@ mod failure_modes;
 mod mail;
 mod nodes;
 mod oracles;
+mod passwords;
 mod proof_by_mail;
 mod realtime;
 mod records;

@@ -237,6 +237,7 @@ pub(crate) fn config(
         rules,
         store,
         limits,
+        breached: None,
         master_key,
         clock,
         random,
@@ -269,7 +270,7 @@ pub(crate) fn data(value: serde_json::Value) -> Map<String, serde_json::Value> {
 }
 
 pub(crate) fn sign_in(name: &str, password: &str) -> PasswordSignIn {
-    PasswordSignIn { email: address(name), password: password.to_owned() }
+    PasswordSignIn { email: address(name), password: password.to_owned(), device_token: None }
 }
 
 pub(crate) fn paths(error: &Error) -> Vec<(&str, &str)> {

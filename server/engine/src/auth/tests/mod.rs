@@ -4,6 +4,9 @@
 pub(crate) mod app;
 mod changing;
 mod credentials;
+mod devices;
+mod guessing;
+mod importing;
 mod keys;
 mod mailing;
 mod refreshing;

@@ -142,7 +142,7 @@ async fn a_new_password_ends_the_sessions_of_before() {
     let ana = app.sign_up("ana").await;
     assert!(app.caller(&ana.access_token).await.is_ok());
     let id = ana.user["id"].as_str().unwrap().to_owned();
-    let phc = auth::hash_password(&app.project, "another long one").await.unwrap();
+    let phc = auth::hash_password(&app.project, auth::Seat::server(), "another long one").await.unwrap();
     let at = app.now().us();
     let job = async move |tx: &mut stead_store::Tx<'_>| auth::set_password(tx, &id, &phc, at).await;
     app.project.store().write(job).await.unwrap();

@@ -101,6 +101,7 @@ pub(super) fn config(clock: Arc<Hands>, limits: Limits) -> ProjectConfig {
         rules,
         store,
         limits,
+        breached: None,
         master_key: [7; 32],
         clock,
         random,

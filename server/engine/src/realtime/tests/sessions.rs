@@ -113,6 +113,7 @@ async fn a_token_that_ends_is_warned_of_and_a_newer_one_of_the_same_user_extends
         stead_wire::auth::PasswordSignIn {
             email: "ben@example.com".to_owned(),
             password: "a long enough one".to_owned(),
+            device_token: None,
         },
     );
     drop(ben);

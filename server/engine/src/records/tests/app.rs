@@ -241,6 +241,7 @@ impl App {
                 migrations: Vec::new(),
             },
             limits: Limits::default(),
+            breached: None,
             master_key: [7; 32],
             clock: clock.clone(),
             random: Arc::new(Counter(AtomicU64::new(1))),
