@@ -16,6 +16,14 @@ function pages(folder) {
   });
 }
 
+function rust(folder) {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) return name === 'target' ? [] : rust(path);
+    return name.endsWith('.rs') ? [path] : [];
+  });
+}
+
 function checkLinks(page) {
   const text = readFileSync(page, 'utf8').replace(/```[\s\S]*?```/g, '');
   for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -40,6 +48,14 @@ if (codes.length < 30) complaints.push(`only ${codes.length} problem codes were 
 for (const code of codes) {
   if (!existsSync(join(book, 'reference/problems', `${code}.md`))) complaints.push(`problem code ${code} has no page`);
 }
+
+// Every test of an attack stands in the table of them, and nothing else does.
+const sources = ['server', 'tests/e2e/tests'].flatMap((folder) => rust(join(root, folder)));
+const attacks = new Set(sources.flatMap((path) => [...readFileSync(path, 'utf8').matchAll(/fn (at_\d+_\w+)\(/g)].map((m) => m[1])));
+const listed = new Set([...readFileSync(join(book, 'internals/security-tests.md'), 'utf8').matchAll(/`(at_\d+_\w+)`/g)].map((m) => m[1]));
+if (attacks.size < 60) complaints.push(`only ${attacks.size} tests of attacks were found in the sources`);
+for (const name of attacks) if (!listed.has(name)) complaints.push(`security-tests.md does not list ${name}`);
+for (const name of listed) if (!attacks.has(name)) complaints.push(`security-tests.md lists ${name}, which is no test`);
 
 complaints.forEach((line) => console.error(line));
 console.log(`${everyPage.length} pages, ${codes.length} problem codes, ${complaints.length} complaints`);

@@ -73,6 +73,30 @@ export interface SessionInfo {
   current: boolean;
 }
 
+/** What can be done to records. */
+export type Verb = "read" | "create" | "update" | "delete";
+
+/** A key to make, which stands for the user. */
+export interface NewKey {
+  name: string;
+  /** Verbs by collection; `*` is every collection. */
+  collections: Record<string, Verb[]>;
+  /** Seconds until it ends; without, it does not. */
+  expiresIn?: number | undefined;
+}
+
+/** A key without its secret. */
+export interface KeyInfo {
+  id: string;
+  name: string;
+  /** Its first characters. */
+  start: string;
+  collections: Record<string, Verb[]>;
+  created_at: string;
+  expires_at?: string;
+  last_used_at?: string;
+}
+
 /** To an address; `locale` (BCP 47) is the language of the mail. */
 export interface SendTo {
   email: string;
@@ -217,6 +241,28 @@ export class Auth<Types extends AnyCollections<Types>> {
   async resetPassword(proof: Proof & { newPassword: string }, { signal }: CallOptions = {}): Promise<void> {
     const body = { ...proofBody(proof), new_password: proof.newPassword };
     await this.#http.send({ method: "POST", path: "/auth/password/reset/confirm", body, anonymous: true, signal });
+  }
+
+  /** The user's API keys. */
+  async keys(options: CallOptions = {}): Promise<KeyInfo[]> {
+    const call = { method: "GET", path: "/auth/api-keys", ...options } as const;
+    return (await this.#http.send<{ items: KeyInfo[] }>(call)).items;
+  }
+
+  /**
+   * Makes an API key that stands for the user, where the app allows it. Its secret, `key`, is told this once.
+   *
+   * Throws `forbidden`, `reauth_required` when the sign-in is older than ten minutes, `field_invalid`.
+   */
+  makeKey({ name, collections, expiresIn }: NewKey, { signal }: CallOptions = {}): Promise<KeyInfo & { key: string }> {
+    const body = { name, collections, expires_in: expiresIn };
+    return this.#http.send({ method: "POST", path: "/auth/api-keys", body, signal });
+  }
+
+  /** Ends an API key of the user at once. Throws `record_not_found`. */
+  async endKey(id: string, { signal }: CallOptions = {}): Promise<void> {
+    const path = `/auth/api-keys/${encodeURIComponent(id)}`;
+    await this.#http.send({ method: "DELETE", path, repeatable: true, signal });
   }
 
   /** The user's sessions, newest first. */

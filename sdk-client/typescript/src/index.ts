@@ -6,6 +6,8 @@ export type {
   AuthSettings,
   Credentials,
   EmailChange,
+  KeyInfo,
+  NewKey,
   PasswordChange,
   SendTo,
   SessionFacts,
@@ -15,6 +17,7 @@ export type {
   User,
   UserDraft,
   UserPatch,
+  Verb,
 } from "./auth.js";
 export type { BatchResults, Operation, OperationResult } from "./batch.js";
 export type { Collection } from "./collection.js";

@@ -173,6 +173,19 @@ test("a device shows at sign-in what the newest session answer gave it, also aft
   assert.deepEqual(shown()[2], ann);
 });
 
+test("a user makes, sees and ends keys", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  const made = { id: "k1", name: "bot", start: "stk1.AbCdE", collections: { notes: ["read"] }, created_at: "t", key: "stk1.…" };
+  server.answer = ({ method }) =>
+    method === "POST" ? { status: 201, body: made } : method === "DELETE" ? { status: 204 } : { status: 200, body: { items: [made] } };
+  assert.deepEqual(await stead.auth.makeKey({ name: "bot", collections: { notes: ["read"] }, expiresIn: 60 }), made);
+  assert.deepEqual(server.asked.at(-1)?.body, { name: "bot", collections: { notes: ["read"] }, expires_in: 60 });
+  assert.equal((await stead.auth.keys()).length, 1);
+  await stead.auth.endKey("k1");
+  assert.equal(calls().at(-1), "/auth/api-keys/k1 Bearer access-1");
+});
+
 test("many calls with an expired token share one refresh", async () => {
   const stead = client();
   await stead.auth.signIn(ann);

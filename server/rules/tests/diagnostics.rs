@@ -107,6 +107,10 @@ fn every_page_is_about_a_code_that_exists() {
     for entry in std::fs::read_dir(docs().join("reference/diagnostics")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let code = name.trim_end_matches(".md");
+        // Of templates of mails, which this room does not know; the room that does has a test of its own.
+        if code.starts_with("E07") {
+            continue;
+        }
         assert!(codes().any(|(known, _)| known == code), "{name}");
     }
 }

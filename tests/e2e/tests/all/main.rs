@@ -9,6 +9,7 @@ mod consumers;
 mod crash;
 mod facts;
 mod failure_modes;
+mod keys;
 mod mail;
 mod nodes;
 mod oracles;

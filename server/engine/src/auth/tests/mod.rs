@@ -1,5 +1,11 @@
 //! Sign-in as sentences: every answer, and what the log says afterwards. Each guard also has its negative control.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic
+)]
 
 pub(crate) mod app;
 mod changing;
