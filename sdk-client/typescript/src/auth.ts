@@ -42,6 +42,8 @@ export interface SessionFacts {
 
 /** What a sign-in screen may offer. */
 export interface AuthSettings {
+  /** What the app is called, if it says so. */
+  name?: string;
   /** Whether e-mail and password work. */
   password: boolean;
   /** Whether anyone may sign up. */

@@ -2,7 +2,7 @@
 
 use crate::answer::Failure;
 use crate::door::Door;
-use crate::doors::{admin, auth, batch, discovery, health, records, site, social};
+use crate::doors::{admin, auth, auth_page, batch, discovery, health, records, site, social};
 use crate::socket;
 use crate::state::State;
 use actix_web::web::{self, Data, PathConfig, ServiceConfig};
@@ -20,6 +20,10 @@ pub fn configure(config: &mut ServiceConfig, state: Data<State>) {
         .service(Door::at("/.well-known/jwks.json").get(discovery::jwks))
         .service(Door::at("/.well-known/openid-configuration").get(discovery::openid))
         .service(Door::at("/sdk/stead.js").get(discovery::sdk))
+        .service(Door::at("/auth/ui").get(auth_page::page))
+        .service(Door::at("/auth/ui/page.js").get(auth_page::script))
+        .service(Door::at("/auth/ui/page.css").get(auth_page::style))
+        .service(Door::at("/auth/ui/theme.css").get(auth_page::theme))
         .service(web::scope("/api/v1").configure(api).default_service(web::to(site::nothing)))
         .service(web::scope("/api").default_service(web::to(site::nothing)))
         .default_service(web::to(site::serve));

@@ -295,6 +295,9 @@ pub struct SessionAnswer {
 /// Answer to `GET /auth/settings`: what a sign-in screen may offer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuthSettings {
+    /// What the app is called, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Whether e-mail and password work.
     pub password: bool,
     /// Whether anyone may sign up.

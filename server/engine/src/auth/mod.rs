@@ -450,6 +450,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
     let users = catalogue.schema.users().is_some();
     let mail = cx.project.mail().configured();
     AuthSettings {
+        name: app.name.clone(),
         password: users && app.offers(SignInMethod::Password),
         sign_up: users && app.sign_up,
         password_chars_min: app.password_chars_min,

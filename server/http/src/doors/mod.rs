@@ -4,6 +4,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod auth;
+pub(crate) mod auth_page;
 pub(crate) mod batch;
 pub(crate) mod discovery;
 pub(crate) mod health;

@@ -1,0 +1,395 @@
+// The sign-in page: it offers what the app has, and nothing else. All of it through the SDK, with the documented calls.
+import { createClient, readLink } from '/sdk/stead.js';
+
+const stead = createClient();
+const { auth } = stead;
+const main = document.querySelector('main');
+/** What the app offers. */
+let offers;
+/** The link that a mail led here with, once. */
+const sent = readLink(location.href);
+
+// ── pieces of a page ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** An element with its properties and what is in it; what is null is left out. */
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children.flat().filter((child) => child !== null));
+  return made;
+}
+
+const text = (name, content, className = '') => element(name, { textContent: content, className });
+const button = (label, onclick, className = '') => element('button', { type: 'button', textContent: label, onclick, className });
+const quiet = (label, onclick) => button(label, onclick, 'link');
+
+const FIELDS = {
+  email: { label: 'E-mail', type: 'email', autocomplete: 'username', autocapitalize: 'none', spellcheck: false },
+  new_email: { label: 'New e-mail', type: 'email', autocomplete: 'email', autocapitalize: 'none', spellcheck: false },
+  password: { label: 'Password', type: 'password', autocomplete: 'current-password' },
+  new_password: { label: 'New password', type: 'password', autocomplete: 'new-password' },
+  current_password: { label: 'Current password', type: 'password', autocomplete: 'current-password' },
+  code: { label: 'Code', type: 'text', autocomplete: 'one-time-code', inputMode: 'numeric', className: 'code', maxLength: 9 },
+};
+
+/** An input with its label; fields of the app's own have the name for a label. */
+function field(name, more = {}) {
+  const known = FIELDS[name] ?? { label: name.replace('data.', '').replaceAll('_', ' '), type: 'text' };
+  const { label, ...properties } = { ...known, ...more };
+  const input = element('input', { name, required: true, ...properties });
+  return element('label', {}, label, input);
+}
+
+/** A form that says what went wrong beside what is wrong. `submit` gets its values by name. */
+function form(fields, action, submit) {
+  const wrong = text('p', '', 'bad');
+  wrong.setAttribute('role', 'alert');
+  const go = element('button', { type: 'submit', textContent: action, className: 'primary' });
+  const made = element('form', { noValidate: false }, fields, wrong, go);
+  made.onsubmit = async (event) => {
+    event.preventDefault();
+    wrong.textContent = '';
+    made.querySelectorAll('[aria-invalid]').forEach((input) => input.removeAttribute('aria-invalid'));
+    go.disabled = true;
+    try {
+      await submit(Object.fromEntries(new FormData(made)));
+    } catch (thrown) {
+      explain(made, wrong, thrown);
+    } finally {
+      go.disabled = false;
+    }
+  };
+  return made;
+}
+
+/** Shows an error of the server: at its fields, where it names some, and asks for those that it misses. */
+function explain(made, wrong, thrown) {
+  if (thrown?.code === undefined) throw thrown;
+  const lines = [];
+  for (const { path, code, message } of thrown.errors ?? []) {
+    const name = path.slice(1).replaceAll('/', '.');
+    let input = made.elements.namedItem(name);
+    if (!input && name.startsWith('data.')) {
+      wrong.before(field(name));
+      input = made.elements.namedItem(name);
+      if (code === 'required') continue;
+    }
+    input?.setAttribute('aria-invalid', 'true');
+    lines.push(message);
+  }
+  const asked = made.querySelector('input[name^="data."]:placeholder-shown, input[name^="data."]');
+  wrong.textContent = lines.join(' ') || (asked && thrown.code === 'field_invalid' ? 'A little more is needed.' : told(thrown));
+  (made.querySelector('[aria-invalid]') ?? asked ?? made.elements[0])?.focus();
+}
+
+/** An error in words for people. */
+function told({ code, detail, retryAfterMs }) {
+  const wait = retryAfterMs ? ` Try again in ${Math.ceil(retryAfterMs / 1000)} seconds.` : '';
+  const words = {
+    invalid_credentials: 'The e-mail address or the password is wrong.',
+    proof_invalid: 'This link or code is not valid any more. Ask for a new one.',
+    rate_limited: 'That was too often.',
+    hash_busy: 'Too many people sign in right now.',
+    reauth_required: 'Sign in again to do this.',
+    access_denied: 'The sign-in was cancelled.',
+    address_taken: 'There is an account with this address already. Sign in to it as before, and add the service there.',
+    network: 'The server cannot be reached.',
+  };
+  return (words[code] ?? detail ?? 'Something went wrong.') + wait;
+}
+
+/** Puts a card on the page, and the cursor into its first field. */
+function show(title, ...children) {
+  document.title = offers?.name ? `${title} · ${offers.name}` : title;
+  const heading = element('h1', { textContent: title, tabIndex: -1 });
+  main.replaceChildren(element('div', { className: 'card' }, heading, ...children));
+  (main.querySelector('input') ?? heading).focus();
+}
+
+/** Fields of the app's own, from the names `data.name`; undefined when none was asked for. */
+function dataOf(values) {
+  const own = Object.entries(values).filter(([name, value]) => name.startsWith('data.') && value !== '');
+  return own.length > 0 ? Object.fromEntries(own.map(([name, value]) => [name.slice('data.'.length), value])) : undefined;
+}
+
+// ── where it leads to ───────────────────────────────────────────────────────────────────────────────────────────────
+
+const wanted = new URLSearchParams(location.search).get('next');
+
+/** A page of this origin, or none: an address of another must not come from a link. */
+function next() {
+  if (wanted === null || !URL.canParse(wanted, location.origin)) return null;
+  const page = new URL(wanted, location.origin);
+  return page.origin === location.origin ? page : null;
+}
+
+/** What waits for a sign-in. */
+let pending = null;
+
+/** Somebody is signed in: on with what waited for it, to the page that asked, or to the account. */
+function entered() {
+  const waited = pending;
+  pending = null;
+  if (waited) return waited();
+  const page = next();
+  if (page) location.replace(page);
+  else account();
+}
+
+// ── ways in ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function signIn(note = null, email = '') {
+  const ways = [];
+  if (offers.password) {
+    ways.push(
+      form([field('email', { value: email }), field('password')], 'Sign in', async ({ email, password }) => {
+        await auth.signIn({ email, password });
+        entered();
+      }),
+    );
+  }
+  const others = [
+    offers.magic_link ? button('E-mail me a link', () => sendTo('A link to sign in', 'sendLink')) : null,
+    offers.otp ? button('E-mail me a code', () => sendTo('A code to sign in', 'sendCode')) : null,
+    ...offers.providers.map(({ name, label }) => button(`Continue with ${label}`, () => auth.signInWithProvider(name, { redirectTo: here() }))),
+  ].filter((way) => way !== null);
+  if (others.length > 0) ways.push(ways.length > 0 ? text('div', 'or', 'or') : null, element('div', { className: 'ways' }, others));
+  const links = [
+    offers.password && offers.mail ? quiet('Forgot the password?', forgotten) : null,
+    offers.password && offers.sign_up ? quiet('New here? Make an account', signUp) : null,
+  ];
+  show(offers.name ? `Sign in to ${offers.name}` : 'Sign in', note, ...ways, element('div', { className: 'links' }, links));
+}
+
+/** This page as a provider leads back to it. */
+function here() {
+  return location.origin + location.pathname + location.search;
+}
+
+function signUp() {
+  const fields = [field('email'), field('password', { autocomplete: 'new-password', minLength: offers.password_chars_min })];
+  const made = form(fields, 'Make an account', async (values) => {
+    const { email, password } = values;
+    const answer = await auth.signUp({ email, password, data: dataOf(values) });
+    if ('challengeId' in answer) checkMail(email, 'Confirm your e-mail address', (proof, data) => auth.confirmSignUp({ ...proof, data }), answer);
+    else entered();
+  });
+  show('Make an account', made, element('div', { className: 'links' }, quiet('I have an account', () => signIn())));
+}
+
+function sendTo(title, call) {
+  const made = form([field('email')], 'Send', async ({ email }) => {
+    const challenge = await auth[call]({ email });
+    checkMail(email, 'Check your mail', call === 'sendCode' ? (proof, data) => auth.verify({ ...proof, data }) : null, challenge);
+  });
+  show(title, made, back());
+}
+
+/** Something was sent; with `take`, its code can be typed here. */
+function checkMail(email, title, take, { challengeId }) {
+  if (take && challengeId) sessionStorage.setItem('stead.challenge', challengeId);
+  const about = text('p', `If ${email} can be used here, a mail is on its way to it.`, 'quiet');
+  const code = take
+    ? form([field('code')], 'Continue', async (values) => {
+        await take({ challengeId, code: values.code }, dataOf(values));
+        entered();
+      })
+    : null;
+  show(title, about, take ? text('p', 'Type the code that it holds, or open its link in this browser.', 'quiet') : null, code, back());
+}
+
+function back() {
+  return element('div', { className: 'links' }, quiet('Back', () => signIn()));
+}
+
+function forgotten() {
+  const made = form([field('email')], 'Send', async ({ email }) => {
+    const { challengeId } = await auth.requestPasswordReset({ email });
+    const about = text('p', `If ${email} has an account, a mail is on its way to it.`, 'quiet');
+    const again = form([field('code'), newPassword()], 'Set the password', ({ code, new_password }) => reset({ challengeId, code }, new_password, email));
+    show('Choose a new password', about, text('p', 'Type the code that it holds, or open its link.', 'quiet'), again, back());
+  });
+  show('Forgot the password?', made, back());
+}
+
+const newPassword = () => field('new_password', { minLength: offers.password_chars_min });
+
+async function reset(proof, password, email = '') {
+  await auth.resetPassword({ ...proof, newPassword: password });
+  if (auth.session) await auth.signOut().catch(() => {});
+  signIn(text('p', 'The password is set. Sign in with it.', 'good'), email);
+}
+
+// ── links of mails ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a link is for, once somebody says so: programs that look at mails open links too. */
+const LINKS = {
+  sign_in: (token) => confirmed('Sign in', 'Go on to sign in with the link of your mail.', async (data) => {
+    await auth.verify({ token, data });
+    entered();
+  }),
+  sign_up: (token) => confirmSignUp(token),
+  verify_email: (token) => signedIn('Confirm your e-mail address', 'Confirm that the address of this account is yours.', async () => {
+    await auth.verifyEmail({ token });
+    await account('Your address is confirmed.');
+  }),
+  reset_password: (token) => show('Choose a new password', form([newPassword()], 'Set the password', ({ new_password }) => reset({ token }, new_password))),
+  change_email: (token) => signedIn('Change your e-mail address', 'Confirm that the new address is yours.', async () => {
+    await auth.confirmEmailChange({ token });
+    await account('Your address is changed.');
+  }),
+  undo_email: (token) => confirmed('Undo the change', 'Your account gets its old address back. Everybody who is signed in to it is signed out, and you choose a new password by mail.', async () => {
+    await auth.undoEmailChange(token);
+    if (auth.session) await auth.signOut().catch(() => {});
+    signIn(text('p', 'Done. A mail with a link to choose a new password is on its way to you.', 'good'));
+  }),
+};
+
+/** Asks before it is done; what the app's users must say of themselves is asked for where it is missed. */
+function confirmed(title, about, done) {
+  show(title, text('p', about, 'quiet'), form([], 'Continue', (values) => done(dataOf(values))));
+}
+
+/** The same where it counts only for who is signed in. */
+function signedIn(title, about, done) {
+  if (auth.session) return confirmed(title, about, done);
+  pending = () => confirmed(title, about, done);
+  signIn(text('p', `${about} Sign in to the account first.`, 'quiet'));
+}
+
+function confirmSignUp(token) {
+  const challengeId = sessionStorage.getItem('stead.challenge');
+  const known = challengeId === null ? [field('password')] : [];
+  const about = challengeId === null ? 'Type the password that you have chosen.' : 'Go on to make your account.';
+  const made = form(known, 'Continue', async (values) => {
+    const data = dataOf(values);
+    const { password } = values;
+    const proof = { token, ...(challengeId !== null && !password && { challengeId }), password };
+    await auth.confirmSignUp({ ...proof, data });
+    sessionStorage.removeItem('stead.challenge');
+    entered();
+  });
+  // A challenge of another sign-up does not fit; then the password is asked for.
+  show('Confirm your e-mail address', text('p', about, 'quiet'), made);
+}
+
+// ── the account ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function account(note = '') {
+  const [user, sessions, identities] = await Promise.all([auth.me(), auth.sessions(), offers.providers.length ? auth.identities() : []]);
+  const signOut = async () => {
+    await auth.signOut().catch(() => {});
+    signIn();
+  };
+  const address = element('section', {}, text('h2', 'E-mail'), element('div', { className: 'row' }, text('span', user.email), offers.mail ? button('Change', () => changeEmail(user)) : null));
+  if (!user.verified && offers.mail) address.append(element('div', { className: 'row' }, text('span', 'Not confirmed yet', 'quiet'), button('Confirm', verify)));
+  show(
+    offers.name ?? 'Your account',
+    note ? text('p', note, 'good') : null,
+    address,
+    offers.password ? element('section', {}, element('div', { className: 'row' }, text('h2', 'Password'), button('Change', changePassword))) : null,
+    offers.providers.length ? element('section', {}, text('h2', 'Other services'), element('ul', {}, offers.providers.map((offer) => service(offer, identities)))) : null,
+    element('section', {}, text('h2', 'Signed in on'), element('ul', {}, sessions.map(device))),
+    element('section', {}, button('Sign out', signOut, 'primary'), sessions.length > 1 ? button('Sign out everywhere else', () => acted(() => auth.signOut({ scope: 'others' }))) : null),
+  );
+}
+
+/** Does something to the account and shows it anew, or why not. */
+async function acted(act, note = '') {
+  try {
+    await act();
+    await account(note);
+  } catch (thrown) {
+    if (thrown?.code === undefined) throw thrown;
+    await account();
+    main.querySelector('h1').after(element('p', { className: 'bad', role: 'alert', textContent: told(thrown) }));
+  }
+}
+
+function device({ id, user_agent, ip, last_seen_at, current }) {
+  const seen = new Date(last_seen_at).toLocaleString();
+  const name = element('span', {}, text('div', user_agent ? browserOf(user_agent) : 'Unknown device'), text('div', [ip, current ? 'this device' : `last seen ${seen}`].filter(Boolean).join(' · '), 'quiet'));
+  return element('li', { className: 'row' }, name, current ? null : button('End', () => acted(() => auth.endSession(id))));
+}
+
+/** A browser and a system, as people call them. */
+function browserOf(agent) {
+  const browser = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari'].find((name) => agent.includes(`${name}/`));
+  const system = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac OS', 'Linux'].find((name) => agent.includes(name));
+  const named = { Edg: 'Edge', OPR: 'Opera' }[browser] ?? browser;
+  return [named, system].filter(Boolean).join(' on ') || agent.slice(0, 60);
+}
+
+function service({ name, label }, identities) {
+  const held = identities.find(({ provider }) => provider === name);
+  const about = element('span', {}, text('div', label), held?.email ? text('div', held.email, 'quiet') : null);
+  const act = held ? button('Remove', () => acted(() => auth.unlink(held.id))) : button('Add', () => acted(() => auth.linkProvider(name, { redirectTo: here() })));
+  return element('li', { className: 'row' }, about, act);
+}
+
+async function verify() {
+  const { challengeId } = await auth.requestVerification();
+  const made = form([field('code')], 'Continue', async ({ code }) => {
+    await auth.verifyEmail({ challengeId, code });
+    await account('Your address is confirmed.');
+  });
+  show('Confirm your e-mail address', text('p', 'A mail is on its way to you. Type the code that it holds, or open its link in this browser.', 'quiet'), made, toAccount());
+}
+
+function changePassword() {
+  const made = form([field('current_password'), newPassword()], 'Change the password', async ({ current_password, new_password }) => {
+    await auth.changePassword({ currentPassword: current_password, newPassword: new_password });
+    await account('The password is changed. Other devices are signed out.');
+  });
+  show('Change the password', made, toAccount());
+}
+
+function changeEmail() {
+  const fields = [field('new_email'), ...(offers.password ? [field('current_password', { required: false })] : [])];
+  const made = form(fields, 'Send', async ({ new_email, current_password }) => {
+    const { challengeId } = await auth.changeEmail({ newEmail: new_email, currentPassword: current_password || undefined });
+    const code = form([field('code')], 'Continue', async (values) => {
+      await auth.confirmEmailChange({ challengeId, code: values.code });
+      await account('Your address is changed.');
+    });
+    show('Confirm the new address', text('p', `If ${new_email} can be used here, a mail is on its way to it.`, 'quiet'), code, toAccount());
+  });
+  show('Change your e-mail address', made, toAccount());
+}
+
+function toAccount() {
+  return element('div', { className: 'links' }, quiet('Back', () => account()));
+}
+
+// ── the beginning ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function begin() {
+  offers = await auth.settings();
+  await auth.ready;
+  // What a link holds must not stay in the address bar or the history.
+  if (sent) history.replaceState(null, '', here());
+  let note = null;
+  try {
+    if (await auth.completeSignIn()) return cleared(entered);
+  } catch (thrown) {
+    if (thrown?.code === undefined) throw thrown;
+    note = element('p', { className: 'bad', role: 'alert', textContent: told(thrown) });
+  }
+  const { purpose, token } = sent ?? {};
+  if (purpose) return LINKS[purpose](token);
+  if (auth.session && note === null) {
+    if (next()) return entered();
+    return account().catch(() => signIn());
+  }
+  cleared(() => signIn(note));
+}
+
+/** Takes what a provider led back with out of the address bar. */
+function cleared(then) {
+  const query = new URLSearchParams(location.search);
+  for (const name of ['code', 'error', 'state', 'iss']) query.delete(name);
+  const rest = query.toString();
+  history.replaceState(null, '', location.pathname + (rest ? `?${rest}` : ''));
+  return then();
+}
+
+begin().catch((thrown) => show('Sign in', element('p', { className: 'bad', role: 'alert', textContent: told(thrown ?? {}) })));

@@ -1,0 +1,171 @@
+// The sign-in page, as people meet it: an account by mail, a link, a forgotten password, devices, in light, dark and narrow.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { launch } from './chromium.mjs';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const shots = join(root, 'tests/browser/shots');
+mkdirSync(shots, { recursive: true });
+
+const work = mkdtempSync(join(tmpdir(), 'stead-sign-in-'));
+const [app, mails] = [join(work, 'app'), join(work, 'mails')];
+mkdirSync(join(app, 'schema'), { recursive: true });
+mkdirSync(mails);
+writeFileSync(join(app, 'schema/app.yaml'), 'name: Allotment club\nauth:\n  verify_email: true\n  methods: [password, magic_link, otp]\n');
+writeFileSync(
+  join(app, 'schema/users.yaml'),
+  'collections:\n  users:\n    kind: auth\n    fields:\n      plot: {type: text, max: 20}\n    rules:\n      read: resource.id == auth.id\n',
+);
+const server = spawn(
+  process.env.STEAD_BIN ?? join(root, 'target/debug/stead'),
+  ['serve', app, '--listen', '127.0.0.1:0', '--data', join(work, 'data'), '--mail', `file:${mails}`, '--mail-from', 'Club <club@example.test>'],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+const listening = await new Promise((found, failed) => {
+  createInterface(server.stdout).on('line', (line) => line.startsWith('listening on ') && found(line.slice(13).trim()));
+  server.on('exit', (code) => failed(new Error(`the server ended with ${code}`)));
+});
+// As its links call it.
+const url = listening.replace('127.0.0.1', 'localhost');
+const browser = await launch();
+
+const complaints = [];
+async function window(name, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 900, height: 760 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  page.on('pageerror', (error) => complaints.push(`${name}: ${error}`));
+  page.on('console', (message) => {
+    // Refusals are part of the journey; the browser reports each on the console.
+    if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(`${name}: ${message.text()}`);
+  });
+  return page;
+}
+
+const read = new Set();
+/** The next letter: its link and its code. */
+async function letter() {
+  for (const end = Date.now() + 10_000; Date.now() < end; await new Promise((go) => setTimeout(go, 30))) {
+    const name = readdirSync(mails).find((file) => file.endsWith('.eml') && !read.has(file));
+    if (!name) continue;
+    read.add(name);
+    const text = readFileSync(join(mails, name), 'utf8').replaceAll('\r\n', '\n').replaceAll('=\n', '').replaceAll('=3D', '=');
+    return { link: /https?:\/\/\S+#[a-z_]+=[\w-]+/.exec(text)?.[0], code: /\b\d{6}\b/.exec(text)?.[0] };
+  }
+  throw new Error('no letter came');
+}
+
+const shot = (page, name) => page.screenshot({ path: join(shots, `sign-in-${name}.png`) });
+const heading = (page, text) => page.waitForSelector(`h1:text-is("${text}")`);
+const fill = (page, name, value) => page.fill(`input[name="${name}"]`, value);
+const go = (page, text) => page.click(`button:text-is("${text}")`);
+
+async function journey() {
+  const ana = await window('Ana');
+  await ana.goto(`${url}/auth/ui`);
+  await heading(ana, 'Sign in to Allotment club');
+  await shot(ana, 'light');
+
+  // An account begins with the code of a mail; what the app wants to know is asked for where it is missed.
+  await go(ana, 'New here? Make an account');
+  await fill(ana, 'email', 'ana@example.test');
+  await fill(ana, 'password', 'short');
+  await ana.press('input[name=password]', 'Enter');
+  assert.equal(await ana.locator('h1').textContent(), 'Make an account', 'the browser itself says that it is too short');
+  await fill(ana, 'password', 'plenty of marigolds');
+  await go(ana, 'Make an account');
+  await fill(ana, 'data.plot', '12b');
+  await shot(ana, 'sign-up');
+  await go(ana, 'Make an account');
+  await heading(ana, 'Confirm your e-mail address');
+  const first = await letter();
+  await fill(ana, 'code', first.code === '000000' ? '000001' : '000000');
+  await go(ana, 'Continue');
+  await ana.waitForSelector('[role=alert]:has-text("not valid any more")');
+  await shot(ana, 'wrong-code');
+  await fill(ana, 'code', first.code);
+  await go(ana, 'Continue');
+  await heading(ana, 'Allotment club');
+  await ana.waitForSelector('text=ana@example.test');
+  await shot(ana, 'account');
+
+  // A link signs in on another device, after somebody has said so; it is gone from the address bar.
+  const phone = await window('phone', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+  await phone.goto(`${url}/auth/ui`);
+  await shot(phone, 'dark-360');
+  await go(phone, 'E-mail me a link');
+  await fill(phone, 'email', 'ana@example.test');
+  await go(phone, 'Send');
+  await heading(phone, 'Check your mail');
+  const { link } = await letter();
+  assert.ok(link.startsWith(`${url}/auth/ui#sign_in=`), link);
+  await phone.goto('about:blank');
+  await phone.goto(link);
+  await heading(phone, 'Sign in');
+  assert.equal(new URL(phone.url()).hash, '');
+  await go(phone, 'Continue');
+  await heading(phone, 'Allotment club');
+  await shot(phone, 'account-dark-360');
+  const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
+  assert.equal(wide, 360, 'nothing is wider than the screen');
+  await phone.goto('about:blank');
+  await phone.goto(link);
+  await go(phone, 'Continue');
+  await phone.waitForSelector('[role=alert]:has-text("not valid any more")');
+
+  // One device ends another.
+  await ana.reload();
+  await go(ana, 'End');
+  await ana.waitForSelector('h2:text-is("Signed in on") + ul li:only-child');
+  await phone.goto(`${url}/auth/ui`);
+  await heading(phone, 'Sign in to Allotment club');
+
+  // A forgotten password: everybody is out, the new one is in.
+  await go(phone, 'Forgot the password?');
+  await fill(phone, 'email', 'ana@example.test');
+  await go(phone, 'Send');
+  await heading(phone, 'Choose a new password');
+  const forgotten = await letter();
+  await phone.goto('about:blank');
+  await phone.goto(forgotten.link);
+  await heading(phone, 'Choose a new password');
+  await shot(phone, 'reset-dark-360');
+  await fill(phone, 'new_password', 'plenty of nasturtiums');
+  await go(phone, 'Set the password');
+  await phone.waitForSelector('text=The password is set.');
+  await letter();
+  await fill(phone, 'email', 'ana@example.test');
+  await fill(phone, 'password', 'plenty of marigolds');
+  await go(phone, 'Sign in');
+  await phone.waitForSelector('[role=alert]:has-text("is wrong")');
+  await fill(phone, 'password', 'plenty of nasturtiums');
+  await go(phone, 'Sign in');
+  await heading(phone, 'Allotment club');
+  await ana.goto(`${url}/auth/ui`);
+  await heading(ana, 'Sign in to Allotment club');
+
+  // It leads back to the app's own page, and to no other origin.
+  await ana.goto(`${url}/auth/ui?next=https://example.org/`);
+  await fill(ana, 'email', 'ana@example.test');
+  await fill(ana, 'password', 'plenty of nasturtiums');
+  await go(ana, 'Sign in');
+  await heading(ana, 'Allotment club');
+  await ana.goto(`${url}/auth/ui?next=/`);
+  await ana.waitForURL(`${url}/`);
+}
+
+try {
+  await journey();
+  assert.deepEqual(complaints, []);
+  console.log('the sign-in page held');
+} finally {
+  await browser.close();
+  server.removeAllListeners('exit');
+  server.kill();
+  rmSync(work, { recursive: true, force: true });
+}
