@@ -102,6 +102,7 @@ step 'end to end, through PgBouncer' env STEAD_TEST_DATABASE=pgbouncer cargo tes
 step 'faults, on Postgres'      cargo test --locked -p stead-e2e --test faults
 step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
+step 'browser journey, sign-in'  node tests/browser/sign-in.mjs
 step 'browser journey, two servers on Postgres' node tests/browser/nodes.mjs
 step 'documentation'            node tests/docs.mjs
 step 'snippets of the book'     node tests/snippets.mjs

@@ -31,9 +31,15 @@ const FIELDS = {
   code: { label: 'Code', type: 'text', autocomplete: 'one-time-code', inputMode: 'numeric', className: 'code', maxLength: 9 },
 };
 
+/** The name of a field as a label: `data.plot_number` is "Plot number". */
+function spoken(name) {
+  const words = name.replace('data.', '').replaceAll('_', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** An input with its label; fields of the app's own have the name for a label. */
 function field(name, more = {}) {
-  const known = FIELDS[name] ?? { label: name.replace('data.', '').replaceAll('_', ' '), type: 'text' };
+  const known = FIELDS[name] ?? { label: spoken(name), type: 'text' };
   const { label, ...properties } = { ...known, ...more };
   const input = element('input', { name, required: true, ...properties });
   return element('label', {}, label, input);
@@ -86,7 +92,7 @@ function told({ code, detail, retryAfterMs }) {
   const wait = retryAfterMs ? ` Try again in ${Math.ceil(retryAfterMs / 1000)} seconds.` : '';
   const words = {
     invalid_credentials: 'The e-mail address or the password is wrong.',
-    proof_invalid: 'This link or code is not valid any more. Ask for a new one.',
+    proof_invalid: 'This link or code is wrong, or not valid any more.',
     rate_limited: 'That was too often.',
     hash_busy: 'Too many people sign in right now.',
     reauth_required: 'Sign in again to do this.',
