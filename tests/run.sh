@@ -55,6 +55,12 @@ postgres() {
   export STEAD_TEST_POSTGRES STEAD_TEST_PGBOUNCER STEAD_TEST_POSTGRES_TLS
 }
 
+# Runs something whose server uses an empty database of that Postgres.
+on_postgres() {
+  psql "$STEAD_TEST_POSTGRES" -qc 'DROP DATABASE IF EXISTS stead_browser' -c 'CREATE DATABASE stead_browser'
+  STEAD_DATABASE=${STEAD_TEST_POSTGRES/\/postgres/\/stead_browser} "$@"
+}
+
 sdk() {
   cd sdk-client/typescript
   npm run --silent check
@@ -103,6 +109,8 @@ step 'faults, on Postgres'      cargo test --locked -p stead-e2e --test faults
 step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
 step 'browser journey, sign-in'  node tests/browser/sign-in.mjs
+step 'browser journey, on Postgres' on_postgres node tests/browser/journey.mjs
+step 'browser journey, sign-in, on Postgres' on_postgres node tests/browser/sign-in.mjs
 step 'browser journey, two servers on Postgres' node tests/browser/nodes.mjs
 step 'documentation'            node tests/docs.mjs
 step 'snippets of the book'     node tests/snippets.mjs

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,22 +17,34 @@ const work = mkdtempSync(join(tmpdir(), 'stead-sign-in-'));
 const [app, mails] = [join(work, 'app'), join(work, 'mails')];
 mkdirSync(join(app, 'schema'), { recursive: true });
 mkdirSync(mails);
-writeFileSync(join(app, 'schema/app.yaml'), 'name: Allotment club\nauth:\n  verify_email: true\n  methods: [password, magic_link, otp]\n');
+const port = await new Promise((found) => {
+  const any = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = any.address();
+    any.close(() => found(port));
+  });
+});
+// As its links call it.
+const url = `http://localhost:${port}`;
+writeFileSync(join(app, 'schema/app.yaml'), `name: Allotment club
+public_url: ${url}
+auth:
+  verify_email: true
+  methods: [password, magic_link, otp]
+  providers: {acme: {issuer: 'https://id.acme.example', client_id: club, label: Acme}}
+`);
 writeFileSync(
   join(app, 'schema/users.yaml'),
   'collections:\n  users:\n    kind: auth\n    fields:\n      plot: {type: text, max: 20}\n    rules:\n      read: resource.id == auth.id\n',
 );
 const server = spawn(
   process.env.STEAD_BIN ?? join(root, 'target/debug/stead'),
-  ['serve', app, '--listen', '127.0.0.1:0', '--data', join(work, 'data'), '--mail', `file:${mails}`, '--mail-from', 'Club <club@example.test>'],
+  ['serve', app, '--listen', `127.0.0.1:${port}`, '--data', join(work, 'data'), '--mail', `file:${mails}`, '--mail-from', 'Club <club@example.test>'],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
-const listening = await new Promise((found, failed) => {
-  createInterface(server.stdout).on('line', (line) => line.startsWith('listening on ') && found(line.slice(13).trim()));
+await new Promise((found, failed) => {
+  createInterface(server.stdout).on('line', (line) => line.startsWith('listening on ') && found());
   server.on('exit', (code) => failed(new Error(`the server ended with ${code}`)));
 });
-// As its links call it.
-const url = listening.replace('127.0.0.1', 'localhost');
 const browser = await launch();
 
 const complaints = [];
@@ -41,8 +54,8 @@ async function window(name, options = {}) {
   page.setDefaultTimeout(10_000);
   page.on('pageerror', (error) => complaints.push(`${name}: ${error}`));
   page.on('console', (message) => {
-    // Refusals are part of the journey; the browser reports each on the console.
-    if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(`${name}: ${message.text()}`);
+    // Refusals and a cut line are part of the journey; the browser reports each on the console.
+    if (message.type() === 'error' && !/status of 4\d\d|ERR_INTERNET_DISCONNECTED/.test(message.text())) complaints.push(`${name}: ${message.text()}`);
   });
   return page;
 }
@@ -120,6 +133,12 @@ async function journey() {
 
   // One device ends another.
   await ana.reload();
+  await ana.waitForSelector('button:text-is("End")');
+  await ana.context().setOffline(true);
+  await go(ana, 'End');
+  await ana.waitForSelector('[role=alert]:has-text("cannot be reached")');
+  await shot(ana, 'away');
+  await ana.context().setOffline(false);
   await go(ana, 'End');
   await ana.waitForSelector('h2:text-is("Signed in on") + ul li:only-child');
   await phone.goto(`${url}/auth/ui`);

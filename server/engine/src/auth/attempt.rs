@@ -3,10 +3,9 @@
 use super::crypto::Mac;
 use super::guesses::Guess;
 use super::turns::Seat;
-use crate::{Ctx, digest};
+use crate::{Ctx, digest, network};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use std::net::IpAddr;
 
 /// Enough to tell the guesses of one network apart: one in millions is taken for another.
 const GUESS_BYTES: usize = 4;
@@ -29,7 +28,7 @@ impl Attempt {
     }
 
     fn from(realm: &'static str, account: &str, ip: Option<&str>) -> Self {
-        let network = ip.map(network).unwrap_or_default();
+        let network = ip.map(network::part).unwrap_or_default();
         Self { realm, account: account.to_owned(), network, known_device: false, in_session: false }
     }
 
@@ -92,18 +91,6 @@ pub(super) fn account_key(realm: &str, account: &str) -> String {
 fn digest_of(pieces: &[&str]) -> String {
     let pieces: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
     BASE64.encode(digest::sha256(&pieces))
-}
-
-/// The address itself for IPv4, its /64 for IPv6: what one customer of a network usually has.
-fn network(ip: &str) -> String {
-    match ip.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        Ok(IpAddr::V4(address)) => address.to_string(),
-        Err(_) => ip.to_owned(),
-    }
 }
 
 #[cfg(test)]

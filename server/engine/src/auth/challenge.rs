@@ -60,7 +60,7 @@ impl<P: Serialize> Sending<'_, P> {
 ///
 /// # Errors
 /// `forbidden` when this server sends no mail.
-pub(super) fn letter(
+fn letter(
     cx: &Ctx,
     kind: Kind,
     to: &Email,
@@ -88,6 +88,21 @@ pub(super) fn letter(
     Ok(Letter { kind, to: Some(to.address.clone()), locale, values, minutes })
 }
 
+/// Queues a letter with the link and the code of what was drawn.
+///
+/// # Errors
+/// `forbidden` when this server sends no mail; when the database fails.
+pub(super) async fn post(
+    tx: &mut Tx<'_>,
+    cx: &Ctx,
+    kind: Kind,
+    to: &Email,
+    locale: Option<&str>,
+    fresh: Option<&Fresh>,
+) -> Result<(), Error> {
+    letter(cx, kind, to, locale, fresh)?.seal(cx)?.queue(tx).await
+}
+
 /// Queues a letter that only tells something. A server that sends no mail tells nothing.
 ///
 /// # Errors
@@ -99,9 +114,9 @@ pub(super) async fn tell(
     to: &Email,
     locale: Option<&str>,
 ) -> Result<(), Error> {
-    match letter(cx, kind, to, locale, None) {
-        Ok(letter) => letter.seal(cx)?.queue(tx).await,
-        Err(_) => Ok(()),
+    match post(tx, cx, kind, to, locale, None).await {
+        Err(error) if error.code == Code::Forbidden => Ok(()),
+        posted => posted,
     }
 }
 

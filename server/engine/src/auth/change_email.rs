@@ -1,10 +1,10 @@
 //! Another address for an account: proven by the new one, told to the old one, which can undo it for a week.
 
 use super::attempt::Attempt;
-use super::challenge::{Sending, letter};
+use super::challenge::{Sending, post};
 use super::one_time::{self, Claimed, Fresh, Purpose};
 use super::verify_email::{asked_by, email_in};
-use super::{Email, authenticate, me, prove, session, sign_in, signed_in};
+use super::{Email, authenticate, me, prove, session, sessions, sign_in, signed_in};
 use crate::mail::Kind;
 use crate::{Ctx, Error, UserCaller, admin};
 use serde::{Deserialize, Serialize};
@@ -104,17 +104,12 @@ pub(super) async fn confirm(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
         if proven {
             let undo = Fresh::draw(cx, Purpose::UndoEmail, &locale)?;
             undo.issue(tx, &before.canonical, Some(&user), now).await?;
-            letter(cx, Kind::EmailChanged, &before, locale.as_deref(), Some(&undo))?
-                .seal(cx)?
-                .queue(tx)
-                .await?;
+            post(tx, cx, Kind::EmailChanged, &before, locale.as_deref(), Some(&undo)).await?;
         }
         Ok::<_, Error>((user, ended))
     };
     let (user, ended) = cx.project.store().write(job).await?;
-    cx.project.mail().wake();
-    cx.project.auth().sessions.end(ended.iter().map(String::as_str));
-    cx.project.auth().sessions.forget_user(&user);
+    sessions::settle(&cx.project, &user, &ended);
     Ok(())
 }
 
@@ -143,15 +138,10 @@ pub(super) async fn undo(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
         let ended = prove::lock_out(tx, &user, "users.email_undo", now).await?;
         let reset = Fresh::draw(cx, Purpose::ResetPassword, &claimed.payload)?;
         reset.issue(tx, &email.canonical, Some(&user), now).await?;
-        letter(cx, Kind::ResetPassword, &email, claimed.payload.as_deref(), Some(&reset))?
-            .seal(cx)?
-            .queue(tx)
-            .await?;
+        post(tx, cx, Kind::ResetPassword, &email, claimed.payload.as_deref(), Some(&reset)).await?;
         Ok::<_, Error>((user, ended))
     };
     let (user, ended) = cx.project.store().write(job).await?;
-    cx.project.mail().wake();
-    cx.project.auth().sessions.end(ended.iter().map(String::as_str));
-    cx.project.auth().sessions.forget_user(&user);
+    sessions::settle(&cx.project, &user, &ended);
     Ok(())
 }

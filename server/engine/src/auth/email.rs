@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_could_be_read_in_two_ways_is_refused() {
+    fn at_03_an_address_that_could_be_read_in_two_ways_is_refused() {
         let long = format!("{}@example.com", "a".repeat(65));
         let longer = format!("a@{}.com", "b.".repeat(130));
         for text in [

@@ -5,14 +5,16 @@ use std::collections::HashSet;
 
 /// Fewer guesses than this are too few: what a guesser who knows these habits tries in the first minutes with a copy of hashes.
 const GUESSES_MIN: u64 = 1_000_000;
-/// Longer passwords are in no dictionary; estimating takes time that grows with the length, and
+/// Characters of a password that is estimated. Longer ones are in no dictionary, and the time grows with the length.
 const CHARS_MAX: usize = 24;
-/// with the digits and signs that may stand for letters. Nobody who writes `P@$$w0rd!` takes more different ones.
+/// Different digits and signs of such a password, which may stand for letters: the time grows with them too, and nobody who
+/// writes `P@$$w0rd!` takes more.
 const DIGITS_AND_SIGNS_MAX: usize = 8;
+/// Different signs among them.
 const SIGNS_MAX: usize = 3;
 
-/// Whether it is one of them. `own` is what a guesser knows of the user: address, names. Takes a millisecond, or a few for one
-/// that was made to take long.
+/// Whether it is one of them. `own` is what a guesser knows of the user: address, names. Takes a millisecond, or a dozen for
+/// one that was made to take long.
 pub(super) fn famous(password: &str, own: &[&str]) -> bool {
     let others: HashSet<char> = password.chars().filter(|sign| !sign.is_alphabetic()).collect();
     let signs = others.iter().filter(|sign| !sign.is_numeric()).count();

@@ -103,13 +103,8 @@ impl Comer {
             Err(error) => return Err(error),
         };
         match (email, draft) {
-            (Some(email), Some(mut draft)) if problems.is_empty() => {
-                let kept = [("email", Value::text(&email.canonical)), ("verified", Value::Bool(verified))];
-                for (name, value) in kept {
-                    if let Some((slot, _)) = people.field(name) {
-                        draft.set(slot, value);
-                    }
-                }
+            (Some(email), Some(draft)) if problems.is_empty() => {
+                let draft = users::with_address(people, draft, &email, verified);
                 Ok(Self { email, draft, phc, roles, claims })
             }
             _ => Err(Error::fields(problems)),

@@ -199,6 +199,20 @@ pub(super) async fn present(cx: &Ctx, purpose: Purpose, proof: &Proof) -> Result
     }
 }
 
+/// What something is about, if it is there: looked at without using it up or counting a try. It proves nothing.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn subject(cx: &Ctx, purpose: Purpose, proof: &Proof) -> Result<Option<String>, Error> {
+    let token = proof.token.as_deref().map(digest).unwrap_or_default();
+    let id = proof.challenge_id.as_deref().unwrap_or_default();
+    let params = [Value::text(token), Value::text(id), Value::text(purpose.name()), Value::Int(cx.now.us())];
+    let job =
+        async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::SUBJECT_ONCE, &params).await?);
+    let rows = cx.project.store().read(job).await?;
+    rows.first().map(|row| Ok(row.text(0)?.to_owned())).transpose()
+}
+
 /// What a presented token holds, while it stays there.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use super::challenge::{Sending, tell};
 use super::one_time::{self, Claimed, Purpose};
 use super::password::Policy;
 use super::prove::{self, Proven};
-use super::{Email, password, session, sign_in, sql, users};
+use super::{Email, password, session, sessions, sign_in, sql, users};
 use crate::mail::Kind;
 use crate::{Ctx, Error, admin};
 use stead_schema::{SignInMethod, Value};
@@ -33,8 +33,10 @@ pub(super) async fn request(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> 
 /// Sets the password. Everything that was signed in before ends.
 pub(super) async fn confirm(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
     sign_in::offered(cx, SignInMethod::Password)?;
-    let catalogue = cx.project.catalogue();
-    let policy = Policy::of(&catalogue.schema.app, None, None);
+    // Before the code is tried, so that a password that will not do costs no try.
+    let address = one_time::subject(cx, Purpose::ResetPassword, &body.proof()).await?;
+    let email = address.as_deref().and_then(Email::parse);
+    let policy = Policy::of(&cx.project.catalogue().schema.app, email.as_ref(), None);
     check(password::check(&cx.project, &body.new_password, &policy).await?)?;
     let presented = one_time::present(cx, Purpose::ResetPassword, &body.proof()).await?;
     // Whoever reads the mail is no stranger: a storm of sign-ins keeps nobody from it.
@@ -53,8 +55,6 @@ pub(super) async fn confirm(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
             return Err(one_time::refused());
         }
         let email = Email::parse(&claimed.subject).ok_or_else(one_time::refused)?;
-        let policy = Policy::of(&cx.project.catalogue().schema.app, Some(&email), None);
-        check(password::problem(&body.new_password, &policy))?;
         let mut ended = prove::address(tx, &cx.project.catalogue(), &user, Proven::ByMail, now).await?;
         ended.extend(session::live_ids(tx, &user).await?);
         users::set_password(tx, &user, &phc, now.us()).await?;
@@ -64,9 +64,7 @@ pub(super) async fn confirm(cx: &Ctx, body: ResetConfirm) -> Result<(), Error> {
         Ok::<_, Error>((user, ended))
     };
     let (user, ended) = cx.project.store().write(job).await?;
-    cx.project.mail().wake();
-    cx.project.auth().sessions.end(ended.iter().map(String::as_str));
-    cx.project.auth().sessions.forget_user(&user);
+    sessions::settle(&cx.project, &user, &ended);
     tracing::info!(sessions.ended = ended.len(), "reset a password");
     Ok(())
 }

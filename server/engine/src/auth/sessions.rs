@@ -63,6 +63,13 @@ pub(super) async fn end(cx: &Ctx, id: &str) -> Result<(), Error> {
     }
 }
 
+/// After the commit of what changed the ways into an account: memory and mail hear of it at once, not from the log.
+pub(super) fn settle(project: &Project, user: &str, ended: &[String]) {
+    project.mail().wake();
+    project.auth().sessions.end(ended.iter().map(String::as_str));
+    project.auth().sessions.forget_user(user);
+}
+
 /// A superseded generation turned up: two parties hold the session's tokens.
 pub(super) async fn end_reused(project: &Project, user: &str, id: &str, now: Instant) -> Result<(), Error> {
     tracing::warn!(session.id = id, "a superseded access token was used; its session is ended");

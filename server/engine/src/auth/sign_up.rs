@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 use stead_rules::Method;
-use stead_schema::{Collection, SignInMethod, Value};
+use stead_schema::{SignInMethod, Value};
 use stead_store::Tx;
 use stead_wire::auth::{Challenge, SessionAnswer, SignUp, SignUpAnswer, SignUpConfirm};
 use stead_wire::{Code, FieldProblem};
@@ -174,16 +174,7 @@ pub(super) fn draft(
         problems.extend(prepared.err().into_iter().flat_map(|error| error.fields));
         return Err(Error::fields(problems));
     }
-    Ok(with_server_fields(people, prepared?, email, verified))
-}
-
-fn with_server_fields(users: &Collection, mut draft: Prepared, email: &Email, verified: bool) -> Prepared {
-    for (name, value) in [("email", Value::text(&email.canonical)), ("verified", Value::Bool(verified))] {
-        if let Some((slot, _)) = users.field(name) {
-            draft.set(slot, value);
-        }
-    }
-    draft
+    Ok(users::with_address(people, prepared?, email, verified))
 }
 
 /// Paths of a record's problems as the sign-up's body has them.

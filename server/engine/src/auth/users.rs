@@ -2,9 +2,10 @@
 
 use super::turns::Seat;
 use super::{Email, api_keys, claims, guesses, session, sql, users_of};
+use crate::records::Prepared;
 use crate::{Error, Project, admin};
 use serde_json::{Map, Value as Json};
-use stead_schema::Value;
+use stead_schema::{Collection, Value};
 use stead_store::Tx;
 use stead_wire::admin::UserChange;
 use stead_wire::{Code, FieldProblem, Instant};
@@ -57,6 +58,21 @@ pub(super) async fn claim_email(tx: &mut Tx<'_>, user: &str, email: &Email) -> R
         return Ok(());
     }
     Err(address_taken())
+}
+
+/// Fills the fields of a user's record that the server keeps.
+pub(super) fn with_address(
+    people: &Collection,
+    mut draft: Prepared,
+    email: &Email,
+    verified: bool,
+) -> Prepared {
+    for (name, value) in [("email", Value::text(&email.canonical)), ("verified", Value::Bool(verified))] {
+        if let Some((slot, _)) = people.field(name) {
+            draft.set(slot, value);
+        }
+    }
+    draft
 }
 
 /// Of an address that another user has.

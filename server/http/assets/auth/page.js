@@ -19,8 +19,8 @@ function element(name, properties = {}, ...children) {
 }
 
 const text = (name, content, className = '') => element(name, { textContent: content, className });
-const button = (label, onclick, className = '') => element('button', { type: 'button', textContent: label, onclick, className });
-const quiet = (label, onclick) => button(label, onclick, 'link');
+const button = (label, act, className = '') => element('button', { type: 'button', textContent: label, onclick: () => attempted(act), className });
+const quiet = (label, act) => button(label, act, 'link');
 
 const FIELDS = {
   email: { label: 'E-mail', type: 'email', autocomplete: 'username', autocapitalize: 'none', spellcheck: false },
@@ -50,7 +50,7 @@ function form(fields, action, submit) {
   const wrong = text('p', '', 'bad');
   wrong.setAttribute('role', 'alert');
   const go = element('button', { type: 'submit', textContent: action, className: 'primary' });
-  const made = element('form', { noValidate: false }, fields, wrong, go);
+  const made = element('form', {}, fields, wrong, go);
   made.onsubmit = async (event) => {
     event.preventDefault();
     wrong.textContent = '';
@@ -82,10 +82,23 @@ function explain(made, wrong, thrown) {
     input?.setAttribute('aria-invalid', 'true');
     lines.push(message);
   }
-  const asked = made.querySelector('input[name^="data."]:placeholder-shown, input[name^="data."]');
+  const asked = made.querySelector('input[name^="data."]');
   wrong.textContent = lines.join(' ') || (asked && thrown.code === 'field_invalid' ? 'A little more is needed.' : told(thrown));
   (made.querySelector('[aria-invalid]') ?? asked ?? made.elements[0])?.focus();
 }
+
+/** Does what a button is for, and says on the page when it fails. */
+async function attempted(act) {
+  main.querySelector('h1 + [role=alert]')?.remove();
+  try {
+    await act();
+  } catch (thrown) {
+    if (thrown?.code === undefined) throw thrown;
+    main.querySelector('h1').after(alarm(thrown));
+  }
+}
+
+const alarm = (thrown) => element('p', { className: 'bad', role: 'alert', textContent: told(thrown) });
 
 /** An error in words for people. */
 function told({ code, detail, retryAfterMs }) {
@@ -299,16 +312,10 @@ async function account(note = '') {
   );
 }
 
-/** Does something to the account and shows it anew, or why not. */
-async function acted(act, note = '') {
-  try {
-    await act();
-    await account(note);
-  } catch (thrown) {
-    if (thrown?.code === undefined) throw thrown;
-    await account();
-    main.querySelector('h1').after(element('p', { className: 'bad', role: 'alert', textContent: told(thrown) }));
-  }
+/** Does something to the account and shows it anew. */
+async function acted(act) {
+  await act();
+  await account();
 }
 
 function device({ id, user_agent, ip, last_seen_at, current }) {
@@ -328,7 +335,7 @@ function browserOf(agent) {
 function service({ name, label }, identities) {
   const held = identities.find(({ provider }) => provider === name);
   const about = element('span', {}, text('div', label), held?.email ? text('div', held.email, 'quiet') : null);
-  const act = held ? button('Remove', () => acted(() => auth.unlink(held.id))) : button('Add', () => acted(() => auth.linkProvider(name, { redirectTo: here() })));
+  const act = held ? button('Remove', () => acted(() => auth.unlink(held.id))) : button('Add', () => auth.linkProvider(name, { redirectTo: here() }));
   return element('li', { className: 'row' }, about, act);
 }
 
@@ -378,7 +385,7 @@ async function begin() {
     if (await auth.completeSignIn()) return cleared(entered);
   } catch (thrown) {
     if (thrown?.code === undefined) throw thrown;
-    note = element('p', { className: 'bad', role: 'alert', textContent: told(thrown) });
+    note = alarm(thrown);
   }
   const { purpose, token } = sent ?? {};
   if (purpose) return LINKS[purpose](token);
@@ -398,4 +405,4 @@ function cleared(then) {
   return then();
 }
 
-begin().catch((thrown) => show('Sign in', element('p', { className: 'bad', role: 'alert', textContent: told(thrown ?? {}) })));
+begin().catch((thrown) => show('Sign in', alarm(thrown ?? {})));

@@ -167,7 +167,7 @@ async fn two_servers_share_one_queue_and_each_mail_is_sent_once() {
 }
 
 #[tokio::test]
-async fn at_3_nothing_leaves_where_encryption_is_taken_away_or_the_certificate_is_not_trusted() {
+async fn nothing_leaves_where_encryption_is_taken_away_or_the_certificate_is_not_trusted() {
     let folder = TempDir::new().unwrap();
     let (authority, flags) = certificate(folder.path());
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();

@@ -216,7 +216,7 @@ async fn at_13_of_fifty_who_confirm_sign_ups_of_one_address_one_becomes_a_user()
 }
 
 #[tokio::test]
-async fn at_77_a_server_without_mail_says_so_and_offers_none_of_it() {
+async fn a_server_without_mail_says_so_and_offers_none_of_it() {
     let server = Server::probe().await;
     let guest = server.client();
     let settings = guest.get("/auth/settings").await.ok();

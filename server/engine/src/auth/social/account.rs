@@ -179,12 +179,7 @@ impl Door<'_> {
         if !catalogue.schema.app.sign_up {
             return Err(Error::with(Code::Forbidden, "Nobody may sign up here."));
         }
-        let mut draft = self.draft()?;
-        for (name, value) in [("email", Value::text(&email.canonical)), ("verified", Value::Bool(verified))] {
-            if let Some((slot, _)) = self.people.field(name) {
-                draft.set(slot, value);
-            }
-        }
+        let draft = users::with_address(self.people, self.draft()?, email, verified);
         let user = draft.id().to_owned();
         users::claim_email(tx, &user, email).await?;
         let gate = Gate::new(self.cx, &catalogue, &self.people.name)?;

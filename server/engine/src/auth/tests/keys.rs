@@ -2,7 +2,7 @@
 
 use super::app::{App, data, paths, until};
 use crate::records::{self, Mode};
-use crate::{Caller, Ctx, Error, OperatorCaller, admin, auth};
+use crate::{Caller, Ctx, Error, OperatorCaller, admin, auth, limits};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use stead_wire::Code;
@@ -262,5 +262,33 @@ async fn what_looks_like_a_key_and_is_none_is_refused() {
     let app = App::open().await;
     for text in ["stk1.", "stk1.AAAA", "stk1.'; DROP TABLE _api_keys; --"] {
         assert_eq!(app.caller(text).await.unwrap_err(), Code::TokenInvalid, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_has_twenty_keys_and_the_server_two_hundred() {
+    let app = App::open().await;
+    let ana = app.sign_up("ana").await.user["id"].as_str().unwrap().to_owned();
+    for (user, most) in [(Some(&ana), limits::KEYS_PER_USER_MAX), (None, limits::SERVER_KEYS_MAX)] {
+        let body = json!({ "name": "k".repeat(limits::KEY_NAME_CHARS_MAX), "user": user, "collections": { "*": ["read"] } });
+        for _ in 0..most {
+            key_of(&app, body.clone()).await;
+        }
+        assert_eq!(
+            told(admin::make_key(&operator(&app), new(body)).await),
+            Err(Code::LimitExceeded),
+            "{user:?}"
+        );
+    }
+    let long =
+        json!({ "name": "k".repeat(limits::KEY_NAME_CHARS_MAX + 1), "collections": { "*": ["read"] } });
+    assert_eq!(paths(&admin::make_key(&operator(&app), new(long)).await.unwrap_err()), [("/name", "length")]);
+    for (seconds, fits) in
+        [(59, false), (60, true), (limits::KEY_LIFE_S_MAX, true), (limits::KEY_LIFE_S_MAX + 1, false)]
+    {
+        let body = json!({ "name": "k", "expires_in": seconds, "collections": { "*": ["read"] } });
+        let refused = admin::make_key(&operator(&app), new(body)).await.unwrap_err();
+        // The server has its keys already; what is wrong with a body is told before that.
+        assert_eq!(refused.code, if fits { Code::LimitExceeded } else { Code::FieldInvalid }, "{seconds}");
     }
 }

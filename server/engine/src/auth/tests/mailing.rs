@@ -560,6 +560,42 @@ async fn at_67_one_address_gets_few_letters_an_hour_and_one_that_it_has_stays_go
     assert_eq!(done, 1);
 }
 
+#[tokio::test]
+async fn a_sign_up_that_waits_for_proof_brings_no_more_than_sixteen_kibibytes() {
+    let app = App::open_auth("  verify_email: true\n").await;
+    let with = |bytes: usize| {
+        // `{"name":"…"}` is eleven bytes more than the name; the field itself takes forty characters.
+        let data = json!({ "name": "x".repeat(bytes - 11) }).as_object().unwrap().clone();
+        stead_wire::auth::SignUp { data, ..form("ana") }
+    };
+    let told = async |bytes| {
+        let error = auth::sign_up(&app.nobody(), with(bytes)).await.unwrap_err();
+        paths(&error).iter().map(|(path, _)| (*path).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(limits::SIGN_UP_DATA_BYTES_MAX).await, ["/data/name"]);
+    assert_eq!(told(limits::SIGN_UP_DATA_BYTES_MAX + 1).await, ["/data", "/data/name"]);
+    assert!(app.letters().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_password_that_will_not_do_costs_no_try_of_a_code() {
+    let app = App::open_auth(ALL).await;
+    app.sign_up("ana").await;
+    let challenge = auth::request_reset(&app.nobody(), to("ana")).await.unwrap();
+    let code = app.letter().await.code;
+    let with = |password: &str| ResetConfirm {
+        token: None,
+        challenge_id: Some(challenge.challenge_id.clone()),
+        code: Some(code.clone()),
+        new_password: password.to_owned(),
+    };
+    for _ in 0..6 {
+        let error = auth::confirm_reset(&app.nobody(), with("ana@example.com")).await.unwrap_err();
+        assert_eq!(paths(&error), [("/new_password", "same_as_email")]);
+    }
+    auth::confirm_reset(&app.nobody(), with(NEW)).await.unwrap();
+}
+
 #[test]
 fn only_one_room_has_statements_on_what_is_used_once() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth");

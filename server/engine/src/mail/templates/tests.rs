@@ -208,4 +208,12 @@ fn every_code_has_its_page() {
         let path = format!("{}/../../docs/src/reference/diagnostics/{code}.md", env!("CARGO_MANIFEST_DIR"));
         assert!(std::fs::read_to_string(path).unwrap().starts_with(&format!("# {code}: {meaning}\n")));
     }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/reference/diagnostics");
+    let names =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages: Vec<String> = names.filter(|name| name.starts_with("E07")).collect();
+    for page in &pages {
+        assert!(CODES.iter().any(|(code, _)| *page == format!("{code}.md")), "{page} is about no code");
+    }
+    assert_eq!(pages.len(), CODES.len());
 }
