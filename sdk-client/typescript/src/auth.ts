@@ -167,7 +167,7 @@ export class Auth<Types extends AnyCollections<Types>> {
     { signal }: CallOptions = {},
   ): Promise<Session<User<Types>> | Challenge> {
     const answer = await this.#http.send({ method: "POST", path: "/auth/sign-up", body: details, anonymous: true, signal });
-    return isChallenge(answer) ? parseChallenge(answer) : this.#keeper.begin(answer);
+    return isChallenge(answer) ? parseChallenge(answer) : this.#keeper.begin(await this.#device.keep(answer));
   }
 
   /**

@@ -168,9 +168,14 @@ test("a device shows at sign-in what the newest session answer gave it, also aft
   await stead.auth.signOut();
   await client({ storage }).auth.signIn(ann);
   assert.deepEqual(shown(), [ann, { ...ann, device_token: "device-2" }]);
+  // A sign-up is the first sign-in of a device.
+  const phone = memoryStorage();
+  await client({ storage: phone }).auth.signUp({ ...ann, data: { name: "Ann" } });
+  await client({ storage: phone }).auth.signIn(ann);
+  assert.deepEqual(shown()[2], { ...ann, device_token: `device-${issued - 1}` });
   // Control: another device knows nothing of it.
   await client({ storage: memoryStorage() }).auth.signIn(ann);
-  assert.deepEqual(shown()[2], ann);
+  assert.deepEqual(shown()[3], ann);
 });
 
 test("a user makes, sees and ends keys", async () => {
