@@ -4,6 +4,7 @@
 
 import type { Device } from "./device.js";
 import { isSteadError, SteadError } from "./errors.js";
+import { demandSession, factorBody, Factors, type SecondFactorProof, type SecondFactorQuestion } from "./factors.js";
 import type { Call, Http } from "./http.js";
 import { isChallenge, parseChallenge, proofBody, type Challenge, type Proof } from "./proof.js";
 import { go, outcome, thisPage, type Attempts, type Identity, type IdTokenSignIn, type ProviderOffer, type ProviderOptions } from "./providers.js";
@@ -128,6 +129,8 @@ export interface SignOutOptions extends CallOptions {
 }
 
 export class Auth<Types extends AnyCollections<Types>> {
+  /** The signed-in user's second factors. */
+  readonly factors: Factors;
   readonly #http: Http;
   readonly #keeper: SessionKeeper<User<Types>>;
   readonly #attempts: Attempts;
@@ -139,6 +142,7 @@ export class Auth<Types extends AnyCollections<Types>> {
     this.#http = http;
     this.#keeper = keeper;
     this.#device = device;
+    this.factors = new Factors(http);
   }
 
   /** Resolves when a kept session has been read; at once, unless the storage is asynchronous. */
@@ -282,11 +286,32 @@ export class Auth<Types extends AnyCollections<Types>> {
 
   /**
    * Throws `invalid_credentials`, also when there is no such user; `rate_limited` after too many wrong passwords, which a
-   * device that was signed in before waits for less.
+   * device that was signed in before waits for less; `SecondFactorRequired` (`mfa_required`) for who has a second factor, as
+   * every way to sign in does: go on with {@link verifySecondFactor}.
    */
   async signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
     const body = { ...credentials, ...(await this.#device.proof()) };
     return this.#begin("/auth/sign-in/password", body, options);
+  }
+
+  /**
+   * Ends a sign-in that threw `SecondFactorRequired`, with its `question` and what the user shows.
+   *
+   * Throws `proof_invalid` for a wrong code, which may be tried again, and when the question is over; `rate_limited`.
+   */
+  verifySecondFactor(question: SecondFactorQuestion, proof: SecondFactorProof, options: CallOptions = {}): Promise<Session<User<Types>>> {
+    return this.#begin("/auth/mfa/verify", { mfa_token: question.token, ...factorBody(proof) }, options);
+  }
+
+  /**
+   * Shows the password, or the second factor, once more: for ten minutes the session may then do what throws
+   * `reauth_required` and `aal2_required`. Where there is a second factor, it is the one to show.
+   *
+   * Throws `invalid_credentials`, `proof_invalid`, `rate_limited`.
+   */
+  async reauthenticate(proof: { password: string } | SecondFactorProof, { signal }: CallOptions = {}): Promise<void> {
+    const body = "password" in proof ? { password: proof.password } : factorBody(proof);
+    await this.#http.send({ method: "POST", path: "/auth/reauth", body, signal });
   }
 
   /**
@@ -423,7 +448,7 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   async #begin(path: string, body: object, { signal }: CallOptions): Promise<Session<User<Types>>> {
-    const answer = await this.#http.send({ method: "POST", path, body, anonymous: true, signal });
+    const answer = demandSession(await this.#http.send({ method: "POST", path, body, anonymous: true, signal }));
     return this.#keeper.begin(await this.#device.keep(answer));
   }
 

@@ -22,6 +22,7 @@ const SERVER_CODES = {
   invalid_credentials: false,
   proof_invalid: false,
   reauth_required: false,
+  aal2_required: false,
   rule_denied: false,
   field_forbidden: false,
   forbidden: false,
@@ -36,6 +37,7 @@ const SERVER_CODES = {
   reference_violation: false,
   address_taken: false,
   identity_taken: false,
+  already_enrolled: false,
   last_way_in: false,
   idempotency_in_flight: true,
   consumer_lost: false,
@@ -67,6 +69,8 @@ const CLIENT_CODES = {
   protocol: false,
   /** The person did not want to sign in at the provider. */
   access_denied: false,
+  /** The account has a second factor, which is to be shown now. */
+  mfa_required: false,
   /** Access to a live query was taken away. */
   revoked: false,
 } as const;

@@ -30,6 +30,14 @@ export {
   type ServerCode,
 } from "./errors.js";
 export {
+  Factors,
+  SecondFactorRequired,
+  type SecondFactorList,
+  type SecondFactorProof,
+  type SecondFactorQuestion,
+  type TotpSeed,
+} from "./factors.js";
+export {
   and,
   field,
   Filter,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { createClient, isSteadError, memoryStorage, readLink, type ClientOptions, type Storage } from "../src/index.js";
+import { createClient, isSteadError, memoryStorage, readLink, SecondFactorRequired, type ClientOptions, type Storage } from "../src/index.js";
 import { FakeServer, problem, sessionAnswer, type Answer, type Asked } from "./server.js";
 import { VirtualTime } from "./surroundings.js";
 
@@ -446,4 +446,62 @@ test("settings are asked without a token", async () => {
   server.answer = () => ({ status: 200, body: { password: true, sign_up: true, password_chars_min: 10 } });
   assert.equal((await stead.auth.settings()).password_chars_min, 10);
   assert.equal(calls().at(-1), "/auth/settings -");
+});
+
+test("a sign-in that asks for a second factor signs nobody in until it is shown", async () => {
+  const asks: Answer = { status: 202, body: { mfa_required: true, mfa_token: "m1", factors: ["totp", "recovery_code"], expires_in: 300 } };
+  server.answer = (asked) => {
+    if (asked.path.endsWith("/sign-in/password")) return asks;
+    if (!asked.path.endsWith("/mfa/verify")) return honest(asked);
+    const { code, recovery_code } = asked.body as { code?: string; recovery_code?: string };
+    return code === "123456" || recovery_code === "abcde-fghij" ? sessionAnswer(++issued) : problem(401, "proof_invalid");
+  };
+  const { auth } = client();
+  const told: string[] = [];
+  auth.onChange((session, event) => told.push(`${event} ${session?.user.email ?? "nobody"}`));
+  const thrown = await auth.signIn(ann).catch((error: unknown) => error);
+  assert.ok(thrown instanceof SecondFactorRequired && isSteadError(thrown, "mfa_required"));
+  assert.deepEqual(thrown.question, { token: "m1", factors: ["totp", "recovery_code"], expiresIn: 300 });
+  assert.equal(auth.session, null);
+  await assert.rejects(auth.verifySecondFactor(thrown.question, { code: "000000" }), (error) => isSteadError(error, "proof_invalid"));
+  assert.deepEqual([auth.session, told], [null, ["initial nobody"]]);
+  const session = await auth.verifySecondFactor(thrown.question, { code: "123456" });
+  assert.deepEqual(told, ["initial nobody", "signed_in ann@example.org"]);
+  assert.deepEqual(auth.session, session);
+  await auth.signOut();
+  await auth.verifySecondFactor(thrown.question, { recoveryCode: "abcde-fghij" });
+  assert.deepEqual(server.asked.at(-1)?.body, { mfa_token: "m1", recovery_code: "abcde-fghij" });
+});
+
+test("the calls about second factors say what the server takes and give what it answers", async () => {
+  const answers: Record<string, Answer> = {
+    "/mfa": { status: 200, body: { totp: true, recovery_codes_left: 10 } },
+    "/totp/enroll": { status: 200, body: { secret: "MZXW6YTB", uri: "otpauth://totp/x", qr_code: "data:x" } },
+    "/totp/activate": { status: 200, body: { recovery_codes: ["a", "b"] } },
+    "/recovery/regenerate": { status: 200, body: { recovery_codes: ["c"] } },
+    "/totp": { status: 204 },
+    "/reauth": { status: 204 },
+  };
+  const { auth } = client();
+  await auth.signIn(ann);
+  server.answer = ({ path }) => Object.entries(answers).find(([end]) => path.endsWith(end))?.[1] ?? { status: 404 };
+  assert.deepEqual(await auth.factors.list(), { totp: true, recovery_codes_left: 10 });
+  assert.deepEqual(await auth.factors.enrollTotp(), { secret: "MZXW6YTB", uri: "otpauth://totp/x", qrCode: "data:x" });
+  assert.deepEqual(await auth.factors.activateTotp("123456"), ["a", "b"]);
+  assert.deepEqual(await auth.factors.regenerateRecoveryCodes(), ["c"]);
+  await auth.reauthenticate({ password: "p" });
+  await auth.reauthenticate({ code: "123456" });
+  await auth.reauthenticate({ recoveryCode: "abcde-fghij" });
+  await auth.factors.removeTotp();
+  const told = server.asked.slice(1).map(({ method, path, body }) => [method, path.replace("/api/v1/auth", ""), body]);
+  assert.deepEqual(told, [
+    ["GET", "/mfa", undefined],
+    ["POST", "/mfa/totp/enroll", undefined],
+    ["POST", "/mfa/totp/activate", { code: "123456" }],
+    ["POST", "/mfa/recovery/regenerate", undefined],
+    ["POST", "/reauth", { password: "p" }],
+    ["POST", "/reauth", { code: "123456" }],
+    ["POST", "/reauth", { recovery_code: "abcde-fghij" }],
+    ["DELETE", "/mfa/totp", undefined],
+  ]);
 });

@@ -118,6 +118,8 @@ pub const SESSION_LIFE_S: i64 = 180 * 86_400;
 pub const REFRESH_REPEAT_MS: i64 = 10_000;
 /// Tries of one short code; then only its link, or another code, helps.
 pub const CODE_TRIES_MAX: i64 = 5;
+/// Recovery codes that come with an authenticator app.
+pub const RECOVERY_CODES: usize = 10;
 /// Seconds after a sign-in in which it counts as fresh.
 pub const FRESH_SIGN_IN_S: i64 = 600;
 /// Most bytes of a sign-up's `data` where the address must be proven first.

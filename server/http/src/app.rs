@@ -2,7 +2,7 @@
 
 use crate::answer::Failure;
 use crate::door::Door;
-use crate::doors::{admin, auth, auth_page, batch, discovery, health, records, site, social};
+use crate::doors::{admin, auth, auth_page, batch, discovery, factors, health, records, site, social};
 use crate::socket;
 use crate::state::State;
 use actix_web::web::{self, Data, PathConfig, ServiceConfig};
@@ -65,6 +65,13 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/identities").get(social::identities).post(social::link))
         .service(Door::at("/auth/identities/{provider}/link").post(social::start_link))
         .service(Door::at("/auth/identities/{id}").delete(social::unlink))
+        .service(Door::at("/auth/mfa").get(factors::list))
+        .service(Door::at("/auth/mfa/verify").post(factors::verify))
+        .service(Door::at("/auth/mfa/totp").delete(factors::remove_totp))
+        .service(Door::at("/auth/mfa/totp/enroll").post(factors::enroll_totp))
+        .service(Door::at("/auth/mfa/totp/activate").post(factors::activate_totp))
+        .service(Door::at("/auth/mfa/recovery/regenerate").post(factors::regenerate_recovery_codes))
+        .service(Door::at("/auth/reauth").post(factors::reauthenticate))
         .service(Door::at("/auth/token/refresh").post(auth::refresh))
         .service(Door::at("/auth/sign-out").post(auth::sign_out))
         .service(Door::at("/auth/me").get(auth::me).patch(auth::update_me))
@@ -92,5 +99,6 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/admin/mail/test").post(admin::test_mail))
         .service(Door::at("/admin/users/import").post(admin::import_users))
         .service(Door::at("/admin/users/{id}").patch(admin::change_user))
+        .service(Door::at("/admin/users/{id}/mfa").delete(admin::reset_factors))
         .service(Door::at("/admin/session").post(admin::sign_in));
 }

@@ -187,6 +187,66 @@ pub struct PasswordSignIn {
     pub device_token: Option<String>,
 }
 
+/// Answer to a sign-in.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SignInAnswer {
+    /// The user is signed in.
+    Session(Box<SessionAnswer>),
+    /// A second factor is to be shown first.
+    SecondFactor(SecondFactor),
+}
+
+/// Answer to a sign-in of who has a second factor.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// Always true.
+    pub mfa_required: bool,
+    /// Give it back with a code.
+    pub mfa_token: String,
+    /// What the user has: `totp`, `recovery_code`.
+    pub factors: Vec<String>,
+    /// Seconds until the token is worthless.
+    pub expires_in: i64,
+}
+
+/// Body of `POST /auth/mfa/verify`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MfaVerify {
+    /// From the answer to the sign-in.
+    pub mfa_token: String,
+    /// Six digits of the authenticator app.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// In its place.
+    #[serde(default)]
+    pub recovery_code: Option<String>,
+}
+
+/// Body of `POST /auth/mfa/totp/activate`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TotpActivate {
+    /// Six digits of the app that is to be used.
+    pub code: String,
+}
+
+/// Body of `POST /auth/reauth`: one of them.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reauth {
+    /// The password of the account.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Six digits of the authenticator app.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// In its place.
+    #[serde(default)]
+    pub recovery_code: Option<String>,
+}
+
 /// Body of `POST /auth/password/change`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -340,6 +400,11 @@ secret_debug!(
     IdTokenSignIn,
     PasswordSignIn,
     PasswordChange,
+    SignInAnswer,
+    SecondFactor,
+    MfaVerify,
+    TotpActivate,
+    Reauth,
     Refresh,
     SessionAnswer
 );

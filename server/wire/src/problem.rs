@@ -58,6 +58,7 @@ codes! {
     InvalidCredentials = "invalid_credentials", 401, false, "The e-mail address or password is wrong.";
     ProofInvalid = "proof_invalid", 401, false, "The link or code is not valid any more.";
     ReauthRequired = "reauth_required", 403, false, "This needs a fresh sign-in.";
+    Aal2Required = "aal2_required", 403, false, "This needs the second factor.";
     RuleDenied = "rule_denied", 403, false, "The rules of this collection do not allow this.";
     FieldForbidden = "field_forbidden", 403, false, "The rules do not allow writing one or more fields.";
     Forbidden = "forbidden", 403, false, "The caller may not do this.";
@@ -72,6 +73,7 @@ codes! {
     ReferenceViolation = "reference_violation", 409, false, "Other records still refer to this one.";
     AddressTaken = "address_taken", 409, false, "An account with this address exists, and the provider cannot vouch for it.";
     IdentityTaken = "identity_taken", 409, false, "This identity belongs to an account already.";
+    AlreadyEnrolled = "already_enrolled", 409, false, "There is an authenticator app already.";
     LastWayIn = "last_way_in", 409, false, "This is the last way into the account.";
     IdempotencyInFlight = "idempotency_in_flight", 409, true, "A request with this key is still running.";
     ConsumerLost = "consumer_lost", 410, false, "Changes after this consumer's place are gone.";

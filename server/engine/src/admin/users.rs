@@ -34,3 +34,11 @@ pub async fn import_users(cx: &Ctx, body: UserImport) -> Result<Json, Error> {
     let items: Vec<Json> = made.iter().map(|(id, email)| json!({ "id": id, "email": email })).collect();
     Ok(json!({ "items": items }))
 }
+
+/// Removes the second factors of a user who has lost them, so that the first one is enough again.
+///
+/// # Errors
+/// `token_required`, `forbidden`; `record_not_found` when there are none.
+pub async fn reset_factors(cx: &Ctx, user: &str) -> Result<(), Error> {
+    auth::reset_factors(&cx.project, &in_person(cx)?.actor(), user).await
+}

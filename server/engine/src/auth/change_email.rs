@@ -4,14 +4,14 @@ use super::attempt::Attempt;
 use super::challenge::{Sending, post};
 use super::one_time::{self, Claimed, Fresh, Purpose};
 use super::verify_email::{asked_by, email_in};
-use super::{Email, authenticate, me, prove, session, sessions, sign_in, signed_in};
+use super::{Email, authenticate, me, prove, reauth, session, sessions, sign_in, signed_in};
 use crate::mail::Kind;
-use crate::{Ctx, Error, UserCaller, admin};
+use crate::{Ctx, Error, admin};
 use serde::{Deserialize, Serialize};
 use stead_schema::Value;
 use stead_store::Tx;
-use stead_wire::FieldProblem;
 use stead_wire::auth::{Challenge, EmailChange, EmailConfirm, EmailUndo};
+use stead_wire::{FieldProblem, Instant};
 
 /// What is kept while the new address is not proven.
 #[derive(Serialize, Deserialize)]
@@ -20,6 +20,14 @@ struct Wanted {
     /// The canonical address of before.
     before: String,
     locale: Option<String>,
+}
+
+/// What is kept for the way back.
+#[derive(Serialize, Deserialize)]
+struct Undo {
+    locale: Option<String>,
+    /// In microseconds. Who changed the address had what came after; what there was before is its owner's.
+    changed_at: i64,
 }
 
 /// Sends a link and a code to the new address.
@@ -34,7 +42,8 @@ pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Er
     if before.canonical == email.canonical {
         return Err(problem("same", "This is the address that the account has."));
     }
-    same_person(cx, &before, caller, body.current_password.as_deref()).await?;
+    reauth::with_second_factor(cx, caller).await?;
+    same_person(cx, &before, body.current_password.as_deref()).await?;
     let taken = sign_in::find(cx, &email.canonical).await?.is_some();
     let sending = Sending {
         purpose: Purpose::ChangeEmail,
@@ -54,12 +63,7 @@ pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Er
 }
 
 /// A stolen token must not be enough: the password is asked for again, or, where there is none, a fresh sign-in.
-async fn same_person(
-    cx: &Ctx,
-    email: &Email,
-    caller: &UserCaller,
-    password: Option<&str>,
-) -> Result<(), Error> {
+async fn same_person(cx: &Ctx, email: &Email, password: Option<&str>) -> Result<(), Error> {
     let stored = sign_in::find(cx, &email.canonical).await?.and_then(|known| known.phc);
     match (stored, password) {
         (Some(stored), Some(password)) => {
@@ -71,7 +75,7 @@ async fn same_person(
             "required",
             "The password of the account is needed.",
         )])),
-        (None, _) => super::fresh(cx, caller),
+        (None, _) => reauth::signed_in_lately(cx).await.map(drop),
     }
 }
 
@@ -102,7 +106,8 @@ pub(super) async fn confirm(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
         let before = Email::parse(&before).ok_or_else(one_time::refused)?;
         // Who never proved it has nothing to get back.
         if proven {
-            let undo = Fresh::draw(cx, Purpose::UndoEmail, &locale)?;
+            let kept = Undo { locale: locale.clone(), changed_at: now.us() };
+            let undo = Fresh::draw(cx, Purpose::UndoEmail, &kept)?;
             undo.issue(tx, &before.canonical, Some(&user), now).await?;
             post(tx, cx, Kind::EmailChanged, &before, locale.as_deref(), Some(&undo)).await?;
         }
@@ -130,15 +135,16 @@ pub(super) async fn undo(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
     let job = async move |tx: &mut Tx<'_>| {
         let (cx, now) = (&inner, inner.now);
         let secrets = &cx.project.auth().secrets;
-        let claimed: Claimed<Option<String>> =
+        let claimed: Claimed<Undo> =
             one_time::claim(tx, secrets, Purpose::UndoEmail, &presented, now).await?;
+        let Undo { locale, changed_at } = claimed.payload;
         let user = claimed.user.ok_or_else(one_time::refused)?;
         let email = Email::parse(&claimed.subject).ok_or_else(one_time::refused)?;
         prove::move_address(tx, &cx.project.catalogue(), &user, &email, now).await?;
-        let ended = prove::lock_out(tx, &user, "users.email_undo", now).await?;
-        let reset = Fresh::draw(cx, Purpose::ResetPassword, &claimed.payload)?;
+        let ended = prove::lock_out(tx, &user, Instant(changed_at), "users.email_undo", now).await?;
+        let reset = Fresh::draw(cx, Purpose::ResetPassword, &locale)?;
         reset.issue(tx, &email.canonical, Some(&user), now).await?;
-        post(tx, cx, Kind::ResetPassword, &email, claimed.payload.as_deref(), Some(&reset)).await?;
+        post(tx, cx, Kind::ResetPassword, &email, locale.as_deref(), Some(&reset)).await?;
         Ok::<_, Error>((user, ended))
     };
     let (user, ended) = cx.project.store().write(job).await?;

@@ -5,7 +5,9 @@
 
 use super::attempt::Attempt;
 use super::password::Policy;
-use super::{Email, challenge, one_time, password, session, sign_in, signed_in, sql, users, users_of};
+use super::{
+    Email, challenge, one_time, password, reauth, session, sign_in, signed_in, sql, users, users_of,
+};
 use crate::mail::Kind;
 use crate::{Ctx, Error, admin};
 use stead_schema::Value;
@@ -16,6 +18,7 @@ use stead_wire::auth::PasswordChange;
 pub(super) async fn change(cx: &Ctx, body: PasswordChange) -> Result<(), Error> {
     let caller = signed_in(cx)?;
     let (user, current) = (caller.facts.id.to_string(), caller.session.to_string());
+    reauth::with_second_factor(cx, caller).await?;
     let known = Known::read(cx, &user).await?;
     let catalogue = cx.project.catalogue();
     let policy = Policy::of(&catalogue.schema.app, known.email.as_ref(), known.name.as_deref());

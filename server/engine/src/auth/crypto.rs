@@ -135,6 +135,11 @@ pub(super) fn new_p256() -> Result<(Vec<u8>, String, String), Error> {
     Ok((document.as_ref().to_vec(), BASE64.encode(x), BASE64.encode(y)))
 }
 
+/// HMAC-SHA-1, which authenticator apps use (RFC 4226 §5.3); the weakness of SHA-1 does not reach it.
+pub(super) fn hmac_sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key), message).as_ref().to_vec()
+}
+
 /// SHA-256 as others compute it: of these bytes and nothing else.
 pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];

@@ -15,6 +15,8 @@ mod claims;
 mod crypto;
 mod devices;
 mod email;
+mod entrance;
+mod factors;
 mod famous;
 mod follow;
 mod guesses;
@@ -27,6 +29,7 @@ mod memory;
 mod one_time;
 mod password;
 mod prove;
+mod reauth;
 mod recipe;
 mod refresh;
 mod refresh_token;
@@ -47,15 +50,16 @@ mod turns;
 mod users;
 mod verify_email;
 
-use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller, limits};
+use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use stead_schema::SignInMethod;
 use stead_store::Store;
 use stead_wire::auth::{
-    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
-    OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer,
-    SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, VerifyRequest,
+    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify,
+    NewKey, OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo,
+    SessionAnswer, SignInAnswer, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, TotpActivate,
+    VerifyRequest,
 };
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -66,6 +70,7 @@ pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key}
 pub(crate) use attempt::Attempt;
 pub use breached::Breached;
 pub(crate) use email::Email;
+pub(crate) use factors::reset as reset_factors;
 pub(crate) use guesses::forgive;
 pub(crate) use import::import as import_users;
 pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
@@ -198,7 +203,7 @@ pub async fn send_otp(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
 ///
 /// # Errors
 /// `proof_invalid`; as [`sign_up`] for somebody new.
-pub async fn verify_otp(cx: &Ctx, body: OtpVerify) -> Result<SessionAnswer, Error> {
+pub async fn verify_otp(cx: &Ctx, body: OtpVerify) -> Result<SignInAnswer, Error> {
     sign_in_by_mail::verify(cx, body).await
 }
 
@@ -259,12 +264,69 @@ pub async fn undo_email_change(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
     change_email::undo(cx, body).await
 }
 
-/// Signs in.
+/// Signs in, or asks for the second factor of who has one.
 ///
 /// # Errors
 /// `invalid_credentials` for every reason alike, `hash_busy`, `rate_limited`.
-pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Error> {
+pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SignInAnswer, Error> {
     sign_in::sign_in(cx, body).await
+}
+
+/// Ends a sign-in of who has a second factor.
+///
+/// # Errors
+/// `proof_invalid` for a wrong code and for a token that is over alike; `rate_limited`; `bad_request` for none or both.
+pub async fn verify_second_factor(cx: &Ctx, body: MfaVerify) -> Result<SessionAnswer, Error> {
+    entrance::second(cx, body).await
+}
+
+/// The caller's second factors: `{totp, recovery_codes_left}`.
+///
+/// # Errors
+/// `token_required`.
+pub async fn second_factors(cx: &Ctx) -> Result<Value, Error> {
+    factors::list(cx).await
+}
+
+/// Draws a seed for the caller's authenticator app: `{secret, uri, qr_code}`, shown this once. It counts from
+/// [`activate_totp`] on.
+///
+/// # Errors
+/// `token_required`, `reauth_required`, `already_enrolled`.
+pub async fn enroll_totp(cx: &Ctx) -> Result<Value, Error> {
+    factors::enroll(cx).await
+}
+
+/// Begins to ask for codes of the app: `{recovery_codes}`, shown this once.
+///
+/// # Errors
+/// `token_required`, `reauth_required`; `proof_invalid` for a wrong code.
+pub async fn activate_totp(cx: &Ctx, body: TotpActivate) -> Result<Value, Error> {
+    factors::activate(cx, body).await
+}
+
+/// Asks for no codes of the caller's authenticator app any more; its recovery codes go with it.
+///
+/// # Errors
+/// `token_required`, `aal2_required`, `record_not_found`.
+pub async fn remove_totp(cx: &Ctx) -> Result<(), Error> {
+    factors::remove(cx).await
+}
+
+/// Other recovery codes in the place of the caller's: `{recovery_codes}`, shown this once.
+///
+/// # Errors
+/// `token_required`, `aal2_required`, `record_not_found`.
+pub async fn regenerate_recovery_codes(cx: &Ctx) -> Result<Value, Error> {
+    factors::regenerate(cx).await
+}
+
+/// Takes the caller's password, code or recovery code once more, after which the session counts as fresh for ten minutes.
+///
+/// # Errors
+/// `token_required`; `invalid_credentials`, `proof_invalid`, `rate_limited`, `hash_busy`; `bad_request` for none or several.
+pub async fn reauthenticate(cx: &Ctx, body: Reauth) -> Result<(), Error> {
+    reauth::reauth(cx, body).await
 }
 
 /// Trades a refresh token for the next pair.
@@ -352,7 +414,7 @@ pub async fn make_own_key(cx: &Ctx, new: NewKey) -> Result<Value, Error> {
     if !cx.project.catalogue().schema.app.user_keys {
         return Err(Error::with(Code::Forbidden, "Users of this app make no keys."));
     }
-    fresh(cx, user)?;
+    reauth::signed_in_lately(cx).await?;
     if new.user.is_some() {
         let problem = FieldProblem::of_field("user", "read_only", "The key stands for you.");
         return Err(Error::fields(vec![problem]));
@@ -367,16 +429,6 @@ pub async fn make_own_key(cx: &Ctx, new: NewKey) -> Result<Value, Error> {
 pub async fn end_own_key(cx: &Ctx, id: &str) -> Result<(), Error> {
     let user = signed_in(cx)?;
     api_keys::end(cx, &user.facts.id, Owner::User(&user.facts.id), id).await
-}
-
-/// Refuses a sign-in that is not fresh, for what could give the account away.
-fn fresh(cx: &Ctx, user: &UserCaller) -> Result<(), Error> {
-    match cx.now.us() - user.facts.session_started <= limits::FRESH_SIGN_IN_S * 1_000_000 {
-        true => Ok(()),
-        false => {
-            Err(Error::new(Code::ReauthRequired).hint("Sign in again, then repeat this within ten minutes."))
-        }
-    }
 }
 
 /// Sends a browser to a provider.
@@ -399,7 +451,7 @@ pub async fn oauth_callback(cx: &Ctx, provider: &str, arrival: Arrival) -> Resul
 ///
 /// # Errors
 /// `proof_invalid`; `address_taken`, `address_missing`, `forbidden` or `field_invalid` when there is no account for it.
-pub async fn oauth_exchange(cx: &Ctx, body: OauthExchange) -> Result<SessionAnswer, Error> {
+pub async fn oauth_exchange(cx: &Ctx, body: OauthExchange) -> Result<SignInAnswer, Error> {
     social::exchange(cx, body).await
 }
 
@@ -407,7 +459,7 @@ pub async fn oauth_exchange(cx: &Ctx, body: OauthExchange) -> Result<SessionAnsw
 ///
 /// # Errors
 /// `invalid_credentials` for every token that proves nothing or was used before; the rest as [`oauth_exchange`].
-pub async fn sign_in_with_id_token(cx: &Ctx, body: IdTokenSignIn) -> Result<SessionAnswer, Error> {
+pub async fn sign_in_with_id_token(cx: &Ctx, body: IdTokenSignIn) -> Result<SignInAnswer, Error> {
     social::sign_in(cx, body).await
 }
 

@@ -36,12 +36,14 @@ pub(super) enum Purpose {
     OauthCode,
     /// A signed-in user's wish to be known at a provider.
     OauthLink,
+    /// A sign-in that waits for the second factor.
+    SecondFactor,
 }
 
 impl Purpose {
     /// Every purpose.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::SignUp,
         Self::SignIn,
         Self::VerifyEmail,
@@ -51,6 +53,7 @@ impl Purpose {
         Self::OauthState,
         Self::OauthCode,
         Self::OauthLink,
+        Self::SecondFactor,
     ];
 
     /// As the table and links have it.
@@ -65,6 +68,7 @@ impl Purpose {
             Self::OauthState => "oauth_state",
             Self::OauthCode => "oauth_code",
             Self::OauthLink => "oauth_link",
+            Self::SecondFactor => "second_factor",
         }
     }
 
@@ -76,6 +80,7 @@ impl Purpose {
             Self::VerifyEmail => 86_400,
             Self::UndoEmail => 7 * 86_400,
             Self::OauthState => 10 * 60,
+            Self::SecondFactor => 5 * 60,
             Self::OauthCode | Self::OauthLink => 2 * 60,
         }
     }
@@ -163,6 +168,11 @@ pub(super) enum Presented {
 }
 
 impl Presented {
+    /// Something long that was drawn here once, or never was.
+    pub(super) fn token(token: &str) -> Self {
+        Self::Token(digest(token))
+    }
+
     /// What it is found by; it lets nobody in.
     pub(super) fn key(&self) -> &str {
         let (Self::Token(key) | Self::Tried(key)) = self;
@@ -190,7 +200,7 @@ pub(super) struct Claimed<P> {
 pub(super) async fn present(cx: &Ctx, purpose: Purpose, proof: &Proof) -> Result<Presented, Error> {
     match (&proof.token, &proof.challenge_id, &proof.code) {
         (Some(token), _, None) => {
-            let presented = Presented::Token(digest(token));
+            let presented = Presented::token(token);
             let _: Claimed<IgnoredAny> = held(cx, purpose, &presented).await?;
             Ok(presented)
         }

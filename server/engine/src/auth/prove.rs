@@ -1,6 +1,6 @@
 //! What happens when somebody has proven to read the mail of an address.
 
-use super::{Email, api_keys, one_time, session, sql, users, users_of};
+use super::{Email, api_keys, factors, one_time, session, sql, users, users_of};
 use crate::records::{access, put, touched};
 use crate::{Catalogue, Error, admin};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(super) async fn address(
     }
     let ended = match how {
         Proven::BySession => Vec::new(),
-        Proven::ByMail => lock_out(tx, user, "users.reclaim", now).await?,
+        Proven::ByMail => lock_out(tx, user, Instant(0), "users.reclaim", now).await?,
     };
     let mut after = before.to_vec();
     put(&mut after, verified, Value::Bool(true));
@@ -46,14 +46,15 @@ pub(super) async fn address(
     Ok(ended)
 }
 
-/// Removes everything that lets in to an account, for whoever reads its mail to begin anew; the sessions that ended. `why` is
-/// what the audit trail calls it.
+/// Removes everything that lets in to an account, for whoever reads its mail to begin anew; the sessions that ended. Second
+/// factors from before `since` stay: they are its owner's. `why` is what the audit trail calls it.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn lock_out(
     tx: &mut Tx<'_>,
     user: &str,
+    since: Instant,
     why: &str,
     now: Instant,
 ) -> Result<Vec<String>, Error> {
@@ -64,6 +65,7 @@ pub(super) async fn lock_out(
     for statement in [&sql::REMOVE_PASSWORD, &sql::REMOVE_IDENTITIES] {
         tx.execute(statement, &[Value::text(user)]).await?;
     }
+    factors::forget(tx, user, since).await?;
     one_time::withdraw(tx, user).await?;
     admin::audit(tx, user, why, &format!("users/{user}"), now.us()).await?;
     Ok(ended)

@@ -128,7 +128,7 @@ pub(super) struct Beginning {
     ip: Option<Arc<str>>,
     agent: Option<Arc<str>>,
     method: Method,
-    aal: u8,
+    second_factor: bool,
     now: Instant,
 }
 
@@ -143,9 +143,14 @@ impl Beginning {
             ip: cx.meta.ip.clone(),
             agent: cx.meta.agent.clone(),
             method,
-            aal: 1,
+            second_factor: false,
             now: cx.now,
         })
+    }
+
+    /// The same for who has shown a second one too.
+    pub(super) fn with_second_factor(self) -> Self {
+        Self { second_factor: true, ..self }
     }
 
     /// Begins a session and ends the oldest beyond [`limits::SESSIONS_PER_USER_MAX`]; which those were.
@@ -165,8 +170,9 @@ impl Beginning {
             Value::text(&self.salt),
             self.ip.as_deref().map_or(Value::Null, Value::text),
             Value::text(self.method.name()),
-            Value::Int(self.aal.into()),
+            Value::Int(if self.second_factor { 2 } else { 1 }),
             self.agent.as_deref().map_or(Value::Null, Value::text),
+            if self.second_factor { Value::Int(now) } else { Value::Null },
         ];
         tx.execute(&sql::INSERT_SESSION, &params).await?;
         Ok(surplus)

@@ -1,18 +1,16 @@
 //! Sign-in with address and password. Every refusal reads alike and takes alike.
 
 use super::attempt::Attempt;
-use super::issue::Issue;
-use super::session::Beginning;
+use super::entrance::{Entered, Entrance};
 use super::{Email, devices, password, sql, throttle, users, users_of};
 use crate::{Ctx, Error};
-use std::sync::Arc;
 use stead_rules::Method;
 use stead_schema::{SignInMethod, Value};
 use stead_store::Tx;
 use stead_wire::Code;
-use stead_wire::auth::{PasswordSignIn, SessionAnswer};
+use stead_wire::auth::{PasswordSignIn, SignInAnswer};
 
-pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Error> {
+pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SignInAnswer, Error> {
     offered(cx, SignInMethod::Password)?;
     let email = Email::parse(&body.email);
     let account = email.as_ref().map_or("", |email| &email.canonical);
@@ -25,15 +23,14 @@ pub(super) async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAns
     // A password that fits has a user and a hash.
     let Some(Holder { user, phc: Some(stored), .. }) = credentials else { return Err(refused()) };
     let renewed = renewed(cx, &attempt, &body.password, &stored).await?;
-    let session = Arc::new(Beginning::draw(cx, Method::Password)?);
+    let entrance = Entrance::draw(cx, Method::Password, known_device)?;
     let entry = Entry { user, stored, renewed };
     let job = {
-        let (cx, session) = (cx.clone(), Arc::clone(&session));
-        async move |tx: &mut Tx<'_>| entry.enter(tx, &cx, &session).await
+        let (cx, entrance) = (cx.clone(), entrance.clone());
+        async move |tx: &mut Tx<'_>| entry.enter(tx, &cx, &entrance).await
     };
-    let ended = cx.project.store().write(job).await?;
-    cx.project.auth().sessions.end(ended.iter().map(String::as_str));
-    Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(cx).await
+    let entered = cx.project.store().write(job).await?;
+    entrance.answer(cx, entered).await
 }
 
 /// Checks a password under the throttle, for users and operators.
@@ -131,8 +128,8 @@ struct Entry {
 }
 
 impl Entry {
-    /// Begins the session if the password is still the one that was checked.
-    async fn enter(self, tx: &mut Tx<'_>, cx: &Ctx, session: &Beginning) -> Result<Vec<String>, Error> {
+    /// Enters if the password is still the one that was checked.
+    async fn enter(self, tx: &mut Tx<'_>, cx: &Ctx, entrance: &Entrance) -> Result<Entered, Error> {
         let catalogue = cx.project.catalogue();
         let people = users_of(&catalogue.schema)?;
         users::hold_password(tx, &self.user).await?;
@@ -144,6 +141,6 @@ impl Entry {
         if let Some(phc) = self.renewed {
             tx.execute(&sql::RENEW_PASSWORD, &[Value::text(&self.user), Value::text(phc)]).await?;
         }
-        session.insert(tx, &self.user).await
+        entrance.enter(tx, cx, &self.user).await
     }
 }

@@ -1,20 +1,18 @@
 //! Sign-in by a link or a code that is sent to an address. Where sign-up is open, it makes the user too.
 
 use super::challenge::Sending;
-use super::issue::Issue;
+use super::entrance::{Entered, Entrance};
 use super::one_time::{self, Claimed, Presented, Purpose};
 use super::prove::{self, Proven};
-use super::session::Beginning;
 use super::sign_up::{self, Newcomer};
 use super::{Email, sign_in, sql};
 use crate::mail::Kind;
 use crate::{Caller, Ctx, Error};
 use serde_json::{Map, Value as Json};
-use std::sync::Arc;
 use stead_rules::Method;
 use stead_schema::{SignInMethod, Value};
 use stead_store::Tx;
-use stead_wire::auth::{Challenge, OtpVerify, SendTo, SessionAnswer};
+use stead_wire::auth::{Challenge, OtpVerify, SendTo, SignInAnswer};
 
 /// Sends a link or a code.
 pub(super) async fn request(cx: &Ctx, method: SignInMethod, body: SendTo) -> Result<Challenge, Error> {
@@ -35,7 +33,7 @@ pub(super) async fn request(cx: &Ctx, method: SignInMethod, body: SendTo) -> Res
 }
 
 /// Signs in whoever shows what was sent.
-pub(super) async fn verify(cx: &Ctx, body: OtpVerify) -> Result<SessionAnswer, Error> {
+pub(super) async fn verify(cx: &Ctx, body: OtpVerify) -> Result<SignInAnswer, Error> {
     // Whoever signs in is nobody yet, also when a token came along.
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let presented = one_time::present(&cx, Purpose::SignIn, &body.proof()).await?;
@@ -44,39 +42,37 @@ pub(super) async fn verify(cx: &Ctx, body: OtpVerify) -> Result<SessionAnswer, E
         Presented::Tried(_) => (Method::Otp, SignInMethod::Otp),
     };
     sign_in::offered(&cx, open)?;
-    let session = Arc::new(Beginning::draw(&cx, method)?);
+    let entrance = Entrance::draw(&cx, method, false)?;
     let job = {
-        let (cx, session) = (cx.clone(), Arc::clone(&session));
-        async move |tx: &mut Tx<'_>| enter(tx, &cx, &presented, body.data, &session).await
+        let (cx, entrance) = (cx.clone(), entrance.clone());
+        async move |tx: &mut Tx<'_>| enter(tx, &cx, &presented, body.data, &entrance).await
     };
-    let ended = cx.project.store().write(job).await?;
-    cx.project.auth().sessions.end(ended.iter().map(String::as_str));
-    Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(&cx).await
+    let entered = cx.project.store().write(job).await?;
+    entrance.answer(&cx, entered).await
 }
 
-/// Lets in who has the address, or makes a user for it; the sessions that ended by it.
+/// Lets in who has the address, or makes a user for it.
 async fn enter(
     tx: &mut Tx<'_>,
     cx: &Ctx,
     presented: &Presented,
     data: Map<String, Json>,
-    session: &Beginning,
-) -> Result<Vec<String>, Error> {
+    entrance: &Entrance,
+) -> Result<Entered, Error> {
     let secrets = &cx.project.auth().secrets;
     let claimed: Claimed<String> = one_time::claim(tx, secrets, Purpose::SignIn, presented, cx.now).await?;
     let catalogue = cx.project.catalogue();
     let rows = tx.fetch(&sql::USER_BY_EMAIL, &[Value::text(&claimed.subject)]).await?;
     if let Some(row) = rows.first() {
         let user = row.text(0)?.to_owned();
-        let mut ended = prove::address(tx, &catalogue, &user, Proven::ByMail, cx.now).await?;
-        ended.extend(session.insert(tx, &user).await?);
-        return Ok(ended);
+        let ended = prove::address(tx, &catalogue, &user, Proven::ByMail, cx.now).await?;
+        return Ok(entrance.enter(tx, cx, &user).await?.with_ended(ended));
     }
     if !catalogue.schema.app.sign_up {
         return Err(one_time::refused());
     }
     let email = Email::parse(&claimed.payload).ok_or_else(one_time::refused)?;
     let draft = sign_up::draft(cx, &catalogue, data, &email, true)?;
-    Newcomer { email, phc: None, draft }.enter(tx, cx, &catalogue, session).await?;
-    Ok(Vec::new())
+    Newcomer { email, phc: None, draft }.enter(tx, cx, &catalogue, &entrance.session).await?;
+    Ok(Entered::default())
 }

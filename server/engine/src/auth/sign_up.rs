@@ -5,11 +5,10 @@
 
 use super::attempt::Attempt;
 use super::challenge::Sending;
-use super::issue::Issue;
 use super::one_time::{self, Claimed, Presented, Purpose};
 use super::password::Policy;
 use super::session::Beginning;
-use super::{Email, password, sign_in, sql, users, users_of};
+use super::{Email, entrance, password, sign_in, sql, users, users_of};
 use crate::mail::Kind;
 use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
 use crate::{Caller, Catalogue, Ctx, Error, limits};
@@ -46,8 +45,7 @@ pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Erro
     };
     cx.project.store().write(job).await?;
     tracing::info!(session.id = session.id, "signed up");
-    let answer = Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(&cx).await?;
-    Ok(SignUpAnswer::Session(Box::new(answer)))
+    Ok(SignUpAnswer::Session(Box::new(entrance::begun(&cx, &session).await?)))
 }
 
 /// Makes the user of a sign-up whose address is proven.
@@ -74,7 +72,7 @@ pub(super) async fn confirm(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAnsw
     };
     cx.project.store().write(job).await?;
     tracing::info!(session.id = session.id, "signed up");
-    Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(&cx).await
+    entrance::begun(&cx, &session).await
 }
 
 /// Somebody may sign up with the address of another, who then opens the link: the account must not begin with a password that

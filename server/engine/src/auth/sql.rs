@@ -12,6 +12,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_5", API_KEYS),
     ("auth_identities", IDENTITIES),
     ("auth_guesses_1", GUESSES),
+    ("auth_mfa_1", SECOND_FACTORS),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -138,7 +139,41 @@ const GUESSES: &str = "CREATE TABLE _guess_counts (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _guesses_at ON _guesses (at);";
 
+/// An authenticator app counts once `verified_at` is there; `last_step` was used last. Recovery codes are kept as proofs.
+const SECOND_FACTORS: &str = "CREATE TABLE _totp (
+        \"user\" TEXT NOT NULL PRIMARY KEY,
+        seed TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        verified_at INTEGER,
+        last_step INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE _recovery_codes (
+        \"user\" TEXT NOT NULL,
+        proof TEXT NOT NULL,
+        PRIMARY KEY (\"user\", proof)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE _sessions ADD COLUMN proven_at INTEGER;
+    ALTER TABLE _sessions ADD COLUMN second_at INTEGER;";
+
 statements! {
+    TOTP_IN_USE = "SELECT seed, last_step FROM _totp WHERE \"user\" = ?1 AND verified_at IS NOT NULL";
+    TOTP_ENROLLED = "SELECT seed FROM _totp WHERE \"user\" = ?1 AND verified_at IS NULL";
+    ENROLL_TOTP = "INSERT INTO _totp (\"user\", seed, created_at, last_step) VALUES (?1, ?2, ?3, 0)
+     ON CONFLICT (\"user\") DO UPDATE SET seed = excluded.seed, created_at = excluded.created_at WHERE _totp.verified_at IS NULL";
+    ACTIVATE_TOTP = "UPDATE _totp SET verified_at = ?2, last_step = ?3 WHERE \"user\" = ?1 AND verified_at IS NULL";
+    USE_TOTP_STEP = "UPDATE _totp SET last_step = ?2 WHERE \"user\" = ?1 AND last_step < ?2 AND verified_at IS NOT NULL";
+    /// That count since `?2` or never did.
+    REMOVE_TOTP = "DELETE FROM _totp WHERE \"user\" = ?1 AND (verified_at IS NULL OR verified_at >= ?2)";
+    RECOVERY_CODES_LEFT = "SELECT count(*) FROM _recovery_codes WHERE \"user\" = ?1";
+    ADD_RECOVERY_CODE = "INSERT INTO _recovery_codes (\"user\", proof) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    USE_RECOVERY_CODE = "DELETE FROM _recovery_codes WHERE \"user\" = ?1 AND proof = ?2";
+    REMOVE_RECOVERY_CODES = "DELETE FROM _recovery_codes WHERE \"user\" = ?1";
+    /// When the session's user showed a first and a second factor last.
+    PROVEN_AT = "SELECT COALESCE(proven_at, created_at), second_at FROM _sessions WHERE id = ?1";
+    PROVE_SESSION = "UPDATE _sessions SET proven_at = ?2 WHERE id = ?1";
+    RAISE_SESSION = "UPDATE _sessions SET proven_at = ?2, second_at = ?2, aal = 2 WHERE id = ?1";
+    LOWER_SESSIONS = "UPDATE _sessions SET second_at = NULL, aal = 1 WHERE \"user\" = ?1";
+
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
     /// Begins anew when the count began at `?3` or before.
     COUNT_GUESS = "INSERT INTO _guess_counts (key, count, began_at, at) VALUES (?1, 1, ?2, ?2)
@@ -222,7 +257,7 @@ statements! {
     REMOVE_CLAIMS = "DELETE FROM _user_claims WHERE \"user\" = ?1";
 
     INSERT_SESSION = "INSERT INTO _sessions (id, \"user\", created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt,
-     ip, method, aal, user_agent) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9, ?10)";
+     ip, method, aal, user_agent, second_at) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9, ?10, ?11)";
     /// What decides about a session, in the order [`super::session`] reads it.
     SESSION = "SELECT \"user\", idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal
      FROM _sessions WHERE id = ?1 AND revoked_at IS NULL";

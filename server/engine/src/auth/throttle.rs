@@ -10,7 +10,7 @@ use super::guesses::{self, Guess};
 use super::sql;
 use crate::{Error, Project, limits};
 use stead_schema::Value;
-use stead_store::Tx;
+use stead_store::{Reader, Tx};
 use stead_wire::{Code, Instant};
 
 /// Since when failures count.
@@ -23,12 +23,22 @@ fn counted_since(now: Instant) -> i64 {
 /// # Errors
 /// `rate_limited` while it or its network has to wait, or the account is closed for strangers.
 pub(super) async fn check(project: &Project, attempt: &Attempt, now: Instant) -> Result<bool, Error> {
+    let job = async |reader: &mut Reader<'_>| check_in(reader, attempt, now).await;
+    project.store().read(job).await
+}
+
+/// The same in a transaction.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn check_in(
+    reader: &mut Reader<'_>,
+    attempt: &Attempt,
+    now: Instant,
+) -> Result<bool, Error> {
     let params = [Value::text(attempt.pair()), Value::Int(counted_since(now))];
-    let job = async |reader: &mut stead_store::Reader<'_>| {
-        let rows = reader.fetch(&sql::FAILURES_OF, &params).await?;
-        Ok::<_, Error>((rows, guesses::look(reader, attempt, now).await?))
-    };
-    let (rows, (refused, counted)) = project.store().read(job).await?;
+    let rows = reader.fetch(&sql::FAILURES_OF, &params).await?;
+    let (refused, counted) = guesses::look(reader, attempt, now).await?;
     if let Some(refused) = refused {
         return Err(refused);
     }
@@ -50,35 +60,45 @@ pub(super) async fn failed(
     guess: Guess,
     now: Instant,
 ) -> Result<(), Error> {
-    let (pair, attempt) = (attempt.pair(), attempt.clone());
+    let attempt = attempt.clone();
+    let job = async move |tx: &mut Tx<'_>| failed_in(tx, &attempt, &guess, now).await;
+    project.store().write(job).await?.map_or(Ok(()), Err)
+}
+
+/// The same in a transaction that is to be committed. The error is the answer when the pair came to wait meanwhile.
+///
+/// # Errors
+/// When it cannot be counted.
+pub(super) async fn failed_in(
+    tx: &mut Tx<'_>,
+    attempt: &Attempt,
+    guess: &Guess,
+    now: Instant,
+) -> Result<Option<Error>, Error> {
+    let pair = attempt.pair();
     let free = match attempt.known_device() {
         true => limits::KNOWN_DEVICE_FREE_FAILURES,
         false => limits::SIGN_IN_FREE_FAILURES,
     };
-    let job = async move |tx: &mut Tx<'_>| {
-        let refused = guesses::count(tx, &attempt, &guess, now).await?;
-        tx.execute(&sql::FORGET_OLD_FAILURES, &[Value::Int(counted_since(now))]).await?;
-        let counted = tx.fetch(&sql::COUNT_FAILURE, &[Value::text(&pair), Value::Int(now.us())]).await?;
-        let (in_a_row, waits_until) = match counted.first() {
-            Some(row) => (row.int(0)?, row.int(1)?),
-            None => (1, 0),
-        };
-        let Some(over) = u32::try_from(in_a_row - free).ok() else { return Ok(refused) };
-        let wait_ms = (1000_i64 << over.min(20)).min(limits::SIGN_IN_WAIT_MS_MAX);
-        let until = now.us().saturating_add(wait_ms * 1000);
-        tx.execute(&sql::WAIT_UNTIL, &[Value::text(&pair), Value::Int(until)]).await?;
-        tracing::warn!(failures = in_a_row, wait_ms, "sign-in slowed down after wrong passwords");
-        // Another guess was faster: this one learns nothing, as a right one would not.
-        let waited = waits_until > now.us();
-        Ok::<_, Error>(
-            refused.or_else(|| waited.then(|| waiting(u64::try_from(wait_ms).unwrap_or_default()))),
-        )
+    let refused = guesses::count(tx, attempt, guess, now).await?;
+    tx.execute(&sql::FORGET_OLD_FAILURES, &[Value::Int(counted_since(now))]).await?;
+    let counted = tx.fetch(&sql::COUNT_FAILURE, &[Value::text(&pair), Value::Int(now.us())]).await?;
+    let (in_a_row, waits_until) = match counted.first() {
+        Some(row) => (row.int(0)?, row.int(1)?),
+        None => (1, 0),
     };
-    project.store().write(job).await?.map_or(Ok(()), Err)
+    let Some(over) = u32::try_from(in_a_row - free).ok() else { return Ok(refused) };
+    let wait_ms = (1000_i64 << over.min(20)).min(limits::SIGN_IN_WAIT_MS_MAX);
+    let until = now.us().saturating_add(wait_ms * 1000);
+    tx.execute(&sql::WAIT_UNTIL, &[Value::text(&pair), Value::Int(until)]).await?;
+    tracing::warn!(failures = in_a_row, wait_ms, "sign-in slowed down after wrong guesses");
+    // Another guess was faster: this one learns nothing, as a right one would not.
+    let waited = waits_until > now.us();
+    Ok(refused.or_else(|| waited.then(|| waiting(u64::try_from(wait_ms).unwrap_or_default()))))
 }
 
 fn waiting(ms: u64) -> Error {
-    Error::with(Code::RateLimited, "Too many wrong passwords for this account.").retry_after_ms(ms)
+    Error::with(Code::RateLimited, "Too many wrong passwords or codes for this account.").retry_after_ms(ms)
 }
 
 /// Forgets the failures of a pair that knew the password, and those of its account.
@@ -86,11 +106,16 @@ fn waiting(ms: u64) -> Error {
 /// # Errors
 /// When the database fails.
 pub(super) async fn succeeded(project: &Project, attempt: &Attempt) -> Result<(), Error> {
-    let (pair, account) = (attempt.pair(), attempt.account_key());
-    let job = async move |tx: &mut Tx<'_>| {
-        tx.execute(&sql::FORGET_FAILURES, &[Value::text(&pair)]).await?;
-        tx.execute(&sql::FORGET_GUESSES, &[Value::text(&account)]).await?;
-        Ok::<_, Error>(())
-    };
-    project.store().write(job).await
+    let attempt = attempt.clone();
+    project.store().write(async move |tx: &mut Tx<'_>| succeeded_in(tx, &attempt).await).await
+}
+
+/// The same in a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn succeeded_in(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), Error> {
+    tx.execute(&sql::FORGET_FAILURES, &[Value::text(attempt.pair())]).await?;
+    tx.execute(&sql::FORGET_GUESSES, &[Value::text(attempt.account_key())]).await?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! What belongs to a user besides the record: address, password, roles, claims. For sign-up, seeds, operators and removal.
 
 use super::turns::Seat;
-use super::{Email, api_keys, claims, guesses, session, sql, users_of};
+use super::{Email, api_keys, claims, factors, guesses, session, sql, users_of};
 use crate::records::Prepared;
 use crate::{Error, Project, admin};
 use serde_json::{Map, Value as Json};
@@ -36,6 +36,7 @@ pub(crate) async fn set_password(tx: &mut Tx<'_>, user: &str, phc: &str, at: i64
     if let Some(email) = address {
         guesses::forgive(tx, "user", &email.canonical).await?;
     }
+    factors::forgive(tx, user).await?;
     let ids = session::live_ids(tx, user).await?;
     session::revoke(tx, user, &ids, "password_changed", Instant(at)).await?;
     Ok(())
@@ -91,6 +92,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
         tx.log_auth(user, Some(id), at).await?;
     }
     api_keys::end_all(tx, user, Instant(at)).await?;
+    factors::forget(tx, user, Instant(0)).await?;
     let key = [Value::text(user)];
     for statement in [
         &sql::REMOVE_SESSIONS,

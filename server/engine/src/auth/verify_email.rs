@@ -6,7 +6,7 @@ use super::prove::{self, Proven};
 use super::{Email, authenticate, me, signed_in};
 use crate::mail::Kind;
 use crate::{Caller, Ctx, Error};
-use stead_store::Tx;
+use stead_store::{Reader, Tx};
 use stead_wire::Code;
 use stead_wire::auth::{Challenge, EmailConfirm, VerifyRequest};
 
@@ -68,7 +68,7 @@ pub(super) fn asked_by<P>(
 }
 
 /// The canonical address of a user.
-pub(super) async fn email_in(tx: &mut Tx<'_>, user: &str) -> Result<Option<String>, Error> {
-    let rows = tx.fetch(&super::sql::EMAIL_OF, &[stead_schema::Value::text(user)]).await?;
+pub(super) async fn email_in(reader: &mut Reader<'_>, user: &str) -> Result<Option<String>, Error> {
+    let rows = reader.fetch(&super::sql::EMAIL_OF, &[stead_schema::Value::text(user)]).await?;
     Ok(rows.first().and_then(|row| row.text_or_null(0)).and_then(Email::parse).map(|email| email.canonical))
 }

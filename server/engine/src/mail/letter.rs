@@ -29,11 +29,15 @@ pub(crate) enum Kind {
     EmailChanged,
     /// The password was changed.
     PasswordChanged,
+    /// A second factor was added.
+    FactorAdded,
+    /// The second factor was removed.
+    FactorRemoved,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::SignUp,
         Self::SignUpKnown,
         Self::SignInLink,
@@ -43,6 +47,8 @@ impl Kind {
         Self::ChangeEmail,
         Self::EmailChanged,
         Self::PasswordChanged,
+        Self::FactorAdded,
+        Self::FactorRemoved,
     ];
 
     /// As templates and operators call it.
@@ -57,6 +63,8 @@ impl Kind {
             Self::ChangeEmail => "change_email",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
+            Self::FactorAdded => "factor_added",
+            Self::FactorRemoved => "factor_removed",
         }
     }
 
@@ -71,7 +79,7 @@ impl Kind {
             Self::SignUp | Self::VerifyEmail | Self::ResetPassword | Self::ChangeEmail => &["link", "code"],
             Self::SignUpKnown | Self::SignInLink | Self::EmailChanged => &["link"],
             Self::SignInCode => &["code"],
-            Self::PasswordChanged => &[],
+            Self::PasswordChanged | Self::FactorAdded | Self::FactorRemoved => &[],
         }
     }
 }
@@ -87,6 +95,8 @@ pub const KINDS: &[&str] = &[
     Kind::ChangeEmail.name(),
     Kind::EmailChanged.name(),
     Kind::PasswordChanged.name(),
+    Kind::FactorAdded.name(),
+    Kind::FactorRemoved.name(),
 ];
 
 /// A mail to one person.

@@ -29,6 +29,7 @@ const FIELDS = {
   new_password: { label: 'New password', type: 'password', autocomplete: 'new-password' },
   current_password: { label: 'Current password', type: 'password', autocomplete: 'current-password' },
   code: { label: 'Code', type: 'text', autocomplete: 'one-time-code', inputMode: 'numeric', className: 'code', maxLength: 9 },
+  recovery_code: { label: 'Recovery code', type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: false, className: 'code', maxLength: 20 },
 };
 
 /** The name of a field as a label: `data.plot_number` is "Plot number". */
@@ -59,7 +60,8 @@ function form(fields, action, submit) {
     try {
       await submit(Object.fromEntries(new FormData(made)));
     } catch (thrown) {
-      explain(made, wrong, thrown);
+      if (thrown?.code === 'mfa_required') secondStep(thrown.question);
+      else explain(made, wrong, thrown);
     } finally {
       go.disabled = false;
     }
@@ -109,6 +111,8 @@ function told({ code, detail, retryAfterMs }) {
     rate_limited: 'That was too often.',
     hash_busy: 'Too many people sign in right now.',
     reauth_required: 'Sign in again to do this.',
+    aal2_required: 'This needs a code of your authenticator app.',
+    already_enrolled: 'There is an authenticator app already.',
     access_denied: 'The sign-in was cancelled.',
     address_taken: 'There is an account with this address already. Sign in to it as before, and add the service there.',
     network: 'The server cannot be reached.',
@@ -178,6 +182,21 @@ function signIn(note = null, email = '') {
   ];
   show(offers.name ? `Sign in to ${offers.name}` : 'Sign in', note, ...ways, element('div', { className: 'links' }, links));
 }
+
+/** The first factor was right; the second is shown here. */
+function secondStep(question, recovery = false) {
+  const made = form([proofField(recovery)], 'Continue', async (values) => {
+    await auth.verifySecondFactor(question, proofOf(values));
+    entered();
+  });
+  const other = question.factors.includes('recovery_code') || recovery ? otherProof(recovery, () => secondStep(question, !recovery)) : null;
+  show('One more step', text('p', proofWords(recovery), 'quiet'), made, element('div', { className: 'links' }, other, quiet('Back', () => signIn())));
+}
+
+const proofField = (recovery) => field(recovery ? 'recovery_code' : 'code');
+const proofOf = ({ code, recovery_code }) => (code === undefined ? { recoveryCode: recovery_code } : { code });
+const proofWords = (recovery) => (recovery ? 'Type one of the recovery codes that you have kept. It works once.' : 'Type the code that your authenticator app shows.');
+const otherProof = (recovery, act) => quiet(recovery ? 'Use the authenticator app' : 'Use a recovery code', act);
 
 /** This page as a provider leads back to it. */
 function here() {
@@ -294,7 +313,7 @@ function confirmSignUp(token) {
 // ── the account ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function account(note = '') {
-  const [user, sessions, identities] = await Promise.all([auth.me(), auth.sessions(), offers.providers.length ? auth.identities() : []]);
+  const [user, sessions, factors, identities] = await Promise.all([auth.me(), auth.sessions(), auth.factors.list(), offers.providers.length ? auth.identities() : []]);
   const signOut = async () => {
     await auth.signOut().catch(() => {});
     signIn();
@@ -306,6 +325,7 @@ async function account(note = '') {
     note ? text('p', note, 'good') : null,
     address,
     offers.password ? element('section', {}, element('div', { className: 'row' }, text('h2', 'Password'), button('Change', changePassword))) : null,
+    element('section', {}, text('h2', 'Second step'), secondFactor(factors)),
     offers.providers.length ? element('section', {}, text('h2', 'Other services'), element('ul', {}, offers.providers.map((offer) => service(offer, identities)))) : null,
     element('section', {}, text('h2', 'Signed in on'), element('ul', {}, sessions.map(device))),
     element('section', {}, button('Sign out', signOut, 'primary'), sessions.length > 1 ? button('Sign out everywhere else', () => acted(() => auth.signOut({ scope: 'others' }))) : null),
@@ -313,9 +333,62 @@ async function account(note = '') {
 }
 
 /** Does something to the account and shows it anew. */
-async function acted(act) {
-  await act();
-  await account();
+function acted(act) {
+  return guarded(async () => {
+    await act();
+    await account();
+  });
+}
+
+/** Does what could give the account away: who has not shown lately who it is does so first. */
+async function guarded(act) {
+  try {
+    await act();
+  } catch (thrown) {
+    if (thrown?.code === 'aal2_required') return showAgain(act, 'code');
+    if (thrown?.code !== 'reauth_required') throw thrown;
+    if (offers.password) return showAgain(act, 'password');
+    pending = () => guarded(act);
+    signIn(alarm(thrown));
+  }
+}
+
+/** Asks for one proof more, a password, a code or a recovery code, and goes on. */
+function showAgain(act, name) {
+  const recovery = name === 'recovery_code';
+  const made = form([field(name)], 'Continue', async (values) => {
+    await auth.reauthenticate(name === 'password' ? { password: values.password } : proofOf(values));
+    await act();
+  });
+  const other = name === 'password' ? null : otherProof(recovery, () => showAgain(act, recovery ? 'code' : 'recovery_code'));
+  const words = name === 'password' ? 'Type your password once more.' : proofWords(recovery);
+  show('Is it you?', text('p', words, 'quiet'), made, element('div', { className: 'links' }, other, quiet('Back', () => account())));
+}
+
+function secondFactor({ totp, recovery_codes_left }) {
+  if (!totp) return element('div', { className: 'row' }, text('span', 'No authenticator app', 'quiet'), button('Add', () => guarded(addApp)));
+  const left = recovery_codes_left === 1 ? '1 recovery code left' : `${recovery_codes_left} recovery codes left`;
+  const fresh = button('New codes', () => guarded(async () => recoveryCodes(await auth.factors.regenerateRecoveryCodes())));
+  const remove = button('Remove', () => acted(() => auth.factors.removeTotp()));
+  return element('ul', {},
+    element('li', { className: 'row' }, text('span', 'Authenticator app'), remove),
+    element('li', { className: 'row' }, text('span', left, recovery_codes_left < 3 ? 'bad' : 'quiet'), fresh),
+  );
+}
+
+async function addApp() {
+  const { secret, uri, qrCode } = await auth.factors.enrollTotp();
+  const picture = element('img', { src: qrCode, alt: 'QR code for an authenticator app', className: 'qr', width: 200, height: 200 });
+  const typed = element('p', { className: 'quiet' }, 'On this device, ', element('a', { href: uri, textContent: 'open it in the app' }), ', or type ', text('code', secret.match(/.{1,4}/g).join(' ')), '.');
+  const made = form([field('code')], 'Add', async ({ code }) => recoveryCodes(await auth.factors.activateTotp(code)));
+  show('Add an authenticator app', text('p', 'Scan this with the app, then type the code that it shows.', 'quiet'), picture, typed, made, toAccount());
+}
+
+/** Codes that are shown this once. */
+function recoveryCodes(codes) {
+  const listed = element('ul', { className: 'codes' }, codes.map((code) => element('li', {}, text('code', code))));
+  const copy = button('Copy', () => navigator.clipboard.writeText(codes.join('\n')));
+  show('Recovery codes', text('p', 'Keep these where you find them without your phone. Each signs you in once in the place of the app. They are not shown again.', 'quiet'), listed, element('div', { className: 'ways' }, copy, button('I have kept them', () => account(), 'primary')));
 }
 
 function device({ id, user_agent, ip, last_seen_at, current }) {
@@ -335,7 +408,7 @@ function browserOf(agent) {
 function service({ name, label }, identities) {
   const held = identities.find(({ provider }) => provider === name);
   const about = element('span', {}, text('div', label), held?.email ? text('div', held.email, 'quiet') : null);
-  const act = held ? button('Remove', () => acted(() => auth.unlink(held.id))) : button('Add', () => auth.linkProvider(name, { redirectTo: here() }));
+  const act = held ? button('Remove', () => acted(() => auth.unlink(held.id))) : button('Add', () => guarded(() => auth.linkProvider(name, { redirectTo: here() })));
   return element('li', { className: 'row' }, about, act);
 }
 
@@ -349,23 +422,25 @@ async function verify() {
 }
 
 function changePassword() {
-  const made = form([field('current_password'), newPassword()], 'Change the password', async ({ current_password, new_password }) => {
-    await auth.changePassword({ currentPassword: current_password, newPassword: new_password });
-    await account('The password is changed. Other devices are signed out.');
-  });
+  const made = form([field('current_password'), newPassword()], 'Change the password', ({ current_password, new_password }) =>
+    guarded(async () => {
+      await auth.changePassword({ currentPassword: current_password, newPassword: new_password });
+      await account('The password is changed. Other devices are signed out.');
+    }),
+  );
   show('Change the password', made, toAccount());
 }
 
 function changeEmail() {
   const fields = [field('new_email'), ...(offers.password ? [field('current_password', { required: false })] : [])];
-  const made = form(fields, 'Send', async ({ new_email, current_password }) => {
+  const made = form(fields, 'Send', ({ new_email, current_password }) => guarded(async () => {
     const { challengeId } = await auth.changeEmail({ newEmail: new_email, currentPassword: current_password || undefined });
     const code = form([field('code')], 'Continue', async (values) => {
       await auth.confirmEmailChange({ challengeId, code: values.code });
       await account('Your address is changed.');
     });
     show('Confirm the new address', text('p', `If ${new_email} can be used here, a mail is on its way to it.`, 'quiet'), code, toAccount());
-  });
+  }));
   show('Change your e-mail address', made, toAccount());
 }
 
@@ -385,6 +460,7 @@ async function begin() {
     if (await auth.completeSignIn()) return cleared(entered);
   } catch (thrown) {
     if (thrown?.code === undefined) throw thrown;
+    if (thrown.code === 'mfa_required') return cleared(() => secondStep(thrown.question));
     note = alarm(thrown);
   }
   const { purpose, token } = sent ?? {};

@@ -97,6 +97,12 @@ pub(crate) async fn change_user(
     answer::value(&admin::change_user(&cx, &user, body).await?).map(secret)
 }
 
+/// DELETE /admin/users/{id}/mfa
+pub(crate) async fn reset_factors(cx: Cx, user: Path<String>, _: NoQuery) -> Answer {
+    admin::reset_factors(&cx, &user).await?;
+    Ok(answer::no_content())
+}
+
 /// GET /admin/api-keys
 pub(crate) async fn keys(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&admin::keys(&cx).await?)

@@ -11,7 +11,7 @@ use serde_json::Value;
 use stead_engine::auth;
 use stead_wire::auth::{
     Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn,
-    Refresh, ResetConfirm, SendTo, SessionAnswer, SignOut, SignUp, SignUpAnswer, SignUpConfirm,
+    Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer, SignOut, SignUp, SignUpAnswer, SignUpConfirm,
     VerifyRequest,
 };
 
@@ -50,7 +50,7 @@ pub(crate) async fn send_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): B
 
 /// POST /auth/otp/verify
 pub(crate) async fn verify_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<OtpVerify>) -> Answer {
-    session(auth::verify_otp(&cx, body).await?)
+    signed_in(auth::verify_otp(&cx, body).await?)
 }
 
 /// POST /auth/email/verify/request
@@ -129,7 +129,7 @@ pub(crate) async fn sign_in(
     _: NoQuery,
     Body(body): Body<PasswordSignIn>,
 ) -> Answer {
-    session(auth::sign_in(&cx, body).await?)
+    signed_in(auth::sign_in(&cx, body).await?)
 }
 
 /// POST /auth/password/change
@@ -221,7 +221,19 @@ fn sent(challenge: &Challenge) -> Answer {
     Ok(answer)
 }
 
-fn session(session: SessionAnswer) -> Answer {
+/// A session, or the question for a second factor, which is not what was asked for yet.
+pub(super) fn signed_in(answer: SignInAnswer) -> Answer {
+    match answer {
+        SignInAnswer::Session(answer) => session(*answer),
+        SignInAnswer::SecondFactor(question) => {
+            let mut answer = answer::value(&question).map(secret)?;
+            *answer.status_mut() = StatusCode::ACCEPTED;
+            Ok(answer)
+        }
+    }
+}
+
+pub(super) fn session(session: SessionAnswer) -> Answer {
     answer::value(&session).map(secret)
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod auth;
 pub(crate) mod auth_page;
 pub(crate) mod batch;
 pub(crate) mod discovery;
+pub(crate) mod factors;
 pub(crate) mod health;
 pub(crate) mod records;
 pub(crate) mod site;

@@ -1,6 +1,6 @@
 //! Sign-in at providers, and who a user is there.
 
-use super::auth::secret;
+use super::auth::{secret, signed_in};
 use crate::answer::{self, Answer};
 use crate::extract::oauth::{Departing, PLAIN_COOKIE, Returned, SECURE_COOKIE};
 use crate::extract::query::NoQuery;
@@ -46,7 +46,7 @@ pub(crate) async fn exchange(
     _: NoQuery,
     Body(body): Body<OauthExchange>,
 ) -> Answer {
-    answer::value(&auth::oauth_exchange(&cx, body).await?).map(secret)
+    signed_in(auth::oauth_exchange(&cx, body).await?)
 }
 
 /// POST /auth/sign-in/id-token
@@ -56,7 +56,7 @@ pub(crate) async fn id_token(
     _: NoQuery,
     Body(body): Body<IdTokenSignIn>,
 ) -> Answer {
-    answer::value(&auth::sign_in_with_id_token(&cx, body).await?).map(secret)
+    signed_in(auth::sign_in_with_id_token(&cx, body).await?)
 }
 
 /// GET /auth/identities

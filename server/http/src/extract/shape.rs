@@ -10,9 +10,9 @@ use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
-    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
-    VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, OauthExchange,
+    OtpVerify, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp,
+    SignUpConfirm, TotpActivate, VerifyRequest,
 };
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -118,6 +118,20 @@ impl Shape for EmailUndo {
 impl Shape for PasswordSignIn {
     const MEMBERS: &'static [Member] =
         &[text("email"), text("password"), optional("device_token", Holds::Text)];
+}
+
+const RECOVERY_CODE: Member = optional("recovery_code", Holds::Text);
+
+impl Shape for MfaVerify {
+    const MEMBERS: &'static [Member] = &[text("mfa_token"), CODE, RECOVERY_CODE];
+}
+
+impl Shape for TotpActivate {
+    const MEMBERS: &'static [Member] = &[text("code")];
+}
+
+impl Shape for Reauth {
+    const MEMBERS: &'static [Member] = &[optional("password", Holds::Text), CODE, RECOVERY_CODE];
 }
 
 impl Shape for PasswordChange {

@@ -8,9 +8,9 @@ use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
-    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
-    VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, OauthExchange,
+    OtpVerify, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp,
+    SignUpConfirm, TotpActivate, VerifyRequest,
 };
 use stead_wire::records::Batch;
 
@@ -153,6 +153,17 @@ fn fixed_schemas() -> Map<String, Value> {
                 },
             },
         },
+        "SecondFactor": {
+            "type": "object",
+            "description": "The first factor was right; show one of these too.",
+            "required": ["mfa_required", "mfa_token", "factors", "expires_in"],
+            "properties": {
+                "mfa_required": {"const": true},
+                "mfa_token": {"type": "string", "description": "Give it back with a code."},
+                "factors": {"type": "array", "items": {"enum": ["totp", "recovery_code"]}},
+                "expires_in": {"type": "integer", "description": "Seconds until the token is worthless."},
+            },
+        },
         "Challenge": {
             "type": "object",
             "description": "Something is on its way to the address, or would be if it were somebody's.",
@@ -207,6 +218,9 @@ fn fixed_schemas() -> Map<String, Value> {
     }
     schemas.insert("PasswordSignIn".into(), json_schema(PasswordSignIn::MEMBERS));
     schemas.insert("PasswordChange".into(), json_schema(PasswordChange::MEMBERS));
+    schemas.insert("MfaVerify".into(), json_schema(MfaVerify::MEMBERS));
+    schemas.insert("TotpActivate".into(), json_schema(TotpActivate::MEMBERS));
+    schemas.insert("Reauth".into(), json_schema(Reauth::MEMBERS));
     schemas.insert("OauthExchange".into(), json_schema(OauthExchange::MEMBERS));
     schemas.insert("IdTokenSignIn".into(), json_schema(IdTokenSignIn::MEMBERS));
     schemas.insert("IdentityLink".into(), json_schema(IdentityLink::MEMBERS));

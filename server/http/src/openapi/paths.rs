@@ -14,6 +14,8 @@ struct Operation<'a> {
     body: &'a str,
     answer: &'a str,
     status: &'a str,
+    /// What 202 answers, where more is to be shown first.
+    question: &'a str,
     headers: &'a [(&'a str, &'a str)],
 }
 
@@ -25,6 +27,7 @@ const BLANK: Operation<'static> = Operation {
     body: "",
     answer: "",
     status: "200",
+    question: "",
     headers: &[],
 };
 
@@ -45,6 +48,15 @@ impl<'a> Operation<'a> {
 
     const fn status(self, status: &'a str) -> Self {
         Self { status, ..self }
+    }
+
+    const fn or_answers(self, question: &'a str) -> Self {
+        Self { question, ..self }
+    }
+
+    /// Or a second factor is asked for.
+    const fn or_asks(self) -> Self {
+        self.or_answers("SecondFactor")
     }
 
     const fn takes(self, parameters: &'a [&'a str]) -> Self {
@@ -68,11 +80,10 @@ impl<'a> Operation<'a> {
         {
             responses.insert("304".into(), json!({"description": "The client holds this version already."}));
         }
-        if self.id == "signUp"
+        if !self.question.is_empty()
             && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
         {
-            let challenge = self.answers("Challenge").success();
-            responses.insert("202".into(), challenge);
+            responses.insert("202".into(), self.answers(self.question).success());
         }
         if let Some(object) = operation.as_object_mut() {
             if !parameters.is_empty() {
@@ -130,7 +141,8 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             "Make a user and sign in; 202 with a challenge where the address must be proven first.",
         )
         .trades("SignUp", "Session")
-        .status("201"),
+        .status("201")
+        .or_answers("Challenge"),
     ),
     (
         "/api/v1/auth/sign-up/confirm",
@@ -152,7 +164,9 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/auth/otp/verify",
         "post",
-        auth("verifyOtp", "Sign in with a link or a code that was sent.").trades("OtpVerify", "Session"),
+        auth("verifyOtp", "Sign in with a link or a code that was sent.")
+            .trades("OtpVerify", "Session")
+            .or_asks(),
     ),
     (
         "/api/v1/auth/email/verify/request",
@@ -206,7 +220,9 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/auth/sign-in/password",
         "post",
-        auth("signInWithPassword", "Sign in with e-mail and password.").trades("PasswordSignIn", "Session"),
+        auth("signInWithPassword", "Sign in with e-mail and password.")
+            .trades("PasswordSignIn", "Session")
+            .or_asks(),
     ),
     (
         "/api/v1/auth/password/change",
@@ -219,7 +235,8 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "/api/v1/auth/sign-in/id-token",
         "post",
         auth("signInWithIdToken", "Sign in with the ID token of a device's own sign-in.")
-            .trades("IdTokenSignIn", "Session"),
+            .trades("IdTokenSignIn", "Session")
+            .or_asks(),
     ),
     (
         "/api/v1/auth/oauth/{provider}/start",
@@ -249,7 +266,8 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "/api/v1/auth/oauth/exchange",
         "post",
         auth("exchangeOauthCode", "Trade what a sign-in at a provider led back with for a session.")
-            .trades("OauthExchange", "Session"),
+            .trades("OauthExchange", "Session")
+            .or_asks(),
     ),
     (
         "/api/v1/auth/identities",
@@ -274,6 +292,42 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "/api/v1/auth/identities/{id}",
         "delete",
         auth("unlinkIdentity", "Remove an identity of the caller.").takes(&["id"]).status("204"),
+    ),
+    ("/api/v1/auth/mfa", "get", auth("listFactors", "The caller's second factors.").answers("Object")),
+    (
+        "/api/v1/auth/mfa/verify",
+        "post",
+        auth("verifySecondFactor", "End a sign-in with a second factor.").trades("MfaVerify", "Session"),
+    ),
+    (
+        "/api/v1/auth/mfa/totp",
+        "delete",
+        auth("removeTotp", "Ask for no codes of the caller's authenticator app any more.").status("204"),
+    ),
+    (
+        "/api/v1/auth/mfa/totp/enroll",
+        "post",
+        auth("enrollTotp", "Draw a seed for the caller's authenticator app; it is shown once.")
+            .answers("Object"),
+    ),
+    (
+        "/api/v1/auth/mfa/totp/activate",
+        "post",
+        auth("activateTotp", "Begin to ask for codes of the app; recovery codes are shown once.")
+            .trades("TotpActivate", "Object"),
+    ),
+    (
+        "/api/v1/auth/mfa/recovery/regenerate",
+        "post",
+        auth("regenerateRecoveryCodes", "Other recovery codes in the place of the caller's.")
+            .answers("Object"),
+    ),
+    (
+        "/api/v1/auth/reauth",
+        "post",
+        auth("reauthenticate", "Show again who one is; the session counts as fresh for ten minutes.")
+            .trades("Reauth", "")
+            .status("204"),
     ),
     (
         "/api/v1/auth/token/refresh",
@@ -444,6 +498,13 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         )
         .takes(&["id"])
         .trades("UserChange", "Object"),
+    ),
+    (
+        "/api/v1/admin/users/{id}/mfa",
+        "delete",
+        Operation::new("operators", "resetFactors", "Remove the second factors of a user who has lost them.")
+            .takes(&["id"])
+            .status("204"),
     ),
     (
         "/api/v1/realtime",

@@ -21,6 +21,7 @@ mod restored;
 mod rule_tools;
 mod schema_files;
 mod search;
+mod second_factor;
 mod serving;
 mod social;
 mod writes;

@@ -4,8 +4,8 @@
 //! and says that it was proven; then whoever had the account before without proof of that address has nothing more.
 
 use super::profile::Profile;
+use crate::auth::entrance::{self, Entrance};
 use crate::auth::prove::{self, Proven};
-use crate::auth::session::Beginning;
 use crate::auth::{Email, sql, users, users_of};
 use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
 use crate::{Ctx, Error, admin};
@@ -66,11 +66,10 @@ pub(super) fn judge(known: bool, word: Word, owner: Owner) -> Verdict {
 /// Somebody who was let in.
 pub(super) struct Entered {
     pub(super) user: String,
-    /// Sessions that ended by it.
-    pub(super) ended: Vec<String>,
+    pub(super) entered: entrance::Entered,
 }
 
-/// Lets somebody into the account that is theirs and begins the session.
+/// Lets somebody into the account that is theirs.
 ///
 /// # Errors
 /// `address_missing`, `address_taken`, `forbidden` when sign-up is closed, `field_invalid`; `unique_violation` when somebody
@@ -79,7 +78,7 @@ pub(super) async fn enter(
     tx: &mut Tx<'_>,
     cx: &Ctx,
     profile: &Profile,
-    session: &Beginning,
+    entrance: &Entrance,
 ) -> Result<Entered, Error> {
     let catalogue = cx.project.catalogue();
     let people = users_of(&catalogue.schema)?;
@@ -112,8 +111,8 @@ pub(super) async fn enter(
         (Verdict::Refuse(code), ..) => return Err(refused(code)),
         _ => return Err(Error::internal("a verdict does not fit what it was made from")),
     };
-    ended.extend(session.insert(tx, &user).await?);
-    Ok(Entered { user, ended })
+    let entered = entrance.enter(tx, cx, &user).await?.with_ended(ended);
+    Ok(Entered { user, entered })
 }
 
 fn word(profile: &Profile, email: Option<&Email>) -> Word {

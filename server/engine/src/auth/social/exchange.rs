@@ -3,16 +3,14 @@
 use super::account;
 use super::profile::Profile;
 use super::{challenge_of, presented};
-use crate::auth::issue::Issue;
+use crate::auth::entrance::Entrance;
 use crate::auth::one_time::{self, Presented, Purpose};
-use crate::auth::session::Beginning;
 use crate::{Caller, Ctx, Error};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use stead_rules::Method;
 use stead_store::Tx;
 use stead_wire::Code;
-use stead_wire::auth::{OauthExchange, SessionAnswer};
+use stead_wire::auth::{OauthExchange, SignInAnswer};
 
 /// How often a sign-in is tried when another one took the address at the same moment.
 const TRIES: usize = 3;
@@ -27,7 +25,7 @@ pub(super) struct Vouched {
 }
 
 /// See [`crate::auth::oauth_exchange`].
-pub(in crate::auth) async fn exchange(cx: &Ctx, body: OauthExchange) -> Result<SessionAnswer, Error> {
+pub(in crate::auth) async fn exchange(cx: &Ctx, body: OauthExchange) -> Result<SignInAnswer, Error> {
     // Whoever signs in is nobody yet, also when a token came along.
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let code = presented(&cx, Purpose::OauthCode, &body.code).await?;
@@ -45,7 +43,7 @@ pub(super) enum Source {
 }
 
 /// Signs in whoever the source is about.
-pub(super) async fn enter(cx: &Ctx, source: &Source) -> Result<SessionAnswer, Error> {
+pub(super) async fn enter(cx: &Ctx, source: &Source) -> Result<SignInAnswer, Error> {
     let mut tried = 1;
     loop {
         match try_enter(cx, source).await {
@@ -56,25 +54,23 @@ pub(super) async fn enter(cx: &Ctx, source: &Source) -> Result<SessionAnswer, Er
     }
 }
 
-async fn try_enter(cx: &Ctx, source: &Source) -> Result<SessionAnswer, Error> {
-    let session = Arc::new(Beginning::draw(cx, Method::Oauth)?);
+async fn try_enter(cx: &Ctx, source: &Source) -> Result<SignInAnswer, Error> {
+    let entrance = Entrance::draw(cx, Method::Oauth, false)?;
     let job = {
-        let (cx, session, source) = (cx.clone(), Arc::clone(&session), source.clone());
+        let (cx, entrance, source) = (cx.clone(), entrance.clone(), source.clone());
         async move |tx: &mut Tx<'_>| {
             // A code is used up by a wrong verifier too, so this refusal is no rollback.
             let profile = match source.profile(tx, &cx).await? {
                 Ok(profile) => profile,
                 Err(error) => return Ok(Err(error)),
             };
-            account::enter(tx, &cx, &profile, &session).await.map(Ok)
+            account::enter(tx, &cx, &profile, &entrance).await.map(Ok)
         }
     };
-    let entered: account::Entered = cx.project.store().write(job).await??;
-    let sessions = &cx.project.auth().sessions;
-    sessions.end(entered.ended.iter().map(String::as_str));
-    sessions.forget_user(&entered.user);
-    tracing::info!(session.id = session.id, "signed in at a provider");
-    Issue { session: &session.id, salt: &session.salt, generation: 0 }.answer(cx).await
+    let account::Entered { user, entered } = cx.project.store().write(job).await??;
+    cx.project.auth().sessions.forget_user(&user);
+    tracing::info!(user.id = user, "came from a provider");
+    entrance.answer(cx, entered).await
 }
 
 impl Source {

@@ -5,7 +5,8 @@ use super::exchange::take;
 use super::start::{Ticket, checked};
 use super::{challenge_of, presented, provider};
 use crate::auth::one_time::{Fresh, Purpose};
-use crate::auth::{fresh, signed_in, sql};
+use crate::auth::reauth::signed_in_lately;
+use crate::auth::{signed_in, sql};
 use crate::{Ctx, Error, admin};
 use serde_json::{Map, Value as Json, json};
 use stead_schema::Value;
@@ -38,7 +39,7 @@ fn shown(row: &Row) -> Result<Json, Error> {
 
 /// See [`crate::auth::start_link`].
 pub(in crate::auth) async fn start_link(cx: &Ctx, name: &str, asked: IdentityLink) -> Result<Json, Error> {
-    let user = recently_signed_in(cx)?;
+    let user = signed_in_lately(cx).await?;
     provider(cx, name)?;
     checked(cx, &asked)?;
     let IdentityLink { redirect_to, code_challenge } = asked;
@@ -52,7 +53,7 @@ pub(in crate::auth) async fn start_link(cx: &Ctx, name: &str, asked: IdentityLin
 
 /// See [`crate::auth::link_identity`].
 pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json, Error> {
-    let user = recently_signed_in(cx)?;
+    let user = signed_in_lately(cx).await?;
     let code = presented(cx, Purpose::OauthCode, &body.code).await?;
     let challenge = challenge_of(&body.code_verifier);
     let inner = cx.clone();
@@ -72,7 +73,7 @@ pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json,
 
 /// See [`crate::auth::unlink`].
 pub(in crate::auth) async fn unlink(cx: &Ctx, id: &str) -> Result<(), Error> {
-    let user = recently_signed_in(cx)?;
+    let user = signed_in_lately(cx).await?;
     let (id, now) = (id.to_owned(), cx.now);
     let job = async move |tx: &mut Tx<'_>| {
         // The same name as for passwords: the last two ways in must not go at the same moment.
@@ -89,11 +90,4 @@ pub(in crate::auth) async fn unlink(cx: &Ctx, id: &str) -> Result<(), Error> {
         admin::audit(tx, &user, "identities.unlink", &format!("identities/{id}"), now.us()).await
     };
     cx.project.store().write(job).await
-}
-
-/// The caller, whose session began lately: a token that was stolen must not be enough to change the ways in.
-fn recently_signed_in(cx: &Ctx) -> Result<String, Error> {
-    let caller = signed_in(cx)?;
-    fresh(cx, caller)?;
-    Ok(caller.facts.id.to_string())
 }

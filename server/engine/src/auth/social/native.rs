@@ -14,10 +14,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use stead_schema::{Provider, Value};
 use stead_store::Tx;
 use stead_wire::Code;
-use stead_wire::auth::{IdTokenSignIn, SessionAnswer};
+use stead_wire::auth::{IdTokenSignIn, SignInAnswer};
 
 /// See [`crate::auth::sign_in_with_id_token`].
-pub(in crate::auth) async fn sign_in(cx: &Ctx, body: IdTokenSignIn) -> Result<SessionAnswer, Error> {
+pub(in crate::auth) async fn sign_in(cx: &Ctx, body: IdTokenSignIn) -> Result<SignInAnswer, Error> {
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let source = checked(&cx, &body).await?;
     enter(&cx, &source).await

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stead_schema::SourceFile;
 use stead_store::ChangeKind;
-use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignUp, SignUpAnswer};
+use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignInAnswer, SignUp, SignUpAnswer};
 use stead_wire::{Code, Instant};
 
 const APP: &str = "auth: {roles: [editor, chief]}\n";
@@ -55,6 +55,14 @@ pub(crate) fn session(answer: SignUpAnswer) -> SessionAnswer {
     match answer {
         SignUpAnswer::Session(session) => *session,
         SignUpAnswer::Challenge(_) => panic!("the address must be proven"),
+    }
+}
+
+/// The session of a sign-in that needed no second factor.
+pub(crate) fn signed_in(answer: SignInAnswer) -> SessionAnswer {
+    match answer {
+        SignInAnswer::Session(session) => *session,
+        SignInAnswer::SecondFactor(_) => panic!("a second factor is asked for"),
     }
 }
 
@@ -154,7 +162,7 @@ impl App {
     }
 
     pub(crate) async fn sign_in(&self, name: &str) -> SessionAnswer {
-        auth::sign_in(&self.nobody(), sign_in(name, PASSWORD)).await.unwrap()
+        signed_in(auth::sign_in(&self.nobody(), sign_in(name, PASSWORD)).await.unwrap())
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<SessionAnswer, Error> {

@@ -1,6 +1,6 @@
 //! Users who come from elsewhere with the hashes of their passwords.
 
-use super::app::{App, paths, sign_in};
+use super::app::{App, paths, sign_in, signed_in};
 use crate::{Caller, Ctx, Error, OperatorCaller, admin, auth};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ async fn imported_users_sign_in_with_the_password_they_had_and_are_hashed_anew()
     assert_eq!(enters(&app, "cid", "correct horse").await, Err(Code::InvalidCredentials));
     assert_eq!(app.count("SELECT count(*) FROM _passwords WHERE phc LIKE '%keyid=cDE$%'").await, 2);
     assert_eq!(app.count("SELECT count(*) FROM _passwords").await, 2);
-    let ana = auth::sign_in(&app.nobody(), sign_in("ana", "correct horse")).await.unwrap();
+    let ana = signed_in(auth::sign_in(&app.nobody(), sign_in("ana", "correct horse")).await.unwrap());
     assert_eq!((&ana.user["verified"], &ana.user["rank"]), (&json!(true), &json!(7)));
     let facts = auth::session(&app.as_user(&ana.access_token).await).unwrap();
     assert_eq!((&facts["roles"], &facts["claims"]["tier"]), (&json!(["chief"]), &json!("pro")));

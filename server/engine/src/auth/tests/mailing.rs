@@ -1,6 +1,6 @@
 //! What is proven by mail: sign-ups, sign-ins, addresses, forgotten passwords.
 
-use super::app::{App, PASSWORD, Sent, address, form, paths, sign_in};
+use super::app::{App, PASSWORD, Sent, address, form, paths, sign_in, signed_in};
 use crate::auth::one_time::{self, Fresh, Presented, Purpose};
 use crate::mail::Kind;
 use crate::{Ctx, Error, auth, limits};
@@ -73,17 +73,17 @@ async fn reset(app: &App, token: &str, password: &str) -> Result<(), Error> {
 async fn enter(app: &App, token: &str) -> Result<SessionAnswer, Code> {
     let data = json!({ "name": "made by a link" }).as_object().unwrap().clone();
     let body = OtpVerify { token: Some(token.to_owned()), challenge_id: None, code: None, data };
-    auth::verify_otp(&app.nobody(), body).await.map_err(|error| error.code)
+    auth::verify_otp(&app.nobody(), body).await.map(signed_in).map_err(|error| error.code)
 }
 
 async fn enter_by_code(app: &App, challenge: &Challenge, code: &str) -> Result<SessionAnswer, Code> {
     let SignUpConfirm { token, challenge_id, code, .. } = by_code(challenge, code);
     let body = OtpVerify { token, challenge_id, code, data: Default::default() };
-    auth::verify_otp(&app.nobody(), body).await.map_err(|error| error.code)
+    auth::verify_otp(&app.nobody(), body).await.map(signed_in).map_err(|error| error.code)
 }
 
 async fn enters(app: &App, name: &str, password: &str) -> Result<SessionAnswer, Code> {
-    auth::sign_in(&app.nobody(), sign_in(name, password)).await.map_err(|error| error.code)
+    auth::sign_in(&app.nobody(), sign_in(name, password)).await.map(signed_in).map_err(|error| error.code)
 }
 
 /// Another six digits.

@@ -117,7 +117,7 @@ async fn a_token_that_ends_is_warned_of_and_a_newer_one_of_the_same_user_extends
         },
     );
     drop(ben);
-    let other = session.await.unwrap();
+    let other = crate::auth::tests::app::signed_in(session.await.unwrap());
     client.say(json!({ "t": "auth", "i": 8, "token": other.access_token })).await;
     client.until(|c| c.closed.is_some()).await;
     assert_eq!(client.closed, Some(4403));

@@ -3,7 +3,7 @@
 use crate::auth::social::account::{Owner, Verdict, Word, judge};
 use crate::auth::social::exchange::{Source, enter};
 use crate::auth::social::profile::Profile;
-use crate::auth::tests::app::{App, PASSWORD, address, sign_in};
+use crate::auth::tests::app::{App, PASSWORD, address, sign_in, signed_in};
 use crate::{Limits, auth};
 use serde_json::json;
 use stead_wire::Code;
@@ -51,7 +51,7 @@ async fn arrive(app: &App, profile: Profile) -> Result<SessionAnswer, Code> {
     let digest = app.project.new_id().unwrap().into_string();
     let expires_s = app.now().us() / 1_000_000 + 600;
     let source = Source::Token { profile: Box::new(profile), digest, expires_s };
-    enter(&app.nobody(), &source).await.map_err(|error| error.code)
+    enter(&app.nobody(), &source).await.map(signed_in).map_err(|error| error.code)
 }
 
 fn id(session: &SessionAnswer) -> &str {
