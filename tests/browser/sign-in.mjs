@@ -30,7 +30,7 @@ writeFileSync(join(app, 'schema/app.yaml'), `name: Allotment club
 public_url: ${url}
 auth:
   verify_email: true
-  methods: [password, magic_link, otp]
+  methods: [password, magic_link, otp, passkey]
   providers: {acme: {issuer: 'https://id.acme.example', client_id: club, label: Acme}}
 `);
 writeFileSync(
@@ -241,7 +241,47 @@ async function journey() {
   await go(phone, 'Continue');
   await heading(phone, 'Allotment club');
   await phone.waitForSelector('text=9 recovery codes left');
+
+  // A passkey, on a device that knows who touches it: added, shown in the place of a code, and alone.
+  await ana.reload();
+  const cdp = await ana.context().newCDPSession(ana);
+  await cdp.send('WebAuthn.enable');
+  const device = { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true };
+  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', { options: device });
+  await ana.locator('section:has(h2:text-is("Passkeys")) button:text-is("Add")').click();
+  await ana.waitForSelector('section:has(h2:text-is("Passkeys")) li');
+  await letter();
+  await shot(ana, 'account-passkey');
+  await go(ana, 'Sign out');
+  await fill(ana, 'email', 'ana@example.test');
+  await fill(ana, 'password', 'plenty of nasturtiums');
+  await go(ana, 'Sign in');
+  await heading(ana, 'One more step');
+  await go(ana, 'Use a passkey');
+  await heading(ana, 'Allotment club');
+  await go(ana, 'Sign out');
+  await heading(ana, 'Sign in to Allotment club');
+  await shot(ana, 'ways');
+  // Who does not know the touch gets nowhere.
+  await cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
+  await go(ana, 'Use a passkey');
+  await ana.waitForSelector('[role=alert]:has-text("cancelled")');
+  await cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true });
+  await go(ana, 'Use a passkey');
+  await heading(ana, 'Allotment club');
+  await ana.locator('section:has(h2:text-is("Passkeys")) li button').click();
+  await ana.waitForSelector('section:has(h2:text-is("Passkeys")):not(:has(li))');
+  await letter();
+  await go(ana, 'Sign out');
+  await go(ana, 'Use a passkey');
+  await ana.waitForSelector('[role=alert]:has-text("not valid any more")');
+
+  await phone.reload();
   await phone.locator('li:has-text("Authenticator app") button').click();
+  await heading(phone, 'Is it you?');
+  await go(phone, 'Use a recovery code');
+  await fill(phone, 'recovery_code', kept[1]);
+  await go(phone, 'Continue');
   await phone.waitForSelector('text=No authenticator app');
   await letter();
 }

@@ -6,6 +6,7 @@ import type { Device } from "./device.js";
 import { isSteadError, SteadError } from "./errors.js";
 import { demandSession, factorBody, Factors, type SecondFactorProof, type SecondFactorQuestion } from "./factors.js";
 import type { Call, Http } from "./http.js";
+import { Passkeys, type PasskeyDevice } from "./passkeys.js";
 import { isChallenge, parseChallenge, proofBody, type Challenge, type Proof } from "./proof.js";
 import { go, outcome, thisPage, type Attempts, type Identity, type IdTokenSignIn, type ProviderOffer, type ProviderOptions } from "./providers.js";
 import type { Session, SessionKeeper, SessionListener } from "./session.js";
@@ -57,6 +58,8 @@ export interface AuthSettings {
   otp: boolean;
   /** Whether an account begins only when its address is proven: `signUp` then answers with a challenge. */
   verify_email: boolean;
+  /** Whether a passkey lets in. */
+  passkey: boolean;
   /** Whether mail is sent: a forgotten password can be replaced, an address proven and changed. */
   mail: boolean;
   /** Services whose users may sign in. */
@@ -131,18 +134,21 @@ export interface SignOutOptions extends CallOptions {
 export class Auth<Types extends AnyCollections<Types>> {
   /** The signed-in user's second factors. */
   readonly factors: Factors;
+  /** The signed-in user's passkeys. */
+  readonly passkeys: Passkeys;
   readonly #http: Http;
   readonly #keeper: SessionKeeper<User<Types>>;
   readonly #attempts: Attempts;
   readonly #device: Device;
 
   /** @internal */
-  constructor(http: Http, keeper: SessionKeeper<User<Types>>, attempts: Attempts, device: Device) {
+  constructor(http: Http, keeper: SessionKeeper<User<Types>>, attempts: Attempts, device: Device, passkeys: PasskeyDevice | null) {
     this.#attempts = attempts;
     this.#http = http;
     this.#keeper = keeper;
     this.#device = device;
     this.factors = new Factors(http);
+    this.passkeys = new Passkeys(http, passkeys);
   }
 
   /** Resolves when a kept session has been read; at once, unless the storage is asynchronous. */
@@ -292,6 +298,17 @@ export class Auth<Types extends AnyCollections<Types>> {
   async signIn(credentials: Credentials, options: CallOptions = {}): Promise<Session<User<Types>>> {
     const body = { ...credentials, ...(await this.#device.proof()) };
     return this.#begin("/auth/sign-in/password", body, options);
+  }
+
+  /**
+   * Signs in with a passkey of this device. It is worth both factors. `conditional` waits until the person chooses it in a
+   * field with `autocomplete="username webauthn"`; end it with `signal` when somebody signs in otherwise.
+   *
+   * Throws `access_denied` when the person did not want to, or has none here; `proof_invalid` for one that was removed.
+   */
+  async signInWithPasskey({ signal, conditional }: CallOptions & { conditional?: boolean } = {}): Promise<Session<User<Types>>> {
+    const proof = await this.passkeys.ask({ signal, ...(conditional && { conditional }) });
+    return this.#begin("/auth/sign-in/passkey", proof, { signal });
   }
 
   /**

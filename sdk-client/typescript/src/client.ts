@@ -5,6 +5,7 @@
 import { Auth, type User } from "./auth.js";
 import { wireOperation, type BatchResults, type Operation } from "./batch.js";
 import { Collection } from "./collection.js";
+import { browserDevice, type PasskeyDevice } from "./passkeys.js";
 import { Attempts } from "./providers.js";
 import { Device } from "./device.js";
 import { Http, type Call, type Tokens } from "./http.js";
@@ -23,6 +24,8 @@ export interface ClientOptions {
   /** Needed for live queries where the runtime has no `WebSocket` (Node before 22): `import WebSocket from "ws"`. */
   WebSocket?: WebSocketConstructor | undefined;
   fetch?: typeof fetch | undefined;
+  /** What talks to the device about passkeys. Default: the browser; elsewhere there are none. */
+  passkeys?: PasskeyDevice | undefined;
   /** Sent with every HTTP call. */
   headers?: Readonly<Record<string, string>> | undefined;
   /** How often a call that failed for a passing reason is repeated. Default 3. */
@@ -80,7 +83,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
         ),
     });
     const tokens: Tokens = options.token === undefined ? this.#keeper : fixedToken(options.token);
-    this.auth = new Auth(http, this.#keeper, new Attempts(storage, base), device);
+    this.auth = new Auth(http, this.#keeper, new Attempts(storage, base), device, options.passkeys ?? browserDevice());
     this.realtime = new Realtime({ base, tokens, surroundings, fetch: ask, WebSocket: options.WebSocket });
     this.#keeper.listen((_, event) => {
       if (event === "signed_in" || event === "signed_out") this.realtime.callerChanged();

@@ -2,20 +2,21 @@
 
 import { isObject, SteadError } from "./errors.js";
 import type { Http } from "./http.js";
+import type { PasskeyProof } from "./passkeys.js";
 import type { CallOptions } from "./types.js";
 
 /** A sign-in whose first factor was right. */
 export interface SecondFactorQuestion {
   /** Give it back with a code. */
   token: string;
-  /** What the user has: `"totp"`, `"recovery_code"`. */
+  /** What the user has: `"totp"`, `"recovery_code"`, `"passkey"`. */
   factors: string[];
   /** Seconds until the token is worthless. */
   expiresIn: number;
 }
 
-/** What is shown as a second factor: six digits of the app, or a recovery code, each good once. */
-export type SecondFactorProof = { code: string } | { recoveryCode: string };
+/** What is shown as a second factor: six digits of the app, a recovery code, or a passkey (`auth.passkeys.ask()`), each good once. */
+export type SecondFactorProof = { code: string } | { recoveryCode: string } | { passkey: PasskeyProof };
 
 /** Thrown by every sign-in of a user who has a second factor, with code `mfa_required`: nobody is signed in yet. */
 export class SecondFactorRequired extends SteadError {
@@ -56,7 +57,8 @@ export function demandSession<T>(answer: T): T {
 }
 
 /** As the server takes it. */
-export function factorBody(proof: SecondFactorProof): Record<string, string> {
+export function factorBody(proof: SecondFactorProof): Record<string, unknown> {
+  if ("passkey" in proof) return { passkey: proof.passkey };
   return "code" in proof ? { code: proof.code } : { recovery_code: proof.recoveryCode };
 }
 

@@ -53,6 +53,7 @@ export {
 export type { Call } from "./http.js";
 export { newId } from "./id.js";
 export { readLink, type Challenge, type Proof, type SentLink } from "./proof.js";
+export { Passkeys, type PasskeyDevice, type PasskeyInfo, type PasskeyProof } from "./passkeys.js";
 export type { Identity, IdTokenSignIn, ProviderOffer, ProviderOptions } from "./providers.js";
 export type { Live, LiveListener, LiveQuery, LiveUpdate } from "./realtime/live.js";
 export type { Change } from "./realtime/order.js";

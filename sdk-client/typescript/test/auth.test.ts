@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { createClient, isSteadError, memoryStorage, readLink, SecondFactorRequired, type ClientOptions, type Storage } from "../src/index.js";
+import { createClient, isSteadError, memoryStorage, readLink, SecondFactorRequired, type ClientOptions, type PasskeyDevice, type Storage } from "../src/index.js";
 import { FakeServer, problem, sessionAnswer, type Answer, type Asked } from "./server.js";
 import { VirtualTime } from "./surroundings.js";
 
@@ -504,4 +504,51 @@ test("the calls about second factors say what the server takes and give what it 
     ["POST", "/reauth", { recovery_code: "abcde-fghij" }],
     ["DELETE", "/mfa/totp", undefined],
   ]);
+});
+
+test("a passkey signs in, is added and proves again who one is, through the device that the app has", async () => {
+  const told: unknown[] = [];
+  let cancel = false;
+  const device: PasskeyDevice = {
+    create: async (options) => (told.push(["create", options]), { id: "new" }),
+    get: async (options, conditional) => {
+      if (cancel) throw new DOMException("no", "NotAllowedError");
+      told.push(["get", options, conditional]);
+      return { id: "shown" };
+    },
+  };
+  server.answer = (asked) => {
+    const { path } = asked;
+    if (path.endsWith("/passkeys/options")) return { status: 200, body: { token: "t1", options: { challenge: "AA" } } };
+    if (path.endsWith("/passkeys/register")) return { status: 200, body: { token: "t2", options: { user: 1 } } };
+    if (path.endsWith("/sign-in/passkey")) return sessionAnswer(++issued);
+    if (path.endsWith("/passkeys") && asked.method === "POST") return { status: 201, body: { id: "p1", name: "Mine" } };
+    if (path.endsWith("/reauth") || /passkeys\/p1$/.test(path)) return { status: 204 };
+    return honest(asked);
+  };
+  const { auth } = client({ passkeys: device });
+  cancel = true;
+  await assert.rejects(auth.signInWithPasskey(), (error) => isSteadError(error, "access_denied"));
+  assert.equal(auth.session, null);
+  cancel = false;
+  const session = await auth.signInWithPasskey();
+  assert.deepEqual(auth.session, session);
+  assert.equal((await auth.passkeys.add({ name: "Mine" })).id, "p1");
+  await auth.reauthenticate({ passkey: await auth.passkeys.ask() });
+  await auth.passkeys.rename("p1", "Other");
+  await auth.passkeys.remove("p1");
+  assert.deepEqual(told, [["get", { challenge: "AA" }, false], ["create", { user: 1 }], ["get", { challenge: "AA" }, false]]);
+  const bodies = server.asked.filter(({ body }) => body !== undefined).map(({ method, path, body }) => [method, path.replace("/api/v1/auth", ""), body]);
+  assert.deepEqual(bodies, [
+    ["POST", "/sign-in/passkey", { token: "t1", credential: { id: "shown" } }],
+    ["POST", "/passkeys", { token: "t2", credential: { id: "new" }, name: "Mine" }],
+    ["POST", "/reauth", { passkey: { token: "t1", credential: { id: "shown" } } }],
+    ["PATCH", "/passkeys/p1", { name: "Other" }],
+  ]);
+});
+
+test("where there is no device for passkeys, asking for one says so", async () => {
+  const { auth } = client();
+  assert.equal(auth.passkeys.available, false);
+  await assert.rejects(auth.signInWithPasskey(), (error) => isSteadError(error, "access_denied"));
 });

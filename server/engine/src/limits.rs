@@ -118,6 +118,10 @@ pub const SESSION_LIFE_S: i64 = 180 * 86_400;
 pub const REFRESH_REPEAT_MS: i64 = 10_000;
 /// Tries of one short code; then only its link, or another code, helps.
 pub const CODE_TRIES_MAX: i64 = 5;
+/// Passkeys of one user.
+pub const PASSKEYS_PER_USER_MAX: usize = 20;
+/// Longest name of a passkey, in characters.
+pub const PASSKEY_NAME_CHARS_MAX: usize = 100;
 /// Recovery codes that come with an authenticator app.
 pub const RECOVERY_CODES: usize = 10;
 /// Seconds after a sign-in in which it counts as fresh.

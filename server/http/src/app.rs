@@ -2,7 +2,7 @@
 
 use crate::answer::Failure;
 use crate::door::Door;
-use crate::doors::{admin, auth, auth_page, batch, discovery, factors, health, records, site, social};
+use crate::doors::{admin, auth, auth_page, batch, discovery, factors, health, passkeys, records, site, social};
 use crate::socket;
 use crate::state::State;
 use actix_web::web::{self, Data, PathConfig, ServiceConfig};
@@ -71,6 +71,11 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/mfa/totp/enroll").post(factors::enroll_totp))
         .service(Door::at("/auth/mfa/totp/activate").post(factors::activate_totp))
         .service(Door::at("/auth/mfa/recovery/regenerate").post(factors::regenerate_recovery_codes))
+        .service(Door::at("/auth/sign-in/passkey").post(passkeys::sign_in))
+        .service(Door::at("/auth/passkeys").get(passkeys::list).post(passkeys::add))
+        .service(Door::at("/auth/passkeys/options").post(passkeys::options))
+        .service(Door::at("/auth/passkeys/register").post(passkeys::begin))
+        .service(Door::at("/auth/passkeys/{id}").patch(passkeys::rename).delete(passkeys::remove))
         .service(Door::at("/auth/reauth").post(factors::reauthenticate))
         .service(Door::at("/auth/token/refresh").post(auth::refresh))
         .service(Door::at("/auth/sign-out").post(auth::sign_out))

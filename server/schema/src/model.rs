@@ -99,8 +99,10 @@ pub struct AppSettings {
     pub sign_up: bool,
     /// Fewest characters of a password, 8..=64. Default 10.
     pub password_chars_min: usize,
-    /// The ways to sign in by address. Default: a password.
+    /// The ways to sign in besides providers. Default: a password.
     pub methods: Vec<SignInMethod>,
+    /// Where passkeys count.
+    pub passkeys: PasskeySettings,
     /// Whether an account begins only when its address is proven. Default false.
     pub verify_email: bool,
     /// The page that links in mails lead to, without fragment. Default: the server's own.
@@ -123,6 +125,15 @@ pub struct AppSettings {
     pub mail: MailSettings,
 }
 
+/// `auth: {passkeys: …}` of `schema/app.yaml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PasskeySettings {
+    /// The domain they are for (RP ID). Default: the host of `public_url`.
+    pub domain: Option<String>,
+    /// Origins whose pages may ask for them, besides that of `public_url`.
+    pub origins: Vec<String>,
+}
+
 /// `mail:` of `schema/app.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailSettings {
@@ -142,6 +153,7 @@ impl Default for AppSettings {
             sign_up: true,
             password_chars_min: 10,
             methods: vec![SignInMethod::Password],
+            passkeys: PasskeySettings::default(),
             verify_email: false,
             auth_page: None,
             user_keys: false,
@@ -156,7 +168,7 @@ impl Default for AppSettings {
     }
 }
 
-/// A way to sign in by address.
+/// A way to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignInMethod {
     /// A password.
@@ -165,12 +177,18 @@ pub enum SignInMethod {
     MagicLink,
     /// A code that is sent.
     Otp,
+    /// A passkey on a device.
+    Passkey,
 }
 
 impl SignInMethod {
     /// Every way, as `app.yaml` writes it.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("password", Self::Password), ("magic_link", Self::MagicLink), ("otp", Self::Otp)];
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("password", Self::Password),
+        ("magic_link", Self::MagicLink),
+        ("otp", Self::Otp),
+        ("passkey", Self::Passkey),
+    ];
 }
 
 impl AppSettings {

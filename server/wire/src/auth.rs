@@ -204,24 +204,108 @@ pub struct SecondFactor {
     pub mfa_required: bool,
     /// Give it back with a code.
     pub mfa_token: String,
-    /// What the user has: `totp`, `recovery_code`.
+    /// What the user has: `totp`, `recovery_code`, `passkey`.
     pub factors: Vec<String>,
     /// Seconds until the token is worthless.
     pub expires_in: i64,
 }
 
-/// Body of `POST /auth/mfa/verify`.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MfaVerify {
-    /// From the answer to the sign-in.
-    pub mfa_token: String,
+/// A second factor that is shown: one of them.
+#[derive(Clone, Default)]
+pub struct FactorProof {
     /// Six digits of the authenticator app.
-    #[serde(default)]
     pub code: Option<String>,
     /// In its place.
-    #[serde(default)]
     pub recovery_code: Option<String>,
+    /// In the place of both.
+    pub passkey: Option<PasskeyProof>,
+}
+
+impl FactorProof {
+    /// Whether nothing is shown.
+    pub fn is_empty(&self) -> bool {
+        self.code.is_none() && self.recovery_code.is_none() && self.passkey.is_none()
+    }
+}
+
+// As `with_proof`, for second factors.
+macro_rules! with_factor {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $kind,)*
+            /// See [`FactorProof`].
+            #[serde(default)]
+            pub code: Option<String>,
+            /// See [`FactorProof`].
+            #[serde(default)]
+            pub recovery_code: Option<String>,
+            /// See [`FactorProof`].
+            #[serde(default)]
+            pub passkey: Option<PasskeyProof>,
+        }
+
+        impl $name {
+            /// The second factor.
+            pub fn proof(&self) -> FactorProof {
+                FactorProof {
+                    code: self.code.clone(),
+                    recovery_code: self.recovery_code.clone(),
+                    passkey: self.passkey.clone(),
+                }
+            }
+        }
+    };
+}
+
+with_factor! {
+    /// Body of `POST /auth/mfa/verify`.
+    MfaVerify {
+        /// From the answer to the sign-in.
+        mfa_token: String,
+    }
+}
+
+with_factor! {
+    /// Body of `POST /auth/reauth`: one of them.
+    Reauth {
+        /// The password of the account.
+        #[serde(default)]
+        password: Option<String>,
+    }
+}
+
+/// Body of `POST /auth/sign-in/passkey`, and a passkey as a second factor.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyProof {
+    /// From the answer to `POST /auth/passkeys/options`.
+    pub token: String,
+    /// What the device answered (`PublicKeyCredential.toJSON`).
+    pub credential: Value,
+}
+
+/// Body of `POST /auth/passkeys`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPasskey {
+    /// From the answer to `POST /auth/passkeys/register`.
+    pub token: String,
+    /// What the device made (`PublicKeyCredential.toJSON`).
+    pub credential: Value,
+    /// What people call it.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Body of `PATCH /auth/passkeys/{id}`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyChange {
+    /// What people call it.
+    pub name: String,
 }
 
 /// Body of `POST /auth/mfa/totp/activate`.
@@ -230,21 +314,6 @@ pub struct MfaVerify {
 pub struct TotpActivate {
     /// Six digits of the app that is to be used.
     pub code: String,
-}
-
-/// Body of `POST /auth/reauth`: one of them.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reauth {
-    /// The password of the account.
-    #[serde(default)]
-    pub password: Option<String>,
-    /// Six digits of the authenticator app.
-    #[serde(default)]
-    pub code: Option<String>,
-    /// In its place.
-    #[serde(default)]
-    pub recovery_code: Option<String>,
 }
 
 /// Body of `POST /auth/password/change`.
@@ -372,6 +441,8 @@ pub struct AuthSettings {
     pub verify_email: bool,
     /// Whether mail is sent: a forgotten password can be replaced, an address proven and changed.
     pub mail: bool,
+    /// Whether a passkey lets in.
+    pub passkey: bool,
     /// Services whose users may sign in.
     pub providers: Vec<ProviderOffer>,
 }
@@ -404,6 +475,9 @@ secret_debug!(
     SecondFactor,
     MfaVerify,
     TotpActivate,
+    FactorProof,
+    PasskeyProof,
+    NewPasskey,
     Reauth,
     Refresh,
     SessionAnswer

@@ -1,6 +1,5 @@
 //! A running server and clients of it, for tests. Shares no code with the server.
 
-mod authenticator;
 mod backup;
 mod balancer;
 mod browser;
@@ -12,7 +11,6 @@ mod postgres;
 mod server;
 mod socket;
 
-pub use authenticator::Authenticator;
 pub use backup::Backup;
 pub use browser::{Browser, parameter};
 pub use client::{Answer, Client, Unanswered, percent_encoded};

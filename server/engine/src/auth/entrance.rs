@@ -100,10 +100,10 @@ pub(super) async fn begun(cx: &Ctx, session: &Beginning) -> Result<SessionAnswer
 /// `proof_invalid` for a wrong code and for a token that is over alike; `rate_limited`.
 pub(super) async fn second(cx: &Ctx, body: MfaVerify) -> Result<SessionAnswer, Error> {
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
-    let shown = Shown::read(body.code, body.recovery_code)?;
     let ticket = Presented::token(&body.mfa_token);
     let held: Claimed<Waiting> = one_time::held(&cx, Purpose::SecondFactor, &ticket).await?;
     let user = held.user.ok_or_else(one_time::refused)?;
+    let shown = Shown::read(&cx, body.proof()).await?;
     let method = Method::parse(&held.payload.method);
     let method = method.ok_or_else(|| Error::internal("an unknown way to sign in"))?;
     let session = Arc::new(Beginning::draw(&cx, method)?.with_second_factor());

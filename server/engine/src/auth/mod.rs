@@ -27,6 +27,7 @@ mod keys;
 mod me;
 mod memory;
 mod one_time;
+mod passkeys;
 mod password;
 mod prove;
 mod reauth;
@@ -57,9 +58,9 @@ use stead_schema::SignInMethod;
 use stead_store::Store;
 use stead_wire::auth::{
     AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify,
-    NewKey, OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo,
-    SessionAnswer, SignInAnswer, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, TotpActivate,
-    VerifyRequest,
+    NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange,
+    PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer, SignOutScope, SignUp,
+    SignUpAnswer, SignUpConfirm, TotpActivate, VerifyRequest,
 };
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -321,7 +322,63 @@ pub async fn regenerate_recovery_codes(cx: &Ctx) -> Result<Value, Error> {
     factors::regenerate(cx).await
 }
 
-/// Takes the caller's password, code or recovery code once more, after which the session counts as fresh for ten minutes.
+/// What a device is asked for to make a passkey for the caller: `{token, options}`.
+///
+/// # Errors
+/// `token_required`, `reauth_required`, `aal2_required`; `forbidden` where the app has no passkeys; `limit_exceeded`.
+pub async fn begin_passkey(cx: &Ctx) -> Result<Value, Error> {
+    passkeys::begin(cx).await
+}
+
+/// Takes the passkey that the caller's device made: `{id, name, created_at}`.
+///
+/// # Errors
+/// `proof_invalid`, `already_enrolled`, `field_invalid`; and as [`begin_passkey`].
+pub async fn add_passkey(cx: &Ctx, body: NewPasskey) -> Result<Value, Error> {
+    passkeys::finish(cx, body).await
+}
+
+/// What a device is asked for to show a passkey: `{token, options}`, the same for everybody.
+///
+/// # Errors
+/// `forbidden` where the app has no domain.
+pub async fn passkey_options(cx: &Ctx) -> Result<Value, Error> {
+    passkeys::options(cx).await
+}
+
+/// Signs in with a passkey, which is worth both factors.
+///
+/// # Errors
+/// `proof_invalid` for every reason alike; `forbidden`; `field_invalid` for what no device answers.
+pub async fn sign_in_with_passkey(cx: &Ctx, body: PasskeyProof) -> Result<SessionAnswer, Error> {
+    passkeys::sign_in(cx, body).await
+}
+
+/// The caller's passkeys: `{items: [{id, name, created_at, last_used_at?}]}`.
+///
+/// # Errors
+/// `token_required`.
+pub async fn passkeys(cx: &Ctx) -> Result<Value, Error> {
+    passkeys::list(cx).await
+}
+
+/// Gives a passkey of the caller another name.
+///
+/// # Errors
+/// `token_required`, `record_not_found`, `field_invalid`.
+pub async fn rename_passkey(cx: &Ctx, id: &str, body: PasskeyChange) -> Result<(), Error> {
+    passkeys::rename(cx, id, &body.name).await
+}
+
+/// Removes a passkey of the caller.
+///
+/// # Errors
+/// `token_required`, `reauth_required`, `aal2_required`, `record_not_found`, `last_way_in`.
+pub async fn remove_passkey(cx: &Ctx, id: &str) -> Result<(), Error> {
+    passkeys::remove(cx, id).await
+}
+
+/// Takes the caller's password, code, recovery code or passkey once more, after which the session counts as fresh for ten minutes.
 ///
 /// # Errors
 /// `token_required`; `invalid_credentials`, `proof_invalid`, `rate_limited`, `hash_busy`; `bad_request` for none or several.
@@ -510,6 +567,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
         otp: users && mail && app.offers(SignInMethod::Otp),
         verify_email: app.verify_email,
         mail,
+        passkey: users && passkeys::offered(cx),
         providers: if users { social::offers(app) } else { Vec::new() },
     }
 }

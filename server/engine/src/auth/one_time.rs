@@ -38,12 +38,16 @@ pub(super) enum Purpose {
     OauthLink,
     /// A sign-in that waits for the second factor.
     SecondFactor,
+    /// A passkey that is being made.
+    NewPasskey,
+    /// A passkey that is asked for.
+    Passkey,
 }
 
 impl Purpose {
     /// Every purpose.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::SignUp,
         Self::SignIn,
         Self::VerifyEmail,
@@ -54,6 +58,8 @@ impl Purpose {
         Self::OauthCode,
         Self::OauthLink,
         Self::SecondFactor,
+        Self::NewPasskey,
+        Self::Passkey,
     ];
 
     /// As the table and links have it.
@@ -69,6 +75,8 @@ impl Purpose {
             Self::OauthCode => "oauth_code",
             Self::OauthLink => "oauth_link",
             Self::SecondFactor => "second_factor",
+            Self::NewPasskey => "new_passkey",
+            Self::Passkey => "passkey",
         }
     }
 
@@ -80,7 +88,7 @@ impl Purpose {
             Self::VerifyEmail => 86_400,
             Self::UndoEmail => 7 * 86_400,
             Self::OauthState => 10 * 60,
-            Self::SecondFactor => 5 * 60,
+            Self::SecondFactor | Self::NewPasskey | Self::Passkey => 5 * 60,
             Self::OauthCode | Self::OauthLink => 2 * 60,
         }
     }

@@ -1,6 +1,6 @@
 //! What happens when somebody has proven to read the mail of an address.
 
-use super::{Email, api_keys, factors, one_time, session, sql, users, users_of};
+use super::{Email, api_keys, factors, one_time, passkeys, session, sql, users, users_of};
 use crate::records::{access, put, touched};
 use crate::{Catalogue, Error, admin};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(super) async fn address(
 }
 
 /// Removes everything that lets in to an account, for whoever reads its mail to begin anew; the sessions that ended. Second
-/// factors from before `since` stay: they are its owner's. `why` is what the audit trail calls it.
+/// factors and passkeys from before `since` stay: they are its owner's. `why` is what the audit trail calls it.
 ///
 /// # Errors
 /// When the database fails.
@@ -66,6 +66,7 @@ pub(super) async fn lock_out(
         tx.execute(statement, &[Value::text(user)]).await?;
     }
     factors::forget(tx, user, since).await?;
+    passkeys::forget(tx, user, since).await?;
     one_time::withdraw(tx, user).await?;
     admin::audit(tx, user, why, &format!("users/{user}"), now.us()).await?;
     Ok(ended)

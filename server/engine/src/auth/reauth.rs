@@ -9,23 +9,23 @@ use stead_store::{Reader, Tx};
 use stead_wire::auth::Reauth;
 use stead_wire::{Code, Instant};
 
-/// Takes a password, a code or a recovery code of the caller; the session counts as fresh for ten minutes.
+/// Takes a password, a code, a recovery code or a passkey of the caller; the session counts as fresh for ten minutes.
 ///
 /// # Errors
 /// `invalid_credentials`, `proof_invalid`, `rate_limited`, `hash_busy`; `bad_request` for none or several.
 pub(super) async fn reauth(cx: &Ctx, body: Reauth) -> Result<(), Error> {
     let caller = signed_in(cx)?;
     let (user, session) = (caller.facts.id.to_string(), caller.session.to_string());
-    let shown = match (body.password, body.code, body.recovery_code) {
-        (Some(password), None, None) => {
+    let proof = body.proof();
+    let shown = match (body.password, proof.is_empty()) {
+        (Some(password), true) => {
             check_password(cx, &user, &password).await?;
             None
         }
-        (None, code, recovery_code) if code.is_some() != recovery_code.is_some() => {
-            Some(Shown::read(code, recovery_code)?)
-        }
+        (None, false) => Some(Shown::read(cx, proof).await?),
         _ => {
-            return Err(Error::with(Code::BadRequest, "Give one of `password`, `code` and `recovery_code`."));
+            let told = "Give one of `password`, `code`, `recovery_code` and `passkey`.";
+            return Err(Error::with(Code::BadRequest, told));
         }
     };
     let attempt = factors::attempt(cx, &user).in_session();

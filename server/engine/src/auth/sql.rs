@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_identities", IDENTITIES),
     ("auth_guesses_1", GUESSES),
     ("auth_mfa_1", SECOND_FACTORS),
+    ("auth_passkeys_1", PASSKEYS),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -155,7 +156,32 @@ const SECOND_FACTORS: &str = "CREATE TABLE _totp (
     ALTER TABLE _sessions ADD COLUMN proven_at INTEGER;
     ALTER TABLE _sessions ADD COLUMN second_at INTEGER;";
 
+/// `passkey` is the public key and what else is known of it, as JSON; `counter` says how often it was used, where it counts.
+const PASSKEYS: &str = "CREATE TABLE _passkeys (
+        id TEXT NOT NULL PRIMARY KEY,
+        \"user\" TEXT NOT NULL,
+        credential_id TEXT NOT NULL UNIQUE,
+        passkey TEXT NOT NULL,
+        counter INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _passkeys_user ON _passkeys (\"user\");";
+
 statements! {
+    PASSKEY = "SELECT id, \"user\", passkey FROM _passkeys WHERE credential_id = ?1";
+    PASSKEYS_OF = "SELECT id, name, created_at, last_used_at, credential_id FROM _passkeys WHERE \"user\" = ?1 ORDER BY created_at DESC, id DESC";
+    PASSKEYS_COUNT = "SELECT count(*) FROM _passkeys WHERE \"user\" = ?1";
+    ADD_PASSKEY = "INSERT INTO _passkeys (id, \"user\", credential_id, passkey, counter, name, created_at)
+     VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6) ON CONFLICT DO NOTHING";
+    /// One that does not count says 0 always; of two that say the same number one is a copy.
+    USE_PASSKEY = "UPDATE _passkeys SET passkey = ?3, counter = ?4, last_used_at = ?5
+     WHERE id = ?1 AND \"user\" = ?2 AND (counter < ?4 OR ?4 = 0)";
+    RENAME_PASSKEY = "UPDATE _passkeys SET name = ?3 WHERE id = ?1 AND \"user\" = ?2";
+    REMOVE_PASSKEY = "DELETE FROM _passkeys WHERE id = ?1 AND \"user\" = ?2";
+    FORGET_PASSKEYS = "DELETE FROM _passkeys WHERE \"user\" = ?1 AND created_at >= ?2";
+
     TOTP_IN_USE = "SELECT seed, last_step FROM _totp WHERE \"user\" = ?1 AND verified_at IS NOT NULL";
     TOTP_ENROLLED = "SELECT seed FROM _totp WHERE \"user\" = ?1 AND verified_at IS NULL";
     ENROLL_TOTP = "INSERT INTO _totp (\"user\", seed, created_at, last_step) VALUES (?1, ?2, ?3, 0)

@@ -1,7 +1,7 @@
 //! What belongs to a user besides the record: address, password, roles, claims. For sign-up, seeds, operators and removal.
 
 use super::turns::Seat;
-use super::{Email, api_keys, claims, factors, guesses, session, sql, users_of};
+use super::{Email, api_keys, claims, factors, guesses, passkeys, session, sql, users_of};
 use crate::records::Prepared;
 use crate::{Error, Project, admin};
 use serde_json::{Map, Value as Json};
@@ -61,6 +61,21 @@ pub(super) async fn claim_email(tx: &mut Tx<'_>, user: &str, email: &Email) -> R
     Err(address_taken())
 }
 
+/// Refuses to leave a user without a password, an identity at a provider and a passkey. Call it after one was taken away, under
+/// [`hold_password`]: the last two must not go at the same moment.
+///
+/// # Errors
+/// `last_way_in`.
+pub(super) async fn keep_a_way_in(tx: &mut Tx<'_>, user: &str) -> Result<(), Error> {
+    let key = [Value::text(user)];
+    for ways in [&sql::PASSWORD_OF, &sql::IDENTITIES_OF, &sql::PASSKEYS_OF] {
+        if !tx.fetch(ways, &key).await?.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(Error::new(Code::LastWayIn).hint("Add a password, a provider or a passkey first."))
+}
+
 /// Fills the fields of a user's record that the server keeps.
 pub(super) fn with_address(
     people: &Collection,
@@ -93,6 +108,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
     }
     api_keys::end_all(tx, user, Instant(at)).await?;
     factors::forget(tx, user, Instant(0)).await?;
+    passkeys::forget(tx, user, Instant(0)).await?;
     let key = [Value::text(user)];
     for statement in [
         &sql::REMOVE_SESSIONS,

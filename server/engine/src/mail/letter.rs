@@ -33,11 +33,15 @@ pub(crate) enum Kind {
     FactorAdded,
     /// The second factor was removed.
     FactorRemoved,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::SignUp,
         Self::SignUpKnown,
         Self::SignInLink,
@@ -49,6 +53,8 @@ impl Kind {
         Self::PasswordChanged,
         Self::FactorAdded,
         Self::FactorRemoved,
+        Self::PasskeyAdded,
+        Self::PasskeyRemoved,
     ];
 
     /// As templates and operators call it.
@@ -65,6 +71,8 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::FactorAdded => "factor_added",
             Self::FactorRemoved => "factor_removed",
+            Self::PasskeyAdded => "passkey_added",
+            Self::PasskeyRemoved => "passkey_removed",
         }
     }
 
@@ -79,7 +87,11 @@ impl Kind {
             Self::SignUp | Self::VerifyEmail | Self::ResetPassword | Self::ChangeEmail => &["link", "code"],
             Self::SignUpKnown | Self::SignInLink | Self::EmailChanged => &["link"],
             Self::SignInCode => &["code"],
-            Self::PasswordChanged | Self::FactorAdded | Self::FactorRemoved => &[],
+            Self::PasswordChanged
+            | Self::FactorAdded
+            | Self::FactorRemoved
+            | Self::PasskeyAdded
+            | Self::PasskeyRemoved => &[],
         }
     }
 }
@@ -97,6 +109,8 @@ pub const KINDS: &[&str] = &[
     Kind::PasswordChanged.name(),
     Kind::FactorAdded.name(),
     Kind::FactorRemoved.name(),
+    Kind::PasskeyAdded.name(),
+    Kind::PasskeyRemoved.name(),
 ];
 
 /// A mail to one person.

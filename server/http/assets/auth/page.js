@@ -112,8 +112,9 @@ function told({ code, detail, retryAfterMs }) {
     hash_busy: 'Too many people sign in right now.',
     reauth_required: 'Sign in again to do this.',
     aal2_required: 'This needs a code of your authenticator app.',
-    already_enrolled: 'There is an authenticator app already.',
-    access_denied: 'The sign-in was cancelled.',
+    already_enrolled: 'There is one already.',
+    access_denied: 'That was cancelled, or there is nothing here to sign in with.',
+    last_way_in: 'This is the last way into the account. Add another one first.',
     address_taken: 'There is an account with this address already. Sign in to it as before, and add the service there.',
     network: 'The server cannot be reached.',
   };
@@ -171,6 +172,7 @@ function signIn(note = null, email = '') {
     );
   }
   const others = [
+    offers.passkey && auth.passkeys.available ? button('Use a passkey', withPasskey) : null,
     offers.magic_link ? button('E-mail me a link', () => sendTo('A link to sign in', 'sendLink')) : null,
     offers.otp ? button('E-mail me a code', () => sendTo('A code to sign in', 'sendCode')) : null,
     ...offers.providers.map(({ name, label }) => button(`Continue with ${label}`, () => auth.signInWithProvider(name, { redirectTo: here() }))),
@@ -183,6 +185,11 @@ function signIn(note = null, email = '') {
   show(offers.name ? `Sign in to ${offers.name}` : 'Sign in', note, ...ways, element('div', { className: 'links' }, links));
 }
 
+async function withPasskey() {
+  await auth.signInWithPasskey();
+  entered();
+}
+
 /** The first factor was right; the second is shown here. */
 function secondStep(question, recovery = false) {
   const made = form([proofField(recovery)], 'Continue', async (values) => {
@@ -190,7 +197,12 @@ function secondStep(question, recovery = false) {
     entered();
   });
   const other = question.factors.includes('recovery_code') || recovery ? otherProof(recovery, () => secondStep(question, !recovery)) : null;
-  show('One more step', text('p', proofWords(recovery), 'quiet'), made, element('div', { className: 'links' }, other, quiet('Back', () => signIn())));
+  const passkey = async () => {
+    await auth.verifySecondFactor(question, { passkey: await auth.passkeys.ask() });
+    entered();
+  };
+  const asks = question.factors.includes('passkey') && auth.passkeys.available ? button('Use a passkey', passkey) : null;
+  show('One more step', text('p', proofWords(recovery), 'quiet'), made, asks, element('div', { className: 'links' }, other, quiet('Back', () => signIn())));
 }
 
 const proofField = (recovery) => field(recovery ? 'recovery_code' : 'code');
@@ -313,7 +325,7 @@ function confirmSignUp(token) {
 // ── the account ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function account(note = '') {
-  const [user, sessions, factors, identities] = await Promise.all([auth.me(), auth.sessions(), auth.factors.list(), offers.providers.length ? auth.identities() : []]);
+  const [user, sessions, factors, passkeys, identities] = await Promise.all([auth.me(), auth.sessions(), auth.factors.list(), offers.passkey ? auth.passkeys.list() : null, offers.providers.length ? auth.identities() : []]);
   const signOut = async () => {
     await auth.signOut().catch(() => {});
     signIn();
@@ -325,6 +337,7 @@ async function account(note = '') {
     note ? text('p', note, 'good') : null,
     address,
     offers.password ? element('section', {}, element('div', { className: 'row' }, text('h2', 'Password'), button('Change', changePassword))) : null,
+    passkeys ? element('section', {}, element('div', { className: 'row' }, text('h2', 'Passkeys'), auth.passkeys.available ? button('Add', () => acted(() => auth.passkeys.add({ name: browserOf(navigator.userAgent) }))) : null), passkeys.length ? element('ul', {}, passkeys.map(passkey)) : null) : null,
     element('section', {}, text('h2', 'Second step'), secondFactor(factors)),
     offers.providers.length ? element('section', {}, text('h2', 'Other services'), element('ul', {}, offers.providers.map((offer) => service(offer, identities)))) : null,
     element('section', {}, text('h2', 'Signed in on'), element('ul', {}, sessions.map(device))),
@@ -361,8 +374,19 @@ function showAgain(act, name) {
     await act();
   });
   const other = name === 'password' ? null : otherProof(recovery, () => showAgain(act, recovery ? 'code' : 'recovery_code'));
+  const passkey = async () => {
+    await auth.reauthenticate({ passkey: await auth.passkeys.ask() });
+    await act();
+  };
+  const asks = offers.passkey && auth.passkeys.available ? button('Use a passkey', passkey) : null;
   const words = name === 'password' ? 'Type your password once more.' : proofWords(recovery);
-  show('Is it you?', text('p', words, 'quiet'), made, element('div', { className: 'links' }, other, quiet('Back', () => account())));
+  show('Is it you?', text('p', words, 'quiet'), made, asks, element('div', { className: 'links' }, other, quiet('Back', () => account())));
+}
+
+function passkey({ id, name, created_at, last_used_at }) {
+  const when = last_used_at ? `last used ${new Date(last_used_at).toLocaleDateString()}` : `added ${new Date(created_at).toLocaleDateString()}`;
+  const about = element('span', {}, text('div', name), text('div', when, 'quiet'));
+  return element('li', { className: 'row' }, about, button('Remove', () => acted(() => auth.passkeys.remove(id))));
 }
 
 function secondFactor({ totp, recovery_codes_left }) {

@@ -9,6 +9,7 @@ pub(crate) mod batch;
 pub(crate) mod discovery;
 pub(crate) mod factors;
 pub(crate) mod health;
+pub(crate) mod passkeys;
 pub(crate) mod records;
 pub(crate) mod site;
 pub(crate) mod social;

@@ -9,11 +9,7 @@ use stead_engine::mail::KINDS;
 use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
-use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, OauthExchange,
-    OtpVerify, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp,
-    SignUpConfirm, TotpActivate, VerifyRequest,
-};
+use stead_wire::auth::{EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
 
@@ -120,10 +116,28 @@ impl Shape for PasswordSignIn {
         &[text("email"), text("password"), optional("device_token", Holds::Text)];
 }
 
+const PASSKEY: Member = optional("passkey", Holds::Object);
+
+impl Shape for PasskeyProof {
+    const MEMBERS: &'static [Member] = &[text("token"), Member { name: "credential", required: true, holds: Holds::Object }];
+}
+
+impl Shape for NewPasskey {
+    const MEMBERS: &'static [Member] = &[
+        text("token"),
+        Member { name: "credential", required: true, holds: Holds::Object },
+        optional("name", Holds::Text),
+    ];
+}
+
+impl Shape for PasskeyChange {
+    const MEMBERS: &'static [Member] = &[text("name")];
+}
+
 const RECOVERY_CODE: Member = optional("recovery_code", Holds::Text);
 
 impl Shape for MfaVerify {
-    const MEMBERS: &'static [Member] = &[text("mfa_token"), CODE, RECOVERY_CODE];
+    const MEMBERS: &'static [Member] = &[text("mfa_token"), CODE, RECOVERY_CODE, PASSKEY];
 }
 
 impl Shape for TotpActivate {
@@ -131,7 +145,7 @@ impl Shape for TotpActivate {
 }
 
 impl Shape for Reauth {
-    const MEMBERS: &'static [Member] = &[optional("password", Holds::Text), CODE, RECOVERY_CODE];
+    const MEMBERS: &'static [Member] = &[optional("password", Holds::Text), CODE, RECOVERY_CODE, PASSKEY];
 }
 
 impl Shape for PasswordChange {

@@ -7,11 +7,7 @@ use stead_wire::Code;
 use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
-use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, OauthExchange,
-    OtpVerify, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp,
-    SignUpConfirm, TotpActivate, VerifyRequest,
-};
+use stead_wire::auth::{EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest};
 use stead_wire::records::Batch;
 
 /// Name of a collection's schema: `messages`, `messages.create`, `messages.patch`, `messages.upsert`, `messages.page`.
@@ -160,7 +156,7 @@ fn fixed_schemas() -> Map<String, Value> {
             "properties": {
                 "mfa_required": {"const": true},
                 "mfa_token": {"type": "string", "description": "Give it back with a code."},
-                "factors": {"type": "array", "items": {"enum": ["totp", "recovery_code"]}},
+                "factors": {"type": "array", "items": {"enum": ["totp", "recovery_code", "passkey"]}},
                 "expires_in": {"type": "integer", "description": "Seconds until the token is worthless."},
             },
         },
@@ -219,6 +215,9 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("PasswordSignIn".into(), json_schema(PasswordSignIn::MEMBERS));
     schemas.insert("PasswordChange".into(), json_schema(PasswordChange::MEMBERS));
     schemas.insert("MfaVerify".into(), json_schema(MfaVerify::MEMBERS));
+    schemas.insert("PasskeyProof".into(), json_schema(PasskeyProof::MEMBERS));
+    schemas.insert("NewPasskey".into(), json_schema(NewPasskey::MEMBERS));
+    schemas.insert("PasskeyChange".into(), json_schema(PasskeyChange::MEMBERS));
     schemas.insert("TotpActivate".into(), json_schema(TotpActivate::MEMBERS));
     schemas.insert("Reauth".into(), json_schema(Reauth::MEMBERS));
     schemas.insert("OauthExchange".into(), json_schema(OauthExchange::MEMBERS));

@@ -323,6 +323,43 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             .answers("Object"),
     ),
     (
+        "/api/v1/auth/sign-in/passkey",
+        "post",
+        auth("signInWithPasskey", "Sign in with a passkey, which is worth both factors.")
+            .trades("PasskeyProof", "Session"),
+    ),
+    ("/api/v1/auth/passkeys", "get", auth("listPasskeys", "The caller's passkeys.").answers("Object")),
+    (
+        "/api/v1/auth/passkeys",
+        "post",
+        auth("addPasskey", "Take the passkey that the caller's device made.")
+            .trades("NewPasskey", "Object")
+            .status("201"),
+    ),
+    (
+        "/api/v1/auth/passkeys/options",
+        "post",
+        auth("passkeyOptions", "What a device is asked for to show a passkey.").answers("Object"),
+    ),
+    (
+        "/api/v1/auth/passkeys/register",
+        "post",
+        auth("beginPasskey", "What a device is asked for to make a passkey for the caller.").answers("Object"),
+    ),
+    (
+        "/api/v1/auth/passkeys/{id}",
+        "patch",
+        auth("renamePasskey", "Give a passkey of the caller another name.")
+            .takes(&["id"])
+            .trades("PasskeyChange", "")
+            .status("204"),
+    ),
+    (
+        "/api/v1/auth/passkeys/{id}",
+        "delete",
+        auth("removePasskey", "Remove a passkey of the caller.").takes(&["id"]).status("204"),
+    ),
+    (
         "/api/v1/auth/reauth",
         "post",
         auth("reauthenticate", "Show again who one is; the session counts as fresh for ten minutes.")

@@ -32,6 +32,7 @@ pub(super) fn settings(sources: &Sources, roots: &[Node], mistakes: &mut Vec<Dia
     }
     for auth in seen.iter().filter(|entry| entry.key == "auth") {
         providers::need_public_url(&auth.value, &app, mistakes);
+        super::passkeys::fit(&auth.value, &app, mistakes);
     }
     app
 }
@@ -69,6 +70,7 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
                 node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
             app.roles = node.get("roles").map(texts).unwrap_or_default();
             app.claims = facts::declared(node.get("claims"), Naming::Claim, mistakes);
+            app.passkeys = super::passkeys::declared(node);
             app.redirects = providers::redirects(node, mistakes);
             app.providers = providers::declared(node, mistakes);
             app.request_params = facts::declared(node.get("request_params"), Naming::RequestParam, mistakes);

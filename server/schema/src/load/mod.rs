@@ -12,6 +12,7 @@ mod facts;
 mod field;
 pub(crate) mod names;
 pub(crate) mod node;
+mod passkeys;
 mod providers;
 mod rescue;
 mod rule_text;

@@ -13,6 +13,7 @@ mod keys;
 mod mail;
 mod nodes;
 mod oracles;
+mod passkeys;
 mod passwords;
 mod proof_by_mail;
 mod realtime;

@@ -2,7 +2,9 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use stead_e2e::{Answer, Authenticator, Client, Server, everywhere, examples};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use stead_e2e::{Answer, Client, Server, everywhere, examples};
+use stead_test_devices::Authenticator;
 
 const PASSWORD: &str = "a-long-enough-secret";
 
@@ -17,10 +19,21 @@ async fn with_app(server: &Server, name: &str) -> (Client, Authenticator, Vec<St
     assert!(uri.starts_with("otpauth://totp/") && uri.contains(seed["secret"].as_str().unwrap()), "{uri}");
     assert!(seed["qr_code"].as_str().unwrap().starts_with("data:image/svg+xml;base64,"));
     let mut app = Authenticator::new(seed["secret"].as_str().unwrap());
-    let body = json!({ "code": app.code().await });
+    let body = json!({ "code": code(&mut app).await });
     let told = client.json("POST", "/auth/mfa/totp/activate", body).await.ok();
     let codes = serde_json::from_value(told["recovery_codes"].clone()).unwrap();
     (client, app, codes)
+}
+
+/// A code that was not shown before; the fourth of a minute has to wait.
+async fn code(app: &mut Authenticator) -> String {
+    loop {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        match app.next(now) {
+            Some(code) => return code,
+            None => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
 }
 
 fn address(name: &str) -> String {
@@ -64,7 +77,7 @@ async fn a_sign_in_with_an_app_ends_with_its_code_and_rules_and_sockets_know_of_
         let answer = phone.json("POST", "/auth/mfa/verify", wrong).await;
         assert!([400, 422].contains(&answer.status), "{answer:?}");
     }
-    let session = show(&phone, &token, "code", &app.code().await).await.ok();
+    let session = show(&phone, &token, "code", &code(&mut app).await).await.ok();
     phone.token = session["access_token"].as_str().map(str::to_owned);
     assert_eq!(phone.get("/auth/session").await.ok()["aal"], 2);
     let mut socket = phone.socket().await;
@@ -84,7 +97,7 @@ async fn at_31_fifty_who_show_one_code_at_once_are_one_session() {
     let server = open().await;
     let (_, mut app, codes) = with_app(&server, "ana").await;
     let tickets = [ticket(&server.client(), "ana").await, ticket(&server.client(), "ana").await];
-    let code = app.code().await;
+    let code = code(&mut app).await;
     let clients = vec![server.client(); 50];
     let shown = clients.iter().zip(tickets.iter().cycle());
     let answers = join_all(shown.map(|(client, token)| show(client, token, "code", &code))).await;
@@ -109,7 +122,7 @@ async fn at_30_a_session_of_one_factor_changes_nothing_until_the_second_is_shown
     laptop.sign_in(&address("ben"), PASSWORD).await;
     let seed = laptop.json("POST", "/auth/mfa/totp/enroll", Value::Null).await.ok();
     let mut app = Authenticator::new(seed["secret"].as_str().unwrap());
-    laptop.json("POST", "/auth/mfa/totp/activate", json!({ "code": app.code().await })).await.ok();
+    laptop.json("POST", "/auth/mfa/totp/activate", json!({ "code": code(&mut app).await })).await.ok();
     let change = json!({ "current_password": PASSWORD, "new_password": "another-long-enough-secret" });
     let refused = async || {
         let answer = phone.json("POST", "/auth/password/change", change.clone()).await;
@@ -119,7 +132,7 @@ async fn at_30_a_session_of_one_factor_changes_nothing_until_the_second_is_shown
     phone.send("DELETE", "/api/v1/auth/mfa/totp", &[], None).await.problem("aal2_required");
     phone.json("POST", "/auth/reauth", json!({ "code": "000000" })).await.problem("proof_invalid");
     phone.json("POST", "/auth/reauth", json!({})).await.problem("bad_request");
-    phone.json("POST", "/auth/reauth", json!({ "code": app.code().await })).await.gone();
+    phone.json("POST", "/auth/reauth", json!({ "code": code(&mut app).await })).await.gone();
     phone.json("POST", "/auth/password/change", change).await.gone();
     // Control: the laptop, whose sign-in that was, is out.
     everywhere(async || laptop.get("/auth/session").await.status == 401).await;

@@ -1,4 +1,4 @@
-//! Second factors of a user: an authenticator app, and recovery codes for who has lost it.
+//! Second factors of a user: an authenticator app, recovery codes for who has lost it, and passkeys in their place.
 //!
 //! A factor that was not shown to work grants nothing and asks for nothing.
 
@@ -7,12 +7,14 @@ mod recovery;
 pub(super) mod totp;
 
 use super::attempt::Attempt;
-use super::{Email, challenge, one_time, signed_in, sql, throttle, verify_email};
+use super::passkeys::Asserted;
+use super::{Email, challenge, one_time, passkeys, signed_in, sql, throttle, verify_email};
 use crate::mail::Kind;
 use crate::{Ctx, Error, Project, admin};
 use serde_json::{Value as Json, json};
 use stead_schema::Value;
 use stead_store::{Reader, Tx};
+use stead_wire::auth::FactorProof;
 use stead_wire::{Code, Instant};
 
 pub(super) use authenticator::{activate, enroll, remove};
@@ -25,24 +27,22 @@ pub(super) enum Shown {
     Code(String),
     /// A recovery code.
     Recovery(String),
+    /// A passkey, which was looked at.
+    Passkey(Asserted),
 }
 
 impl Shown {
-    /// One of both.
+    /// One of the three. A passkey's challenge is used up by it.
     ///
     /// # Errors
-    /// `bad_request`.
-    pub(super) fn read(code: Option<String>, recovery_code: Option<String>) -> Result<Self, Error> {
-        match (code, recovery_code) {
-            (Some(code), None) => Ok(Self::Code(code)),
-            (None, Some(code)) => Ok(Self::Recovery(code)),
-            _ => Err(Error::with(Code::BadRequest, "Give a `code` or a `recovery_code`.")),
+    /// `bad_request` for none or several; as [`passkeys::check`].
+    pub(super) async fn read(cx: &Ctx, proof: FactorProof) -> Result<Self, Error> {
+        match (proof.code, proof.recovery_code, proof.passkey) {
+            (Some(code), None, None) => Ok(Self::Code(code)),
+            (None, Some(code), None) => Ok(Self::Recovery(code)),
+            (None, None, Some(proof)) => Ok(Self::Passkey(passkeys::check(cx, proof).await?)),
+            _ => Err(Error::with(Code::BadRequest, "Give one of `code`, `recovery_code` and `passkey`.")),
         }
-    }
-
-    fn typed(&self) -> &str {
-        let (Self::Code(typed) | Self::Recovery(typed)) = self;
-        typed
     }
 
     /// Whether it is right. It is used up by it.
@@ -50,6 +50,7 @@ impl Shown {
         match self {
             Self::Code(typed) => authenticator::take(tx, cx, user, typed).await,
             Self::Recovery(typed) => recovery::take(tx, cx, user, typed).await,
+            Self::Passkey(asserted) => asserted.take(tx, cx, user).await,
         }
     }
 }
@@ -73,6 +74,12 @@ pub(super) async fn prove(
     attempt: &Attempt,
     shown: &Shown,
 ) -> Result<Result<(), Error>, Error> {
+    let typed = match shown {
+        Shown::Code(typed) | Shown::Recovery(typed) => typed,
+        // Nobody guesses one, so nobody's guesses keep its user waiting.
+        Shown::Passkey(_) if shown.fits(tx, cx, user).await? => return Ok(Ok(())),
+        Shown::Passkey(_) => return Ok(Err(one_time::refused())),
+    };
     tx.hold(&format!("second factor {user}")).await?;
     let counted = throttle::check_in(tx, attempt, cx.now).await?;
     if shown.fits(tx, cx, user).await? {
@@ -81,12 +88,13 @@ pub(super) async fn prove(
         }
         return Ok(Ok(()));
     }
-    let guess = attempt.guess(&cx.project.auth().secrets.guesses, shown.typed());
+    let guess = attempt.guess(&cx.project.auth().secrets.guesses, typed);
     let refused = throttle::failed_in(tx, attempt, &guess, cx.now).await?;
     Ok(Err(refused.unwrap_or_else(one_time::refused)))
 }
 
-/// The second factors that a user has, as sign-in pages name them; none for most.
+/// The second factors that a user has, as sign-in pages name them; none for most. A passkey is one beside an app: alone it is
+/// a way in of its own, which a password or a mail beside it does not ask for.
 ///
 /// # Errors
 /// When the database fails.
@@ -96,6 +104,9 @@ pub(super) async fn of(reader: &mut Reader<'_>, user: &str) -> Result<Vec<String
         factors.push("totp".to_owned());
         if recovery::left(reader, user).await? > 0 {
             factors.push("recovery_code".to_owned());
+        }
+        if passkeys::count(reader, user).await? > 0 {
+            factors.push("passkey".to_owned());
         }
     }
     Ok(factors)
@@ -114,7 +125,7 @@ pub(super) async fn list(cx: &Ctx) -> Result<Json, Error> {
     cx.project.store().read(job).await
 }
 
-/// Forgets the second factors that a user began to use at `since` or after, and what is counted against them; whether there
+/// Forgets the second factors but passkeys that a user began to use at `since` or after, and what is counted against them; whether there
 /// were any. Sessions are worth the first factor alone then.
 ///
 /// # Errors
@@ -157,7 +168,16 @@ pub(crate) async fn reset(project: &Project, actor: &str, user: &str) -> Result<
 }
 
 /// Notes that a user changed a factor, and tells the user by mail.
-async fn changed(tx: &mut Tx<'_>, cx: &Ctx, user: &str, what: &str, kind: Kind) -> Result<(), Error> {
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn changed(
+    tx: &mut Tx<'_>,
+    cx: &Ctx,
+    user: &str,
+    what: &str,
+    kind: Kind,
+) -> Result<(), Error> {
     admin::audit(tx, user, what, &format!("users/{user}"), cx.now.us()).await?;
     match verify_email::email_in(tx, user).await?.as_deref().and_then(Email::parse) {
         Some(email) => challenge::tell(tx, cx, kind, &email, None).await,

@@ -76,17 +76,11 @@ pub(in crate::auth) async fn unlink(cx: &Ctx, id: &str) -> Result<(), Error> {
     let user = signed_in_lately(cx).await?;
     let (id, now) = (id.to_owned(), cx.now);
     let job = async move |tx: &mut Tx<'_>| {
-        // The same name as for passwords: the last two ways in must not go at the same moment.
         crate::auth::users::hold_password(tx, &user).await?;
-        let has_password = !tx.fetch(&sql::PASSWORD_OF, &[Value::text(&user)]).await?.is_empty();
-        let identities = tx.fetch(&sql::IDENTITIES_OF, &[Value::text(&user)]).await?;
-        if !identities.iter().any(|row| row.text_or_null(0) == Some(&id)) {
+        if tx.execute(&sql::REMOVE_IDENTITY, &[Value::text(&id), Value::text(&user)]).await? == 0 {
             return Err(Error::with(Code::RecordNotFound, "You have no such identity."));
         }
-        if identities.len() == 1 && !has_password {
-            return Err(Error::new(Code::LastWayIn).hint("Add another provider or a password first."));
-        }
-        tx.execute(&sql::REMOVE_IDENTITY, &[Value::text(&id), Value::text(&user)]).await?;
+        crate::auth::users::keep_a_way_in(tx, &user).await?;
         admin::audit(tx, &user, "identities.unlink", &format!("identities/{id}"), now.us()).await
     };
     cx.project.store().write(job).await

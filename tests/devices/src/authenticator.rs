@@ -1,10 +1,8 @@
-//! An authenticator app (RFC 6238), made without the server's code.
+//! An authenticator app (RFC 6238).
 
 use ring::hmac;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// An app that was given a seed. Each code is good once, so it shows those of the step before, of now and of the next one in
-/// turn, and then waits for time to pass.
+/// An app that was given a seed.
 pub struct Authenticator {
     key: hmac::Key,
     last: u64,
@@ -21,24 +19,23 @@ impl Authenticator {
         Self { key: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &seed), last: 0 }
     }
 
-    /// A code that was not shown before.
-    pub async fn code(&mut self) -> String {
-        loop {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() / 30;
-            let step = (self.last + 1).max(now - 1);
-            if step <= now + 1 {
-                self.last = step;
-                return self.at(step);
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
-    }
-
-    fn at(&self, step: u64) -> String {
-        let mac = hmac::sign(&self.key, &step.to_be_bytes());
+    /// What it shows at a time, in seconds since 1970.
+    pub fn at(&self, seconds: u64) -> String {
+        let mac = hmac::sign(&self.key, &(seconds / 30).to_be_bytes());
         let mac = mac.as_ref();
         let offset = usize::from(mac[19] & 15);
         let four: [u8; 4] = mac[offset..offset + 4].try_into().expect("four bytes");
         format!("{:06}", (u32::from_be_bytes(four) & 0x7fff_ffff) % 1_000_000)
+    }
+
+    /// A code that counts now and was not shown before: of the step before, of now, of the next one. Each is good once, so
+    /// after these there is none until time passes.
+    pub fn next(&mut self, seconds: u64) -> Option<String> {
+        let now = seconds / 30;
+        let step = (self.last + 1).max(now - 1);
+        (step <= now + 1).then(|| {
+            self.last = step;
+            self.at(step * 30)
+        })
     }
 }
