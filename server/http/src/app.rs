@@ -77,6 +77,9 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/realtime").get(socket::connect))
         .service(Door::at("/admin/api-keys").get(admin::keys).post(admin::make_key))
         .service(Door::at("/admin/api-keys/{id}").delete(admin::end_key))
+        .service(Door::at("/admin/signing-keys").get(admin::signing_keys))
+        .service(Door::at("/admin/signing-keys/rotate").post(admin::rotate_signing_keys))
+        .service(Door::at("/admin/signing-keys/{kid}/revoke").post(admin::revoke_signing_key))
         .service(Door::at("/admin/nodes").get(admin::nodes))
         .service(Door::at("/admin/consumers").get(admin::consumers))
         .service(

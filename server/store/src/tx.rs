@@ -145,4 +145,16 @@ impl Tx<'_> {
             (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
         }
     }
+
+    /// Logs that what signs tokens must be read anew.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn log_keys(&mut self, at: i64) -> Result<(), Error> {
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.log_keys(at),
+            (Writing::Postgres, Session::Postgres(own)) => own.log_keys(at).await,
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
+    }
 }

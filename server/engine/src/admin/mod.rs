@@ -7,6 +7,7 @@ mod consumers;
 mod keys;
 mod mail;
 mod rules;
+mod signing_keys;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use consumers::{
 pub use keys::{end_key, keys, make_key};
 pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};
+pub use signing_keys::{revoke_signing_key, rotate_signing_keys, signing_keys};
 pub use users::{change_user, import_users};
 
 /// Tables of this slice.
@@ -39,7 +41,7 @@ pub(crate) use sql::STATEMENTS;
 pub const OPERATOR_PASSWORD_CHARS_MIN: usize = 12;
 
 /// Who acts when a command of the server's own acts.
-const SERVER: &str = "server";
+pub(crate) const SERVER: &str = "server";
 
 /// Adds an operator; its id.
 ///

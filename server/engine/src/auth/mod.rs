@@ -37,6 +37,7 @@ mod sessions;
 mod sign_in;
 mod sign_in_by_mail;
 mod sign_up;
+mod signing_keys;
 pub(crate) mod social;
 mod sql;
 mod stored;
@@ -71,6 +72,10 @@ pub(crate) use import::import as import_users;
 pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
+pub(crate) use signing_keys::{
+    Rotation, list as signing_keys, revoke as revoke_signing_key, rotate as rotate_signing_keys, signer,
+    tend as tend_signing_keys,
+};
 pub(crate) use turns::Seat;
 pub(crate) use users::change_grants;
 pub(crate) use users::{forget_user, hash_password, set_email, set_password};
@@ -82,8 +87,8 @@ pub(crate) use sql::STATEMENTS;
 
 /// Keys, the session cache and the hashing service of a project.
 pub struct Auth {
-    secrets: crypto::Secrets,
-    tokens: access_token::AccessTokens,
+    secrets: Arc<crypto::Secrets>,
+    tokens: Arc<access_token::AccessTokens>,
     sessions: Arc<memory::Sessions>,
     hashing: hashing::Hashing,
     key_uses: api_keys::Uses,
@@ -105,18 +110,24 @@ impl Auth {
         random: &dyn Random,
     ) -> Result<Self, Error> {
         crypto::install();
-        let secrets = crypto::Secrets::derive(master_key)?;
-        let keys = keys::load(store, &secrets, clock, random).await?;
+        let secrets = Arc::new(crypto::Secrets::derive(master_key)?);
+        let ring = keys::Ring::load(store, &secrets, clock, random).await?;
+        let tokens = Arc::new(access_token::AccessTokens::new(ring));
         let sessions = Arc::new(memory::Sessions::new(limits.access_token_s));
         Ok(Self {
-            tokens: access_token::AccessTokens::new(keys)?,
             hashing: hashing::Hashing::start(limits, secrets.pepper.clone(), random)?,
             key_uses: api_keys::Uses::default(),
-            _follower: follow::Follower::start(store, &sessions),
+            _follower: follow::Follower::start(store, &sessions, &tokens, &secrets),
+            tokens,
             breached,
             secrets,
             sessions,
         })
+    }
+
+    /// How many signing keys were revoked, as far as it is known here; grows when one is.
+    pub(crate) fn revocations(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.tokens.when_revoked()
     }
 
     /// Reads every session anew before it counts again.
@@ -464,7 +475,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
 
 /// Public keys as a JWK Set (RFC 7517 §5).
 pub fn jwks(project: &Project) -> Value {
-    project.auth().tokens.jwk_set()
+    project.auth().tokens.jwk_set(project.now())
 }
 
 /// The discovery document (OpenID Connect Discovery 1.0 §3), as far as it is true: other services can verify access
@@ -494,7 +505,7 @@ pub(crate) fn issuer(project: &Project) -> String {
 
 /// Signs a token with the project's key.
 pub(crate) fn sign_token(project: &Project, claims: &Claims) -> Result<String, Error> {
-    project.auth().tokens.sign(claims)
+    project.auth().tokens.sign(claims, project.now())
 }
 
 /// The caller as a user of the app, who may be there by a key.

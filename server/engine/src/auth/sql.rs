@@ -12,6 +12,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_5", API_KEYS),
     ("auth_identities", IDENTITIES),
     ("auth_guesses_1", GUESSES),
+    ("auth_signing_keys", SIGNING_KEY_TURNS),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -138,6 +139,12 @@ const GUESSES: &str = "CREATE TABLE _guess_counts (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _guesses_at ON _guesses (at);";
 
+/// What a key does follows from when it signs and whether it was revoked.
+const SIGNING_KEY_TURNS: &str = "ALTER TABLE _signing_keys ADD COLUMN signs_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE _signing_keys ADD COLUMN revoked_at INTEGER;
+    ALTER TABLE _signing_keys DROP COLUMN state;
+    UPDATE _signing_keys SET signs_at = created_at;";
+
 statements! {
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
     /// Begins anew when the count began at `?3` or before.
@@ -193,10 +200,12 @@ statements! {
     FORGET_FAILURES = "DELETE FROM _sign_in_failures WHERE pair = ?1";
     FORGET_OLD_FAILURES = "DELETE FROM _sign_in_failures WHERE at < ?1";
 
-    SIGNING_KEYS = "SELECT kid, private_enc, public_x, public_y FROM _signing_keys ORDER BY state = 'active' DESC, created_at DESC";
-    /// Only the first of several that start at once.
-    INSERT_FIRST_KEY = "INSERT INTO _signing_keys (kid, private_enc, public_x, public_y, state, created_at)
-     SELECT ?1, ?2, ?3, ?4, 'active', CAST(?5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM _signing_keys WHERE state = 'active')";
+    SIGNING_KEYS = "SELECT kid, private_enc, public_x, public_y, created_at, signs_at, revoked_at FROM _signing_keys ORDER BY signs_at, kid";
+    INSERT_SIGNING_KEY = "INSERT INTO _signing_keys (kid, private_enc, public_x, public_y, created_at, signs_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    HASTEN_SIGNING_KEY = "UPDATE _signing_keys SET signs_at = ?2 WHERE kid = ?1";
+    /// Nobody signs with it again, not even from a copy that is made now.
+    REVOKE_SIGNING_KEY = "UPDATE _signing_keys SET revoked_at = ?2, private_enc = '' WHERE kid = ?1";
+    FORGET_SIGNING_KEY = "DELETE FROM _signing_keys WHERE kid = ?1";
 
     CREDENTIALS_BY_EMAIL = "SELECT e.\"user\", p.phc, p.changed_at FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1";
     PASSWORD_OF = "SELECT phc FROM _passwords WHERE \"user\" = ?1";

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, IMPORT_USERS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_engine::mail::KINDS;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
     EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
@@ -190,6 +190,10 @@ impl Shape for MailTest {
         optional("locale", Holds::Text),
         optional("via", Holds::Word(&["direct", "queue"])),
     ];
+}
+
+impl Shape for KeyRotation {
+    const MEMBERS: &'static [Member] = &[optional("now", Holds::Flag)];
 }
 
 impl Shape for UserChange {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
     EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
@@ -217,6 +217,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
     schemas.insert("UserImport".into(), json_schema(UserImport::MEMBERS));
+    schemas.insert("KeyRotation".into(), json_schema(KeyRotation::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));
     schemas.insert("Acknowledgement".into(), json_schema(Acknowledgement::MEMBERS));
     schemas.insert("Batch".into(), json_schema(Batch::MEMBERS));
@@ -268,6 +269,7 @@ fn known_parameters() -> Value {
         "oauth_link": query("link", text(), "A ticket of `POST /auth/identities/{provider}/link`, in place of the other parameters."),
         "oauth_state": query("state", text(), "Which attempt this is."),
         "oauth_code": query("code", text(), "What the provider trades for its word."),
+        "kid": {"name": "kid", "in": "path", "required": true, "schema": {"type": "string"}},
         "id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}},
         "consumer": {"name": "name", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}},
         "changes_cursor": query("cursor", text(), "Read on after this, instead of after what was acknowledged."),

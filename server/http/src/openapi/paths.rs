@@ -358,6 +358,24 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         Operation::new("operators", "endKey", "End an API key at once.").takes(&["id"]).status("204"),
     ),
     (
+        "/api/v1/admin/signing-keys",
+        "get",
+        Operation::new("operators", "listSigningKeys", "What signs access tokens.").answers("Object"),
+    ),
+    (
+        "/api/v1/admin/signing-keys/rotate",
+        "post",
+        Operation::new("operators", "rotateSigningKeys", "Let another key sign access tokens.")
+            .trades("KeyRotation", "Object"),
+    ),
+    (
+        "/api/v1/admin/signing-keys/{kid}/revoke",
+        "post",
+        Operation::new("operators", "revokeSigningKey", "End a signing key and its tokens at once.")
+            .takes(&["kid"])
+            .answers("Object"),
+    ),
+    (
         "/api/v1/admin/nodes",
         "get",
         Operation::new("operators", "listNodes", "The servers that live on this database.").answers("Object"),

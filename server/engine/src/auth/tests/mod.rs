@@ -17,4 +17,5 @@ mod keys;
 mod mailing;
 mod refreshing;
 mod revoking;
+mod signing;
 mod tokens;
