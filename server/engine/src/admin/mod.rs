@@ -94,6 +94,14 @@ pub async fn reset_operator(project: &Project, email: &str, password: &str) -> R
     project.store().write(job).await
 }
 
+/// Puts another master key in the place of the one this project was opened with: on the command line, also while servers run.
+///
+/// # Errors
+/// When somebody else did so meanwhile, or the database fails; the old one goes on to count then.
+pub async fn change_master_key(project: &Project, new: &[u8; 32]) -> Result<(), Error> {
+    auth::change_master_key(project, new).await
+}
+
 /// Signs an operator in: `{access_token, token_type, expires_in, operator: {id, email}}`.
 ///
 /// # Errors

@@ -247,7 +247,7 @@ fn turn(row: &Row) -> Result<Turn, Error> {
 fn read(secrets: &Secrets, row: &Row, turns: &Turns) -> Result<Key, Error> {
     let (kid, x, y) = (row.text(0)?.to_owned(), row.text(2)?.to_owned(), row.text(3)?.to_owned());
     let private = secrets.open(&place(&kid), row.text(1)?).ok_or_else(|| {
-        let told = "The master key does not open the signing key in the database: start with the one it was made with.";
+        let told = "The signing key in the database was not encrypted by this server: its row was changed.";
         Error::with(Code::Internal, told)
     })?;
     let verifies = DecodingKey::from_ec_components(&x, &y).map_err(Error::internal)?;
@@ -259,7 +259,7 @@ fn read(secrets: &Secrets, row: &Row, turns: &Turns) -> Result<Key, Error> {
     Ok(Key { header, begins, signs: EncodingKey::from_ec_der(&private), verifies, turn, x, y })
 }
 
-fn place(kid: &str) -> String {
+pub(super) fn place(kid: &str) -> String {
     format!("_signing_keys|{kid}")
 }
 

@@ -13,6 +13,7 @@ mod change_email;
 mod change_password;
 mod claims;
 mod crypto;
+mod data_key;
 mod devices;
 mod email;
 mod famous;
@@ -66,6 +67,7 @@ pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key};
 pub(crate) use attempt::Attempt;
 pub use breached::Breached;
+pub(crate) use data_key::change_master_key;
 pub(crate) use email::Email;
 pub(crate) use guesses::forgive;
 pub(crate) use import::import as import_users;
@@ -87,6 +89,7 @@ pub(crate) use sql::STATEMENTS;
 
 /// Keys, the session cache and the hashing service of a project.
 pub struct Auth {
+    data_key: data_key::DataKey,
     secrets: Arc<crypto::Secrets>,
     tokens: Arc<access_token::AccessTokens>,
     sessions: Arc<memory::Sessions>,
@@ -97,10 +100,10 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Loads the signing key (or makes the first one) and starts the hashing service.
+    /// Loads the data key and the signing keys (or makes the first ones) and starts the hashing service.
     ///
     /// # Errors
-    /// When the key cannot be read with this master key, or the database fails.
+    /// When this is not the master key of the database, or the database fails.
     pub async fn load(
         store: &Store,
         limits: &Limits,
@@ -110,7 +113,8 @@ impl Auth {
         random: &dyn Random,
     ) -> Result<Self, Error> {
         crypto::install();
-        let secrets = Arc::new(crypto::Secrets::derive(master_key)?);
+        let data_key = data_key::DataKey::load(store, master_key, clock, random).await?;
+        let secrets = Arc::new(crypto::Secrets::derive(&data_key.seed)?);
         let ring = keys::Ring::load(store, &secrets, clock, random).await?;
         let tokens = Arc::new(access_token::AccessTokens::new(ring));
         let sessions = Arc::new(memory::Sessions::new(limits.access_token_s));
@@ -120,6 +124,7 @@ impl Auth {
             _follower: follow::Follower::start(store, &sessions, &tokens, &secrets),
             tokens,
             breached,
+            data_key,
             secrets,
             sessions,
         })
@@ -144,7 +149,7 @@ pub(crate) fn seal(project: &Project, place: &str, plain: &[u8]) -> Result<Strin
     project.auth().secrets.seal(project.randomness(), place, plain)
 }
 
-/// Decrypts what [`seal`] wrote for this place; `None` under another master key or after tampering.
+/// Decrypts what [`seal`] wrote for this place; `None` under another data key or after tampering.
 pub(crate) fn open(project: &Project, place: &str, sealed: &str) -> Option<Vec<u8>> {
     project.auth().secrets.open(place, sealed)
 }

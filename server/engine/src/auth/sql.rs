@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_identities", IDENTITIES),
     ("auth_guesses_1", GUESSES),
     ("auth_signing_keys", SIGNING_KEY_TURNS),
+    ("auth_data_keys", DATA_KEYS),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -145,6 +146,14 @@ const SIGNING_KEY_TURNS: &str = "ALTER TABLE _signing_keys ADD COLUMN signs_at I
     ALTER TABLE _signing_keys DROP COLUMN state;
     UPDATE _signing_keys SET signs_at = created_at;";
 
+/// What secrets are derived from, wrapped by the master key. `wrapped_at` is when the master key became another.
+const DATA_KEYS: &str = "CREATE TABLE _data_keys (
+        id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+        wrapped TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        wrapped_at INTEGER NOT NULL
+    ) STRICT;";
+
 statements! {
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
     /// Begins anew when the count began at `?3` or before.
@@ -206,6 +215,12 @@ statements! {
     /// Nobody signs with it again, not even from a copy that is made now.
     REVOKE_SIGNING_KEY = "UPDATE _signing_keys SET revoked_at = ?2, private_enc = '' WHERE kid = ?1";
     FORGET_SIGNING_KEY = "DELETE FROM _signing_keys WHERE kid = ?1";
+
+    DATA_KEY = "SELECT wrapped, created_at, wrapped_at FROM _data_keys";
+    /// Only the first of several that start at once.
+    INSERT_DATA_KEY = "INSERT INTO _data_keys (id, wrapped, created_at, wrapped_at) VALUES (1, ?1, ?2, ?2) ON CONFLICT DO NOTHING";
+    /// Touches no row when the master key is another than the one that was known.
+    WRAP_DATA_KEY = "UPDATE _data_keys SET wrapped = ?2, wrapped_at = ?3 WHERE wrapped = ?1";
 
     CREDENTIALS_BY_EMAIL = "SELECT e.\"user\", p.phc, p.changed_at FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1";
     PASSWORD_OF = "SELECT phc FROM _passwords WHERE \"user\" = ?1";

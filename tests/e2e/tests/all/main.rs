@@ -22,5 +22,6 @@ mod rule_tools;
 mod schema_files;
 mod search;
 mod serving;
+mod signing_keys;
 mod social;
 mod writes;

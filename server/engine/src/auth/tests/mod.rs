@@ -15,6 +15,7 @@ mod guessing;
 mod importing;
 mod keys;
 mod mailing;
+mod master;
 mod refreshing;
 mod revoking;
 mod signing;

@@ -19,10 +19,7 @@ pub(super) fn part(token: &str, number: usize) -> Value {
 
 /// The project's own private key, which only a test may read.
 pub(super) async fn own_key(app: &App) -> EncodingKey {
-    let random = crate::ctx::SystemRandomness(ring::rand::SystemRandom::new());
-    let secrets = crypto::Secrets::derive(&MASTER).unwrap();
-    let clock = Hands(Mutex::new(app.now()));
-    let ring = keys::Ring::load(app.project.store(), &secrets, &clock, &random).await.unwrap();
+    let ring = keys::Ring::read(app.project.store(), &app.project.auth().secrets).await.unwrap();
     ring.signer(app.now()).unwrap().signs.clone()
 }
 
