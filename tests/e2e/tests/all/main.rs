@@ -11,6 +11,7 @@ mod facts;
 mod failure_modes;
 mod keys;
 mod mail;
+mod master_key;
 mod nodes;
 mod oracles;
 mod passwords;
