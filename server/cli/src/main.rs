@@ -4,6 +4,7 @@
 
 mod app_folder;
 mod args;
+mod audit;
 mod check;
 mod contract;
 mod data_folder;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::New(args) => starter::new(&args),
         Command::Operator(args) => operator::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Types(args) => contract::types(&args),
         Command::Contract(args) => contract::contract(&args),
         Command::Rules(args) => expression::run(&args),

@@ -171,7 +171,7 @@ impl Project {
         if tables == Tables::Fit {
             store.apply(Arc::clone(&catalogue.schema)).await?;
         }
-        let auth = auth::Auth::load(&store, &limits, breached, &master_key, &*clock, &*random).await?;
+        let auth = auth::Auth::load(&store, &limits, breached, &master_key, &*clock, &random).await?;
         let hub = realtime::Hub::start(&store, &limits, Arc::clone(&clock))?;
         hub.heed_revocations(auth.revocations());
         let project = Self(Arc::new(Parts {

@@ -2,7 +2,7 @@
 //! these is done by one of them and is nothing to the others.
 
 use crate::ctx::WeakProject;
-use crate::{Error, Project, auth};
+use crate::{admin, auth};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -25,19 +25,14 @@ impl Drop for Tending {
 }
 
 async fn run(project: WeakProject) {
+    let mut told = admin::AuditTold::default();
     loop {
         tokio::time::sleep(PERIOD).await;
         let Some(project) = project.upgrade() else { return };
-        if let Err(error) = tend(&project).await {
-            tracing::debug!(%error, "what is done from time to time failed; trying again");
+        for done in [auth::tend_signing_keys(&project).await, admin::tend_audit(&project, &mut told).await] {
+            if let Err(error) = done {
+                tracing::debug!(%error, "what is done from time to time failed; trying again");
+            }
         }
     }
-}
-
-/// One look at everything.
-///
-/// # Errors
-/// When the database fails; the next look tries again.
-pub(crate) async fn tend(project: &Project) -> Result<(), Error> {
-    auth::tend_signing_keys(project).await
 }

@@ -80,6 +80,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/admin/signing-keys").get(admin::signing_keys))
         .service(Door::at("/admin/signing-keys/rotate").post(admin::rotate_signing_keys))
         .service(Door::at("/admin/signing-keys/{kid}/revoke").post(admin::revoke_signing_key))
+        .service(Door::at("/admin/audit/verify").get(admin::verify_audit))
         .service(Door::at("/admin/nodes").get(admin::nodes))
         .service(Door::at("/admin/consumers").get(admin::consumers))
         .service(

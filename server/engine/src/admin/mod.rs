@@ -3,6 +3,9 @@
 //! An operator's token is looked up in the database each time, because another process (the command line) may reset
 //! it. Every write here leaves its row in the audit trail, in the same transaction.
 
+mod audit;
+#[cfg(test)]
+mod audit_tests;
 mod consumers;
 mod keys;
 mod mail;
@@ -23,6 +26,8 @@ use stead_store::{Node, Row, Tx};
 use stead_wire::auth::PasswordSignIn;
 use stead_wire::{Code, FieldProblem, Instant};
 
+pub use audit::{Bad, Found, known_head, verify as verify_audit, verify_for as audit_verified};
+pub(crate) use audit::{Told as AuditTold, note as audit, tend as tend_audit};
 pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
@@ -192,22 +197,6 @@ fn operator(cx: &Ctx, area: Area) -> Result<&OperatorCaller, Error> {
         Caller::User(_) => Err(Error::with(Code::Forbidden, "Only operators may ask this.")),
         Caller::Anonymous => Err(Error::new(Code::TokenRequired)),
     }
-}
-
-/// Notes who did what to whom, in the transaction that does it.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn audit(
-    tx: &mut Tx<'_>,
-    actor: &str,
-    action: &str,
-    target: &str,
-    at: i64,
-) -> Result<(), Error> {
-    let params = [Value::Int(at), Value::text(actor), Value::text(action), Value::text(target)];
-    tx.execute(&sql::AUDIT, &params).await?;
-    Ok(())
 }
 
 /// A proper address and the stored form of a proper password, or every problem.

@@ -21,6 +21,8 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
 use ring::{digest, hkdf, hmac};
+use std::sync::Arc;
+use stead_store::Stamp;
 
 /// XChaCha20-Poly1305 nonce bytes.
 const NONCE_BYTES: usize = 24;
@@ -34,6 +36,8 @@ pub(super) struct Secrets {
     pub(super) devices: Mac,
     /// What passwords that were tried are told apart by.
     pub(super) guesses: Mac,
+    /// Proofs that a server of this database wrote a row of the audit trail.
+    audit: Mac,
     /// What passwords go through before they are hashed: a copy of the database alone gives nobody a guess.
     pub(super) pepper: Mac,
 }
@@ -113,6 +117,7 @@ impl Secrets {
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
             codes: Mac::new(&expand("short codes 1")?),
             devices: Mac::new(&expand("known devices 1")?),
+            audit: Mac::new(&expand("audit trail 1")?),
             guesses: Mac::new(&expand("guesses 1")?),
             pepper: Mac::new(&expand("passwords 1")?),
         })
@@ -146,6 +151,33 @@ impl Secrets {
     /// Whether a proof is ours, in constant time.
     pub(super) fn refresh_proof_fits(&self, message: &[u8], proof: &[u8]) -> bool {
         hmac::verify(&self.refresh, message, proof).is_ok()
+    }
+}
+
+/// Proofs in the audit trail: a nonce and the HMAC of it and the message.
+pub(super) struct AuditStamp {
+    mac: Mac,
+    random: Arc<dyn Random>,
+}
+
+impl AuditStamp {
+    pub(super) fn of(secrets: &Secrets, random: Arc<dyn Random>) -> Self {
+        Self { mac: secrets.audit.clone(), random }
+    }
+}
+
+impl Stamp for AuditStamp {
+    fn make(&self, message: &[u8]) -> Option<String> {
+        let mut nonce = [0; 16];
+        self.random.fill(&mut nonce).ok()?;
+        let mac = self.mac.sign(&[&nonce[..], message].concat());
+        Some(BASE64.encode([&nonce[..], &mac].concat()))
+    }
+
+    fn fits(&self, message: &[u8], stamp: &str) -> bool {
+        let Ok(bytes) = BASE64.decode(stamp) else { return false };
+        let Some((nonce, mac)) = bytes.split_first_chunk::<16>() else { return false };
+        self.mac.fits(&[&nonce[..], message].concat(), mac)
     }
 }
 

@@ -30,14 +30,15 @@ impl DataKey {
         let job = async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::DATA_KEY, &[]).await?);
         let mut rows = store.survey(job).await?;
         if rows.is_empty() {
-            let seed = first_seed(store, master, random).await?;
-            let params = [Value::text(wrapping.wrap(random, &seed)?), Value::Int(clock.now().us())];
-            let job = async move |tx: &mut Tx<'_>| {
-                tx.execute(&sql::INSERT_DATA_KEY, &params).await?;
-                // Another process may have been first.
-                Ok::<_, Error>(tx.fetch(&sql::DATA_KEY, &[]).await?)
+            let mut fresh = [0; 32];
+            random.fill(&mut fresh)?;
+            let first = First {
+                master: *master,
+                fresh: wrapping.wrap(random, &fresh)?,
+                older: wrapping.wrap(random, master)?,
+                at: clock.now().us(),
             };
-            rows = store.write(job).await?;
+            rows = store.write(async move |tx: &mut Tx<'_>| first.insert(tx).await).await?;
         }
         let row = rows.first().ok_or_else(|| Error::internal("there is no data key"))?;
         let wrapped = row.text(0)?.to_owned();
@@ -46,33 +47,54 @@ impl DataKey {
     }
 }
 
-/// Where secrets were derived from the master key itself, that is the seed, now and under later master keys.
-async fn first_seed(store: &Store, master: &[u8; 32], random: &dyn Random) -> Result<[u8; 32], Error> {
-    let job = async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::SIGNING_KEYS, &[]).await?);
-    let rows = store.survey(job).await?;
-    let Some(row) = rows.first() else {
-        let mut seed = [0; 32];
-        random.fill(&mut seed)?;
-        return Ok(seed);
-    };
-    let place = super::keys::place(row.text(0)?);
-    match crypto::Secrets::derive(master)?.open(&place, row.text(1)?) {
-        Some(_) => Ok(*master),
-        None => Err(Error::with(Code::Internal, format!("{WRONG}. {HELP}"))),
+/// What the first data key may be.
+struct First {
+    master: [u8; 32],
+    /// One that was drawn, wrapped.
+    fresh: String,
+    /// The master key itself, wrapped.
+    older: String,
+    at: i64,
+}
+
+impl First {
+    /// Stores one of them, unless another process was first; what is stored then.
+    async fn insert(self, tx: &mut Tx<'_>) -> Result<Vec<Row>, Error> {
+        tx.hold("data key").await?;
+        let rows = tx.fetch(&sql::DATA_KEY, &[]).await?;
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+        // Where there are secrets already, they were derived from the master key itself. That is the data key then, also
+        // under later master keys.
+        let secrets = tx.fetch(&sql::SIGNING_KEYS, &[]).await?;
+        let wrapped = match secrets.first() {
+            None => self.fresh,
+            Some(row) => {
+                let place = super::keys::place(row.text(0)?);
+                let opened = crypto::Secrets::derive(&self.master)?.open(&place, row.text(1)?);
+                opened.map(|_| self.older).ok_or_else(|| told(String::new()))?
+            }
+        };
+        tx.execute(&sql::INSERT_DATA_KEY, &[Value::text(wrapped), Value::Int(self.at)]).await?;
+        Ok(tx.fetch(&sql::DATA_KEY, &[]).await?)
     }
 }
 
-const WRONG: &str = "the master key is not the one of this database";
-const HELP: &str = "Start with the key that belongs to it: nothing was changed";
-
 fn wrong(row: &Row) -> Error {
-    let changed = match (row.int(1), row.int(2)) {
+    told(match (row.int(1), row.int(2)) {
         (Ok(made), Ok(wrapped)) if wrapped > made => {
             format!(", whose master key was changed at {}", Instant(wrapped))
         }
         _ => String::new(),
-    };
-    Error::with(Code::Internal, format!("{WRONG}{changed}. {HELP}"))
+    })
+}
+
+fn told(changed: String) -> Error {
+    let detail = format!(
+        "the master key is not the one of this database{changed}. Start with the key that belongs to it: nothing was changed"
+    );
+    Error::with(Code::Internal, detail)
 }
 
 /// Wraps the data key of an open project by another master key, in one transaction. The old master key opens nothing from

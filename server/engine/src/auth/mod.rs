@@ -90,6 +90,7 @@ pub(crate) use sql::STATEMENTS;
 /// Keys, the session cache and the hashing service of a project.
 pub struct Auth {
     data_key: data_key::DataKey,
+    audit: Arc<crypto::AuditStamp>,
     secrets: Arc<crypto::Secrets>,
     tokens: Arc<access_token::AccessTokens>,
     sessions: Arc<memory::Sessions>,
@@ -110,11 +111,15 @@ impl Auth {
         breached: Option<Arc<Breached>>,
         master_key: &[u8; 32],
         clock: &dyn Clock,
-        random: &dyn Random,
+        random: &Arc<dyn Random>,
     ) -> Result<Self, Error> {
         crypto::install();
+        let shared = Arc::clone(random);
+        let random = &**random;
         let data_key = data_key::DataKey::load(store, master_key, clock, random).await?;
         let secrets = Arc::new(crypto::Secrets::derive(&data_key.seed)?);
+        let audit = Arc::new(crypto::AuditStamp::of(&secrets, shared));
+        store.stamp_with(audit.clone());
         let ring = keys::Ring::load(store, &secrets, clock, random).await?;
         let tokens = Arc::new(access_token::AccessTokens::new(ring));
         let sessions = Arc::new(memory::Sessions::new(limits.access_token_s));
@@ -125,6 +130,7 @@ impl Auth {
             tokens,
             breached,
             data_key,
+            audit,
             secrets,
             sessions,
         })
@@ -135,10 +141,20 @@ impl Auth {
         self.tokens.when_revoked()
     }
 
+    /// What proves rows of the audit trail.
+    pub(crate) fn audit_stamp(&self) -> Arc<dyn stead_store::Stamp> {
+        self.audit.clone()
+    }
+
     /// Reads every session anew before it counts again.
     pub(crate) fn forget_sessions(&self) {
         self.sessions.forget_all();
     }
+}
+
+/// SHA-256, for others in this crate.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    crypto::sha256(bytes)
 }
 
 /// Encrypts a secret of another slice; `place` (table and key of the row) is authenticated.

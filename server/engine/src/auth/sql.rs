@@ -217,8 +217,7 @@ statements! {
     FORGET_SIGNING_KEY = "DELETE FROM _signing_keys WHERE kid = ?1";
 
     DATA_KEY = "SELECT wrapped, created_at, wrapped_at FROM _data_keys";
-    /// Only the first of several that start at once.
-    INSERT_DATA_KEY = "INSERT INTO _data_keys (id, wrapped, created_at, wrapped_at) VALUES (1, ?1, ?2, ?2) ON CONFLICT DO NOTHING";
+    INSERT_DATA_KEY = "INSERT INTO _data_keys (id, wrapped, created_at, wrapped_at) VALUES (1, ?1, ?2, ?2)";
     /// Touches no row when the master key is another than the one that was known.
     WRAP_DATA_KEY = "UPDATE _data_keys SET wrapped = ?2, wrapped_at = ?3 WHERE wrapped = ?1";
 

@@ -2,7 +2,7 @@
 
 use super::auth::{made_key, secret};
 use crate::answer::{self, Answer};
-use crate::extract::query::{Changes, NoQuery};
+use crate::extract::query::{Changes, KnownHead, NoQuery};
 use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
 use actix_web::web::Path;
 use stead_engine::admin;
@@ -130,4 +130,9 @@ pub(crate) async fn rotate_signing_keys(
 /// POST /admin/signing-keys/{kid}/revoke
 pub(crate) async fn revoke_signing_key(cx: Cx, kid: Path<String>, _: NoQuery) -> Answer {
     answer::value(&admin::revoke_signing_key(&cx, &kid).await?)
+}
+
+/// GET /admin/audit/verify
+pub(crate) async fn verify_audit(cx: Cx, KnownHead(head): KnownHead) -> Answer {
+    answer::value(&admin::audit_verified(&cx, head).await?)
 }

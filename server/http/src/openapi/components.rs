@@ -272,6 +272,7 @@ fn known_parameters() -> Value {
         "kid": {"name": "kid", "in": "path", "required": true, "schema": {"type": "string"}},
         "id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}},
         "consumer": {"name": "name", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}},
+        "head": query("head", json!({"type": "string", "pattern": "^[1-9][0-9]*:[0-9a-f]{64}$"}), "A head that was told before, which the trail must still go through."),
         "changes_cursor": query("cursor", text(), "Read on after this, instead of after what was acknowledged."),
         "changes_limit": query("limit", json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}), "Changes per answer."),
         "wait": query("wait", json!({"type": "integer", "minimum": 0, "maximum": 20, "default": 0}), "Seconds to wait for the first change."),

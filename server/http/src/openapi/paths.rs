@@ -376,6 +376,13 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
             .answers("Object"),
     ),
     (
+        "/api/v1/admin/audit/verify",
+        "get",
+        Operation::new("operators", "verifyAudit", "Whether the audit trail is as it was written.")
+            .takes(&["head"])
+            .answers("Object"),
+    ),
+    (
         "/api/v1/admin/nodes",
         "get",
         Operation::new("operators", "listNodes", "The servers that live on this database.").answers("Object"),

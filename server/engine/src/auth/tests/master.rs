@@ -95,6 +95,10 @@ async fn older(place: &Place) -> String {
     params.push(stead_schema::Value::Int(clock().now().us() - 1_000_000));
     let job = async move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.execute(&insert, &params).await?);
     store.write(job).await.unwrap();
+    let acts = "INSERT INTO _audit (at, actor, action, target) VALUES (1, 'ana', 'one', 'x'), (2, 'ana', 'two', 'x')";
+    let acts = Sql::new(acts);
+    let job = async move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.execute(&acts, &[]).await?);
+    store.write(job).await.unwrap();
     store.close().await;
     kid
 }
@@ -184,5 +188,23 @@ async fn servers_that_start_at_once_on_an_empty_database_have_one_data_key() {
     assert_ne!(seeds[0], MASTER, "it is drawn");
     for app in opened {
         app.project.close().await;
+    }
+}
+
+#[tokio::test]
+async fn at_74_acts_that_an_older_version_noted_are_the_beginning_of_the_chain() {
+    let (_folder, places) = lasting("stead_audit_upgrade");
+    for place in places {
+        older(&place).await;
+        let project = open(&place, MASTER).await.unwrap();
+        let found = admin::verify_audit(&project, None).await.unwrap();
+        assert_eq!((found.rows, found.bad), (2, None));
+        let edit = Sql::new("UPDATE _audit SET actor = 'bob' WHERE action = 'two'");
+        let job = async move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.execute(&edit, &[]).await?);
+        project.store().write(job).await.unwrap();
+        let bad = admin::verify_audit(&project, None).await.unwrap().bad.unwrap();
+        assert_eq!((bad.position, bad.seq), (Some(2), Some(2)));
+        assert_eq!(bad.row.unwrap(), "1970-01-01T00:00:00.000Z bob two x");
+        project.close().await;
     }
 }
