@@ -1,6 +1,7 @@
 //! Every black-box suite in one binary: each further binary would be one more link.
 
 mod analysis;
+mod audit;
 mod auth;
 mod balanced;
 mod broken_input;
