@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, Validation};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use stead_store::Store;
 use stead_wire::Instant;
 use tokio::sync::watch;
@@ -59,8 +59,10 @@ pub(super) struct AccessTokens {
     reading: tokio::sync::Mutex<()>,
     /// When keys were last read for a token of an unknown one, in microseconds.
     looked_at: AtomicI64,
-    /// How often it was learnt that a key was revoked.
-    revocations: watch::Sender<u64>,
+    /// How often it was learnt that a key was revoked: asked with every request,
+    revocations: AtomicU64,
+    /// and waited for.
+    revoked: watch::Sender<u64>,
 }
 
 impl AccessTokens {
@@ -75,7 +77,8 @@ impl AccessTokens {
             validation,
             reading: tokio::sync::Mutex::default(),
             looked_at: AtomicI64::new(i64::MIN),
-            revocations: watch::Sender::new(0),
+            revocations: AtomicU64::new(0),
+            revoked: watch::Sender::new(0),
         }
     }
 
@@ -114,18 +117,19 @@ impl AccessTokens {
         let newer = Arc::new(Ring::read(store, secrets).await?);
         let older = self.ring.swap(Arc::clone(&newer));
         if older.loses_to(&newer) {
-            self.revocations.send_modify(|count| *count += 1);
+            let count = self.revocations.fetch_add(1, Ordering::AcqRel) + 1;
+            self.revoked.send_replace(count);
         }
         Ok(())
     }
 
     /// Grows after a key was revoked. Take it before a token is verified: what was verified before no longer counts.
     pub(super) fn revocations(&self) -> u64 {
-        *self.revocations.borrow()
+        self.revocations.load(Ordering::Acquire)
     }
 
     pub(super) fn when_revoked(&self) -> watch::Receiver<u64> {
-        self.revocations.subscribe()
+        self.revoked.subscribe()
     }
 
     pub(super) fn turns(&self) -> Turns {

@@ -31,9 +31,13 @@ enum Plan<'t> {
 }
 
 fn plan<'t>(turns: &'t Turns, asked: &Rotation, now: Instant) -> Result<Plan<'t>, Error> {
-    let (signer, next) = (turns.signer(now), turns.next(now));
     let published = now.us() + limits::SIGNING_KEY_PUBLISHED_S * 1_000_000;
-    let old = |turn: &Turn| turn.signs_at + limits::SIGNING_KEY_LIFE_S * 1_000_000 <= published;
+    // What was made while the clock was far ahead is no reason to wait for it.
+    let ahead = |turn: &Turn| turn.signs_at > published;
+    let signer = turns.signer(now);
+    let next = turns.next(now).filter(|turn| !ahead(turn));
+    let old =
+        |turn: &Turn| ahead(turn) || turn.signs_at + limits::SIGNING_KEY_LIFE_S * 1_000_000 <= published;
     let plan = match (asked, next) {
         (Rotation::Now { instead_of }, _) if signer.map(|turn| &turn.kid) != instead_of.as_ref() => {
             Plan::Nothing

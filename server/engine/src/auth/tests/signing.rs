@@ -115,7 +115,7 @@ async fn fifty_rotations_at_once_make_one_key() {
             _ => None,
         };
         let there = two.as_ref().unwrap_or(&app);
-        let server = |n: usize| if n % 2 == 0 { &app } else { there };
+        let server = |n: usize| if n.is_multiple_of(2) { &app } else { there };
         let changed =
             |all: Vec<Result<bool, Error>>| all.into_iter().filter(|one| *one.as_ref().unwrap()).count();
         let all = (0..50).map(|n| rotate(server(n), Rotation::Orderly));
@@ -156,6 +156,32 @@ async fn a_key_follows_by_itself_when_the_one_that_signs_is_old() {
     app.pass(LIFE_S);
     auth::tend_signing_keys(&app.project).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM _signing_keys").await, 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_ran_ahead_for_a_while_does_not_stop_the_keys_for_years() {
+    let app = App::open().await;
+    let ana = app.sign_up("ana").await;
+    let years = 10.0 * 365.0 * 86_400.0;
+    app.pass(years);
+    auth::tend_signing_keys(&app.project).await.unwrap();
+    app.pass(PUBLISHED_S);
+    assert!(rotate_now(&app).await.unwrap(), "and what was there before is forgotten by now");
+    app.pass(RETIRES_S);
+    assert!(rotate_now(&app).await.unwrap());
+    assert!(!published(&app).contains(&kid(&ana.access_token)));
+    app.pass(-years);
+    // Something signs in spite of it, and another key follows soon.
+    let early = app.sign_in("ana").await;
+    assert!(app.caller(&early.access_token).await.is_ok());
+    auth::tend_signing_keys(&app.project).await.unwrap();
+    app.pass(PUBLISHED_S);
+    let later = app.sign_in("ana").await;
+    assert_ne!(kid(&later.access_token), kid(&early.access_token));
+    assert!(app.caller(&later.access_token).await.is_ok());
+    auth::tend_signing_keys(&app.project).await.unwrap();
+    app.pass(PUBLISHED_S);
+    assert_eq!(kid(&app.sign_in("ana").await.access_token), kid(&later.access_token), "once");
 }
 
 #[tokio::test]
