@@ -31,6 +31,7 @@ install_tools() {
   command -v python3 >/dev/null || missing+=(python3)
   command -v haproxy >/dev/null || missing+=(haproxy)
   command -v openssl >/dev/null || missing+=(openssl)
+  command -v sqlite3 >/dev/null || missing+=(sqlite3)
   if [ ${#missing[@]} -gt 0 ]; then
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null

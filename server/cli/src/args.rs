@@ -38,6 +38,10 @@ pub(crate) enum Command {
     New(New),
     /// Manage the operators of a server
     Operator(Operator),
+    /// Change what protects the secrets of a server
+    Keys(Keys),
+    /// Look at who did what to whom
+    Audit(Audit),
     /// Print types of an app's records
     Types(Types),
     /// Print what others may rely on
@@ -245,6 +249,51 @@ pub(crate) enum OperatorAction {
         /// Read the password from the first line of standard input
         #[arg(long)]
         password_stdin: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stead keys rotate-master --new-key-file /etc/my-app/master.key.2 --master-key /etc/my-app/master.key --data /var/lib/my-app"
+)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) action: KeysAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Let another master key protect the secrets, also while servers run
+    RotateMaster {
+        /// The file of the new key; it is made when it is not there
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stead audit verify --data /var/lib/my-app\n  stead audit verify --head 1000:5f2c… --json"
+)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) action: AuditAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditAction {
+    /// Say whether the audit trail is as it was written; exit 1 and name the first row that is not
+    Verify {
+        /// A head that an earlier verification or the log told: the trail must still go through it
+        #[arg(long, value_name = "POSITION:HASH", value_parser = stead_engine::admin::known_head)]
+        head: Option<(i64, String)>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         data: Data,
     },

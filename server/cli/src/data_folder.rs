@@ -31,6 +31,11 @@ impl DataFolder {
         Ok(Self { root: root.clone(), place, master_key, made_key: made.then_some(file) })
     }
 
+    /// The same with another key.
+    pub(crate) fn with_master_key(self, master_key: [u8; 32]) -> Self {
+        Self { master_key, ..self }
+    }
+
     /// Takes the folder for one server, for as long as the value lives. Two servers over one file would each number
     /// changes and remember sessions without the other. Any number of them may share a Postgres.
     pub(crate) fn occupy(&self) -> anyhow::Result<Option<File>> {
@@ -89,6 +94,11 @@ fn key(file: &Path, data_exists: bool) -> anyhow::Result<([u8; 32], bool)> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok((make_key(file)?, true)),
         Err(error) => Err(error).with_context(|| format!("cannot read the master key {}", file.display())),
     }
+}
+
+/// The key in a file, or a fresh one that is written there.
+pub(crate) fn new_master_key(file: &Path) -> anyhow::Result<[u8; 32]> {
+    Ok(key(file, false)?.0)
 }
 
 fn make_key(file: &Path) -> anyhow::Result<[u8; 32]> {

@@ -4,12 +4,14 @@
 
 mod app_folder;
 mod args;
+mod audit;
 mod check;
 mod contract;
 mod data_folder;
 mod explain;
 mod expression;
 mod given;
+mod keys;
 mod layout;
 mod log;
 mod mail;
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::New(args) => starter::new(&args),
         Command::Operator(args) => operator::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Types(args) => contract::types(&args),
         Command::Contract(args) => contract::contract(&args),
         Command::Rules(args) => expression::run(&args),

@@ -78,7 +78,8 @@ fn password(from_stdin: bool) -> anyhow::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn explain(error: Error) -> anyhow::Error {
+/// An engine error in the words of a terminal.
+pub(crate) fn explain(error: Error) -> anyhow::Error {
     let fields =
         error.fields.iter().map(|field| format!("{}: {}", field.path.trim_start_matches('/'), field.message));
     let texts: Vec<String> =

@@ -2,6 +2,7 @@
 //!
 //! The only room that reads the clock and randomness; tests set both.
 
+use crate::tending::Tending;
 use crate::{Caller, Catalogue, Error, Limits, admin, auth, mail, realtime, records};
 use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -101,6 +102,8 @@ struct Parts {
     social: auth::social::Social,
     hub: realtime::Hub,
     mail: mail::Mail,
+    /// What is done from time to time; nothing where the project only looks.
+    tending: parking_lot::Mutex<Option<Tending>>,
     sizes: Arc<records::sizes::Sizes>,
     /// Where this server is reached, if the app does not say.
     served_at: std::sync::OnceLock<String>,
@@ -168,8 +171,9 @@ impl Project {
         if tables == Tables::Fit {
             store.apply(Arc::clone(&catalogue.schema)).await?;
         }
-        let auth = auth::Auth::load(&store, &limits, breached, &master_key, &*clock, &*random).await?;
+        let auth = auth::Auth::load(&store, &limits, breached, &master_key, &*clock, &random).await?;
         let hub = realtime::Hub::start(&store, &limits, Arc::clone(&clock))?;
+        hub.heed_revocations(auth.revocations());
         let project = Self(Arc::new(Parts {
             catalogue: ArcSwap::from_pointee(catalogue),
             store,
@@ -180,12 +184,15 @@ impl Project {
             social: auth::social::Social::new(outside),
             hub,
             mail: mail::Mail::new(mail),
+            tending: parking_lot::Mutex::default(),
             sizes: Arc::default(),
             served_at: std::sync::OnceLock::new(),
             testing: tokio::sync::Mutex::new(()),
         }));
         if tables == Tables::Fit {
-            project.0.mail.start(WeakProject(Arc::downgrade(&project.0)));
+            let weak = || WeakProject(Arc::downgrade(&project.0));
+            project.0.mail.start(weak());
+            *project.0.tending.lock() = Some(Tending::start(weak()));
         }
         Ok(project)
     }
@@ -287,9 +294,15 @@ impl Project {
         Ok(Id::v7(u64::try_from(self.now().ms()).unwrap_or(0), self.random()?))
     }
 
+    /// Does nothing by itself from now on.
+    pub(crate) fn rest(&self) {
+        drop(self.0.tending.lock().take());
+    }
+
     /// Ends subscriptions, finishes writes and closes the database.
     pub async fn close(&self) {
         self.0.hub.close();
+        self.rest();
         self.0.mail.close().await;
         self.0.store.close().await;
     }

@@ -23,6 +23,7 @@ pub mod rule_tests;
 pub mod scopes;
 pub mod seed;
 mod statements;
+mod tending;
 
 pub use caller::{Caller, OperatorCaller, UserCaller};
 pub use catalogue::Catalogue;

@@ -138,6 +138,16 @@ pub const KEY_NAME_CHARS_MAX: usize = 100;
 pub const KEY_LIFE_S_MAX: i64 = 10 * 365 * 86_400;
 /// A key's last use is written down at most this often, in seconds.
 pub const KEY_USE_NOTED_S: i64 = 60;
+/// Seconds after which another key signs tokens by itself (90 days).
+pub const SIGNING_KEY_LIFE_S: i64 = 90 * 86_400;
+/// Seconds for which a key is published before it signs: longer than others keep the key set.
+pub const SIGNING_KEY_PUBLISHED_S: i64 = 900;
+/// Seconds for which a key verifies after its last signature: the longest life of a token, and a minute for clocks.
+pub const SIGNING_KEY_RETIRES_S: i64 = 3_600 + 60;
+/// Most keys that are published at once.
+pub const SIGNING_KEYS_MAX: usize = 8;
+/// The keys are read for a token of an unknown one at most this often, in seconds.
+pub const SIGNING_KEYS_LOOKED_S: i64 = 5;
 /// Operator token life in seconds.
 pub const OPERATOR_TOKEN_S: i64 = 3_600;
 /// Wrong passwords in a row before an account has to wait, for one address of the network.

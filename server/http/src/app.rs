@@ -2,7 +2,9 @@
 
 use crate::answer::Failure;
 use crate::door::Door;
-use crate::doors::{admin, auth, auth_page, batch, discovery, factors, health, passkeys, records, site, social};
+use crate::doors::{
+    admin, auth, auth_page, batch, discovery, factors, health, passkeys, records, site, social,
+};
 use crate::socket;
 use crate::state::State;
 use actix_web::web::{self, Data, PathConfig, ServiceConfig};
@@ -89,6 +91,10 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/realtime").get(socket::connect))
         .service(Door::at("/admin/api-keys").get(admin::keys).post(admin::make_key))
         .service(Door::at("/admin/api-keys/{id}").delete(admin::end_key))
+        .service(Door::at("/admin/signing-keys").get(admin::signing_keys))
+        .service(Door::at("/admin/signing-keys/rotate").post(admin::rotate_signing_keys))
+        .service(Door::at("/admin/signing-keys/{kid}/revoke").post(admin::revoke_signing_key))
+        .service(Door::at("/admin/audit/verify").get(admin::verify_audit))
         .service(Door::at("/admin/nodes").get(admin::nodes))
         .service(Door::at("/admin/consumers").get(admin::consumers))
         .service(

@@ -1,6 +1,7 @@
 //! Opening, reading, writing, closing.
 
 use crate::sqlite::Typed;
+use crate::stamp::StampSlot;
 use crate::{Error, Log, Node, Reader, Retention, Tx, postgres, sqlite};
 use std::fmt;
 use std::path::PathBuf;
@@ -217,6 +218,13 @@ impl Store {
     /// The change log.
     pub fn log(&self) -> Log {
         Log { store: self.clone() }
+    }
+
+    pub(crate) fn stamp_slot(&self) -> &StampSlot {
+        match &self.database {
+            Database::Sqlite(database) => &database.shared.stamp,
+            Database::Postgres(database) => &database.shared.stamp,
+        }
     }
 
     /// Whether writes are taken: the disk has room and the last commit succeeded, or the Postgres is there and its log is

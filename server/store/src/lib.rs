@@ -19,6 +19,7 @@ mod reader;
 mod ring;
 mod sql;
 mod sqlite;
+mod stamp;
 mod texts;
 mod tx;
 
@@ -35,4 +36,5 @@ pub use query::{
 };
 pub use reader::Reader;
 pub use sql::{Row, Sql};
+pub use stamp::Stamp;
 pub use tx::Tx;

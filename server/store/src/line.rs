@@ -13,6 +13,7 @@ const UPDATE: i64 = 2;
 const DELETE: i64 = 3;
 const AUTH: i64 = 5;
 const SCHEMA: i64 = 6;
+const KEYS: i64 = 7;
 
 /// What may be forgotten of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +123,11 @@ impl<'a> Line<'a> {
         Self { kind: SCHEMA, ..Self::default() }
     }
 
+    /// A change of what signs tokens.
+    pub(crate) fn of_keys() -> Self {
+        Self { kind: KEYS, ..Self::default() }
+    }
+
     /// What its rows weigh, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.before.as_deref().map_or(0, <[u8]>::len) + self.after.as_deref().map_or(0, <[u8]>::len)
@@ -175,6 +181,7 @@ impl Stored {
             }
             AUTH => ChangeKind::Auth { user: id, session: self.after.map(Arc::from) },
             SCHEMA => ChangeKind::Schema,
+            KEYS => ChangeKind::Keys,
             other => return Err(Error::Database(format!("the log holds a change of unknown kind {other}"))),
         };
         Ok(Some(Change { seq: self.seq, kind, actor: self.actor.map(Arc::from), at: self.at }))

@@ -44,6 +44,8 @@ pub enum ChangeKind {
     },
     /// The schema or the rules changed.
     Schema,
+    /// What signs tokens changed.
+    Keys,
 }
 
 /// Changes in order, and the history that their positions belong to. A reader goes on only where its own eras

@@ -2,6 +2,7 @@
 //! nobody can forget it.
 
 use crate::reader::Session;
+use crate::stamp::{self, StampSlot};
 use crate::{Error, Reader, Sql, sqlite};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub(crate) enum Writing<'c> {
 pub struct Tx<'c> {
     pub(crate) reader: Reader<'c>,
     pub(crate) writing: Writing<'c>,
+    pub(crate) stamp: &'c StampSlot,
 }
 
 impl<'c> Deref for Tx<'c> {
@@ -45,6 +47,24 @@ impl Tx<'_> {
             Session::Sqlite(_) => Ok(()),
             Session::Postgres(session) => session.hold(name).await,
         }
+    }
+
+    /// Whether no other transaction writes meanwhile, whatever is held.
+    pub fn alone(&self) -> bool {
+        matches!(&self.reader.session, Session::Sqlite(_))
+    }
+
+    /// A proof that this server wrote a message; see [`crate::Store::stamp_with`].
+    ///
+    /// # Errors
+    /// When nobody makes proofs, or there is no randomness.
+    pub fn stamp(&self, message: &[u8]) -> Result<String, Error> {
+        stamp::make(self.stamp, message)
+    }
+
+    /// Whether a proof was made for this message by a server of this database.
+    pub fn stamped(&self, message: &[u8], proof: &str) -> bool {
+        stamp::fits(self.stamp, message, proof)
     }
 
     /// Runs a static statement; how many rows it touched.
@@ -142,6 +162,18 @@ impl Tx<'_> {
         match (&mut self.writing, &mut self.reader.session) {
             (Writing::Sqlite(writing), _) => writing.log_auth(user, session, at),
             (Writing::Postgres, Session::Postgres(own)) => own.log_auth(user, session, at).await,
+            (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
+        }
+    }
+
+    /// Logs that what signs tokens must be read anew.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn log_keys(&mut self, at: i64) -> Result<(), Error> {
+        match (&mut self.writing, &mut self.reader.session) {
+            (Writing::Sqlite(writing), _) => writing.log_keys(at),
+            (Writing::Postgres, Session::Postgres(own)) => own.log_keys(at).await,
             (Writing::Postgres, Session::Sqlite(_)) => Err(Error::Closed),
         }
     }

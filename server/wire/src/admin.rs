@@ -127,6 +127,15 @@ pub struct UserChange {
     pub claims: Option<Map<String, Value>>,
 }
 
+/// Body of `POST /admin/signing-keys/rotate`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotation {
+    /// Whether the new key signs at once, before others could learn of it.
+    #[serde(default)]
+    pub now: bool,
+}
+
 /// Body of `PUT /admin/consumers/{name}`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

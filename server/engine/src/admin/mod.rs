@@ -3,10 +3,14 @@
 //! An operator's token is looked up in the database each time, because another process (the command line) may reset
 //! it. Every write here leaves its row in the audit trail, in the same transaction.
 
+mod audit;
+#[cfg(test)]
+mod audit_tests;
 mod consumers;
 mod keys;
 mod mail;
 mod rules;
+mod signing_keys;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -22,12 +26,15 @@ use stead_store::{Node, Row, Tx};
 use stead_wire::auth::PasswordSignIn;
 use stead_wire::{Code, FieldProblem, Instant};
 
+pub use audit::{Bad, Found, known_head, verify as verify_audit, verify_for as audit_verified};
+pub(crate) use audit::{Told as AuditTold, note as audit, tend as tend_audit};
 pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
 pub use keys::{end_key, keys, make_key};
 pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};
+pub use signing_keys::{revoke_signing_key, rotate_signing_keys, signing_keys};
 pub use users::{change_user, import_users, reset_factors};
 
 /// Tables of this slice.
@@ -39,7 +46,7 @@ pub(crate) use sql::STATEMENTS;
 pub const OPERATOR_PASSWORD_CHARS_MIN: usize = 12;
 
 /// Who acts when a command of the server's own acts.
-const SERVER: &str = "server";
+pub(crate) const SERVER: &str = "server";
 
 /// Adds an operator; its id.
 ///
@@ -90,6 +97,14 @@ pub async fn reset_operator(project: &Project, email: &str, password: &str) -> R
         audit(tx, SERVER, "operators.reset", &format!("operators/{}", email.canonical), at).await
     };
     project.store().write(job).await
+}
+
+/// Puts another master key in the place of the one this project was opened with: on the command line, also while servers run.
+///
+/// # Errors
+/// When somebody else did so meanwhile, or the database fails; the old one goes on to count then.
+pub async fn change_master_key(project: &Project, new: &[u8; 32]) -> Result<(), Error> {
+    auth::change_master_key(project, new).await
 }
 
 /// Signs an operator in: `{access_token, token_type, expires_in, operator: {id, email}}`.
@@ -182,22 +197,6 @@ fn operator(cx: &Ctx, area: Area) -> Result<&OperatorCaller, Error> {
         Caller::User(_) => Err(Error::with(Code::Forbidden, "Only operators may ask this.")),
         Caller::Anonymous => Err(Error::new(Code::TokenRequired)),
     }
-}
-
-/// Notes who did what to whom, in the transaction that does it.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn audit(
-    tx: &mut Tx<'_>,
-    actor: &str,
-    action: &str,
-    target: &str,
-    at: i64,
-) -> Result<(), Error> {
-    let params = [Value::Int(at), Value::text(actor), Value::text(action), Value::text(target)];
-    tx.execute(&sql::AUDIT, &params).await?;
-    Ok(())
 }
 
 /// A proper address and the stored form of a proper password, or every problem.

@@ -10,7 +10,7 @@ pub(crate) use manage::{Owner, end, list, make};
 
 use super::access_token::UserClaims;
 use super::authenticate::invalid;
-use super::memory::{Known, Live};
+use super::memory::{Known, Live, UNSIGNED};
 use super::rotation::Generations;
 use super::{session, sql};
 use crate::scopes::{Granted, Scopes};
@@ -65,7 +65,7 @@ pub(super) fn is_key(token: &str) -> bool {
 /// `token_invalid`, `token_expired`.
 pub(super) async fn authenticate(project: &Project, token: &str, now: Instant) -> Result<Caller, Error> {
     let sessions = &project.auth().sessions;
-    if let Known::Caller(caller) = sessions.known(token, now)? {
+    if let Known::Caller(caller) = sessions.known(token, UNSIGNED, now)? {
         note_use(project, &caller.session, now);
         return Ok(Caller::User(caller));
     }
@@ -99,7 +99,7 @@ pub(super) async fn authenticate(project: &Project, token: &str, now: Instant) -
         sid: id.to_string(),
         generation: 0,
     };
-    Ok(Caller::User(sessions.remember_token(token, &live, claims, now)))
+    Ok(Caller::User(sessions.remember_token(token, &live, (claims, UNSIGNED), now)))
 }
 
 /// A user's key as a session; `None` when there is none of this id, or its user is gone.

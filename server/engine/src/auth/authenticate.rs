@@ -15,14 +15,29 @@ pub(super) async fn authenticate(project: &Project, token: &str, now: Instant) -
     if api_keys::is_key(token) {
         return Box::pin(api_keys::authenticate(project, token, now)).await;
     }
-    match project.auth().sessions.known(token, now)? {
+    let auth = project.auth();
+    // Before the signature is checked: a key that is revoked meanwhile makes what memory keeps of it worthless.
+    let revocations = auth.tokens.revocations();
+    match auth.sessions.known(token, revocations, now)? {
         Known::Caller(caller) => Ok(Caller::User(caller)),
-        Known::Claims(claims) => Box::pin(admit(project, token, claims, now)).await,
-        Known::Nothing => match project.auth().tokens.verify(token).ok_or_else(invalid)? {
-            Claims::User(claims) => Box::pin(admit(project, token, claims, now)).await,
+        Known::Claims(claims) => Box::pin(admit(project, token, (claims, revocations), now)).await,
+        Known::Nothing => match verify(project, token, now).await? {
+            Claims::User(claims) => Box::pin(admit(project, token, (claims, revocations), now)).await,
             Claims::Operator(claims) => Box::pin(admin::admit(project, &claims, now)).await,
         },
     }
+}
+
+async fn verify(project: &Project, token: &str, now: Instant) -> Result<Claims, Error> {
+    let auth = project.auth();
+    if let Some(claims) = auth.tokens.verify(token, now) {
+        return Ok(claims);
+    }
+    if !auth.tokens.worth_a_look(token, now) {
+        return Err(invalid());
+    }
+    auth.tokens.read_anew(project.store(), &auth.secrets).await?;
+    auth.tokens.verify(token, now).ok_or_else(invalid)
 }
 
 pub(super) fn invalid() -> Error {
@@ -30,7 +45,12 @@ pub(super) fn invalid() -> Error {
 }
 
 /// A token of ours that names a session: is it still good, and what is its generation news of?
-async fn admit(project: &Project, token: &str, claims: UserClaims, now: Instant) -> Result<Caller, Error> {
+async fn admit(
+    project: &Project,
+    token: &str,
+    (claims, revocations): (UserClaims, u64),
+    now: Instant,
+) -> Result<Caller, Error> {
     // Another issuer under our own key: signed before the app's address changed. Refreshing gives the new one.
     if now.us() / 1_000_000 >= claims.exp || claims.iss != issuer(project) {
         return Err(Error::new(Code::TokenExpired));
@@ -56,7 +76,7 @@ async fn admit(project: &Project, token: &str, claims: UserClaims, now: Instant)
             return Err(invalid());
         }
     }
-    Ok(Caller::User(project.auth().sessions.remember_token(token, &live, claims, now)))
+    Ok(Caller::User(project.auth().sessions.remember_token(token, &live, (claims, revocations), now)))
 }
 
 /// The session of a token; `None` when it is over. A refresh at another server changes it without a word to this one, so

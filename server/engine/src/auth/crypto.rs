@@ -1,4 +1,4 @@
-//! Keys derived from the master key, secrets at rest, ES256 for the token library, and keys of others: the only room of this
+//! Keys derived from the master key and the data key, secrets at rest, ES256 for the token library, and keys of others: the only room of this
 //! slice that names `ring`.
 //!
 //! One purpose per derived key. Nothing here shows a key in `Debug` or in an error.
@@ -21,11 +21,13 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
 use ring::{digest, hkdf, hmac};
+use std::sync::Arc;
+use stead_store::Stamp;
 
 /// XChaCha20-Poly1305 nonce bytes.
 const NONCE_BYTES: usize = 24;
 
-/// What the master key is used for, each use under a key of its own (HKDF-SHA256, RFC 5869).
+/// What the data key is used for, each use under a key of its own (HKDF-SHA256, RFC 5869).
 pub(super) struct Secrets {
     at_rest: XChaCha20Poly1305,
     refresh: hmac::Key,
@@ -34,6 +36,8 @@ pub(super) struct Secrets {
     pub(super) devices: Mac,
     /// What passwords that were tried are told apart by.
     pub(super) guesses: Mac,
+    /// Proofs that a server of this database wrote a row of the audit trail.
+    audit: Mac,
     /// What passwords go through before they are hashed: a copy of the database alone gives nobody a guess.
     pub(super) pepper: Mac,
 }
@@ -57,22 +61,63 @@ impl Mac {
     }
 }
 
-impl Secrets {
+/// The key of one purpose, from one for all.
+fn expand(from: &[u8; 32], purpose: &str) -> Result<[u8; 32], Error> {
+    let mut key = [0; 32];
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"stead")
+        .extract(from)
+        .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|material| material.fill(&mut key))
+        .map_err(|_| Error::internal("a key could not be derived"))?;
+    Ok(key)
+}
+
+fn seal(cipher: &XChaCha20Poly1305, random: &dyn Random, place: &str, plain: &[u8]) -> Result<String, Error> {
+    let mut nonce = [0; NONCE_BYTES];
+    random.fill(&mut nonce)?;
+    let sealed = cipher
+        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
+        .map_err(|_| Error::internal("a secret could not be encrypted"))?;
+    Ok(format!("x1.{}", BASE64.encode([&nonce[..], &sealed].concat())))
+}
+
+fn open(cipher: &XChaCha20Poly1305, place: &str, sealed: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64.decode(sealed.strip_prefix("x1.")?).ok()?;
+    let (nonce, body) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+    cipher.decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: place.as_bytes() }).ok()
+}
+
+/// What the master key is for: it wraps the data key and nothing else.
+pub(super) struct Wrapping(XChaCha20Poly1305);
+
+/// Where the data key lies.
+const DATA_KEY: &str = "_data_keys|1";
+
+impl Wrapping {
     pub(super) fn derive(master: &[u8; 32]) -> Result<Self, Error> {
-        let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, b"stead").extract(master);
-        let expand = |purpose: &str| -> Result<[u8; 32], Error> {
-            let mut key = [0; 32];
-            pseudorandom
-                .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
-                .and_then(|material| material.fill(&mut key))
-                .map_err(|_| Error::internal("a key could not be derived"))?;
-            Ok(key)
-        };
+        Ok(Self(XChaCha20Poly1305::new(&expand(master, "data keys 1")?.into())))
+    }
+
+    pub(super) fn wrap(&self, random: &dyn Random, seed: &[u8; 32]) -> Result<String, Error> {
+        seal(&self.0, random, DATA_KEY, seed)
+    }
+
+    /// `None` under another master key or after tampering.
+    pub(super) fn unwrap(&self, wrapped: &str) -> Option<[u8; 32]> {
+        open(&self.0, DATA_KEY, wrapped)?.try_into().ok()
+    }
+}
+
+impl Secrets {
+    /// From the data key.
+    pub(super) fn derive(seed: &[u8; 32]) -> Result<Self, Error> {
+        let expand = |purpose: &str| expand(seed, purpose);
         Ok(Self {
             at_rest: XChaCha20Poly1305::new(&expand("secrets at rest 1")?.into()),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &expand("refresh tokens 1")?),
             codes: Mac::new(&expand("short codes 1")?),
             devices: Mac::new(&expand("known devices 1")?),
+            audit: Mac::new(&expand("audit trail 1")?),
             guesses: Mac::new(&expand("guesses 1")?),
             pepper: Mac::new(&expand("passwords 1")?),
         })
@@ -80,20 +125,12 @@ impl Secrets {
 
     /// Encrypts; `place` (table and key of the row) is authenticated, so that a row cannot be moved.
     pub(super) fn seal(&self, random: &dyn Random, place: &str, plain: &[u8]) -> Result<String, Error> {
-        let mut nonce = [0; NONCE_BYTES];
-        random.fill(&mut nonce)?;
-        let sealed = self
-            .at_rest
-            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
-            .map_err(|_| Error::internal("a secret could not be encrypted"))?;
-        Ok(format!("x1.{}", BASE64.encode([&nonce[..], &sealed].concat())))
+        seal(&self.at_rest, random, place, plain)
     }
 
-    /// Decrypts what [`Secrets::seal`] wrote for this place; `None` under another master key or after tampering.
+    /// Decrypts what [`Secrets::seal`] wrote for this place; `None` under another data key or after tampering.
     pub(super) fn open(&self, place: &str, sealed: &str) -> Option<Vec<u8>> {
-        let bytes = BASE64.decode(sealed.strip_prefix("x1.")?).ok()?;
-        let (nonce, body) = bytes.split_first_chunk::<NONCE_BYTES>()?;
-        self.at_rest.decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: place.as_bytes() }).ok()
+        open(&self.at_rest, place, sealed)
     }
 
     /// What is stored of a short code. A copied database does not tell it, although there are few to try.
@@ -114,6 +151,33 @@ impl Secrets {
     /// Whether a proof is ours, in constant time.
     pub(super) fn refresh_proof_fits(&self, message: &[u8], proof: &[u8]) -> bool {
         hmac::verify(&self.refresh, message, proof).is_ok()
+    }
+}
+
+/// Proofs in the audit trail: a nonce and the HMAC of it and the message.
+pub(super) struct AuditStamp {
+    mac: Mac,
+    random: Arc<dyn Random>,
+}
+
+impl AuditStamp {
+    pub(super) fn of(secrets: &Secrets, random: Arc<dyn Random>) -> Self {
+        Self { mac: secrets.audit.clone(), random }
+    }
+}
+
+impl Stamp for AuditStamp {
+    fn make(&self, message: &[u8]) -> Option<String> {
+        let mut nonce = [0; 16];
+        self.random.fill(&mut nonce).ok()?;
+        let mac = self.mac.sign(&[&nonce[..], message].concat());
+        Some(BASE64.encode([&nonce[..], &mac].concat()))
+    }
+
+    fn fits(&self, message: &[u8], stamp: &str) -> bool {
+        let Ok(bytes) = BASE64.decode(stamp) else { return false };
+        let Some((nonce, mac)) = bytes.split_first_chunk::<16>() else { return false };
+        self.mac.fits(&[&nonce[..], message].concat(), mac)
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::attempt::Attempt;
 use super::sql;
-use crate::{Error, limits};
+use crate::{Error, admin, limits};
 use stead_schema::Value;
 use stead_store::{Reader, Tx};
 use stead_wire::{Code, Instant};
@@ -55,10 +55,17 @@ pub(super) async fn count(
     // Who comes to wait by this one is told so at the next; who waited before it was counted is told now.
     let (refused, _) = look(tx, attempt, now).await?;
     sweep(tx, now).await?;
-    let keys = [(attempt.account_key(), account_since(now)), (attempt.network_key(), network_since(now))];
-    for (key, since) in keys {
-        let params = [Value::text(key), Value::Int(now.us()), Value::Int(since)];
+    let account =
+        (attempt.account_key(), account_since(now), limits::ACCOUNT_FAILURES_MAX, "sign_in.close_account");
+    let network =
+        (attempt.network_key(), network_since(now), limits::NETWORK_FAILURES_MAX, "sign_in.close_network");
+    for (key, since, most, closes) in [account, network] {
+        let params = [Value::text(&key), Value::Int(now.us()), Value::Int(since)];
         tx.execute(&sql::COUNT_GUESS, &params).await?;
+        if standing(tx, &key, since).await?.count == most {
+            // A digest: an address that somebody tried may be nobody's business.
+            admin::audit(tx, admin::SERVER, closes, &format!("guesses/{key}"), now.us()).await?;
+        }
     }
     let params = [Value::text(attempt.network_key()), Value::text(guess), Value::Int(now.us())];
     tx.execute(&sql::NOTE_GUESS, &params).await?;

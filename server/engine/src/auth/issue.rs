@@ -33,7 +33,7 @@ impl Issue<'_> {
         let cx = Ctx { caller: Caller::User(live.caller(expires_s)), ..cx.clone() };
         Ok(SessionAnswer {
             user: me::shown(&cx).await?,
-            access_token: auth.tokens.sign(&Claims::User(claims))?,
+            access_token: auth.tokens.sign(&Claims::User(claims), cx.now)?,
             token_type: "Bearer".to_owned(),
             expires_in: lifetime_s,
             refresh_token: refresh_token::write(&auth.secrets, self.session, self.salt, self.generation),

@@ -22,6 +22,9 @@ use stead_wire::{Code, Instant};
 /// Parts of the map of tokens, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
 
+/// In the place of the number of revocations, for tokens that no key signs.
+pub(super) const UNSIGNED: u64 = u64::MAX;
+
 /// A session in memory.
 pub(super) struct Live {
     pub(super) id: Arc<str>,
@@ -73,6 +76,8 @@ struct Checked {
     live: Arc<Live>,
     caller: Arc<UserCaller>,
     claims: UserClaims,
+    /// How many keys had been revoked when the signature was checked.
+    revocations: u64,
 }
 
 /// Some of the tokens, by their text.
@@ -112,14 +117,15 @@ impl Sessions {
         Self { tokens: Default::default(), live: RwLock::default(), ended }
     }
 
-    /// What is known of a token. No database, no signature.
+    /// What is known of a token, when so many keys have been revoked. No database, no signature.
     ///
     /// # Errors
     /// `token_expired`.
-    pub(super) fn known(&self, token: &str, now: Instant) -> Result<Known, Error> {
+    pub(super) fn known(&self, token: &str, revocations: u64, now: Instant) -> Result<Known, Error> {
         let Some(shard) = self.shard(token) else { return Ok(Known::Nothing) };
         let tokens = shard.read();
-        let Some(checked) = tokens.get(token) else { return Ok(Known::Nothing) };
+        let checked = tokens.get(token).filter(|checked| checked.revocations == revocations);
+        let Some(checked) = checked else { return Ok(Known::Nothing) };
         if now.us() / 1_000_000 >= checked.claims.exp {
             return Err(Error::new(Code::TokenExpired));
         }
@@ -133,12 +139,13 @@ impl Sessions {
         &self,
         token: &str,
         live: &Arc<Live>,
-        claims: UserClaims,
+        (claims, revocations): (UserClaims, u64),
         now: Instant,
     ) -> Arc<UserCaller> {
         let caller = live.caller(claims.exp);
         let Some(shard) = self.shard(token) else { return caller };
-        let checked = Arc::new(Checked { live: Arc::clone(live), caller: Arc::clone(&caller), claims });
+        let checked =
+            Arc::new(Checked { live: Arc::clone(live), caller: Arc::clone(&caller), claims, revocations });
         let mut tokens = shard.write();
         if tokens.len() >= limits::TOKENS_REMEMBERED_MAX / SHARDS {
             tokens.retain(|_, old| old.live.current() && now.us() / 1_000_000 < old.claims.exp);
@@ -308,7 +315,7 @@ mod tests {
         let all: Vec<_> = (0..=limits::SESSIONS_REMEMBERED_MAX).map(|id| live(id, 1_000_000)).collect();
         for session in &all {
             let kept = sessions.remember(session, sessions.mark(), NOW).unwrap();
-            sessions.remember_token(&token(session.id.parse().unwrap()), &kept, claims(session), NOW);
+            sessions.remember_token(&token(session.id.parse().unwrap()), &kept, (claims(session), 0), NOW);
         }
         let remembered = sessions.live.read().by_id.len();
         assert!(
@@ -317,18 +324,18 @@ mod tests {
         let tokens: usize = sessions.tokens.iter().map(|shard| shard.read().len()).sum();
         assert!(tokens <= limits::TOKENS_REMEMBERED_MAX && tokens > 0);
         for session in &all {
-            let known = sessions.known(&token(session.id.parse().unwrap()), NOW).unwrap();
+            let known = sessions.known(&token(session.id.parse().unwrap()), 0, NOW).unwrap();
             let admitted = matches!(known, Known::Caller(_));
             assert!(!admitted || sessions.remembered(&session.id).is_some(), "{}", session.id);
         }
         // Those in memory are let in without a question.
         assert!(matches!(
-            sessions.known(&token(limits::SESSIONS_REMEMBERED_MAX), NOW).unwrap(),
+            sessions.known(&token(limits::SESSIONS_REMEMBERED_MAX), 0, NOW).unwrap(),
             Known::Caller(_)
         ));
         sessions.forget_all();
         assert!(matches!(
-            sessions.known(&token(limits::SESSIONS_REMEMBERED_MAX), NOW).unwrap(),
+            sessions.known(&token(limits::SESSIONS_REMEMBERED_MAX), 0, NOW).unwrap(),
             Known::Claims(_)
         ));
     }

@@ -13,6 +13,7 @@ mod change_email;
 mod change_password;
 mod claims;
 mod crypto;
+mod data_key;
 mod devices;
 mod email;
 mod entrance;
@@ -41,6 +42,7 @@ mod sessions;
 mod sign_in;
 mod sign_in_by_mail;
 mod sign_up;
+mod signing_keys;
 pub(crate) mod social;
 mod sql;
 mod stored;
@@ -70,6 +72,7 @@ pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key};
 pub(crate) use attempt::Attempt;
 pub use breached::Breached;
+pub(crate) use data_key::change_master_key;
 pub(crate) use email::Email;
 pub(crate) use factors::reset as reset_factors;
 pub(crate) use guesses::forgive;
@@ -77,6 +80,10 @@ pub(crate) use import::import as import_users;
 pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
+pub(crate) use signing_keys::{
+    Rotation, list as signing_keys, revoke as revoke_signing_key, rotate as rotate_signing_keys, signer,
+    tend as tend_signing_keys,
+};
 pub(crate) use turns::Seat;
 pub(crate) use users::change_grants;
 pub(crate) use users::{forget_user, hash_password, set_email, set_password};
@@ -88,8 +95,10 @@ pub(crate) use sql::STATEMENTS;
 
 /// Keys, the session cache and the hashing service of a project.
 pub struct Auth {
-    secrets: crypto::Secrets,
-    tokens: access_token::AccessTokens,
+    data_key: data_key::DataKey,
+    audit: Arc<crypto::AuditStamp>,
+    secrets: Arc<crypto::Secrets>,
+    tokens: Arc<access_token::AccessTokens>,
     sessions: Arc<memory::Sessions>,
     hashing: hashing::Hashing,
     key_uses: api_keys::Uses,
@@ -98,37 +107,60 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Loads the signing key (or makes the first one) and starts the hashing service.
+    /// Loads the data key and the signing keys (or makes the first ones) and starts the hashing service.
     ///
     /// # Errors
-    /// When the key cannot be read with this master key, or the database fails.
+    /// When this is not the master key of the database, or the database fails.
     pub async fn load(
         store: &Store,
         limits: &Limits,
         breached: Option<Arc<Breached>>,
         master_key: &[u8; 32],
         clock: &dyn Clock,
-        random: &dyn Random,
+        random: &Arc<dyn Random>,
     ) -> Result<Self, Error> {
         crypto::install();
-        let secrets = crypto::Secrets::derive(master_key)?;
-        let keys = keys::load(store, &secrets, clock, random).await?;
+        let shared = Arc::clone(random);
+        let random = &**random;
+        let data_key = data_key::DataKey::load(store, master_key, clock, random).await?;
+        let secrets = Arc::new(crypto::Secrets::derive(&data_key.seed)?);
+        let audit = Arc::new(crypto::AuditStamp::of(&secrets, shared));
+        store.stamp_with(audit.clone());
+        let ring = keys::Ring::load(store, &secrets, clock, random).await?;
+        let tokens = Arc::new(access_token::AccessTokens::new(ring));
         let sessions = Arc::new(memory::Sessions::new(limits.access_token_s));
         Ok(Self {
-            tokens: access_token::AccessTokens::new(keys)?,
             hashing: hashing::Hashing::start(limits, secrets.pepper.clone(), random)?,
             key_uses: api_keys::Uses::default(),
-            _follower: follow::Follower::start(store, &sessions),
+            _follower: follow::Follower::start(store, &sessions, &tokens, &secrets),
+            tokens,
             breached,
+            data_key,
+            audit,
             secrets,
             sessions,
         })
+    }
+
+    /// How many signing keys were revoked, as far as it is known here; grows when one is.
+    pub(crate) fn revocations(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.tokens.when_revoked()
+    }
+
+    /// What proves rows of the audit trail.
+    pub(crate) fn audit_stamp(&self) -> Arc<dyn stead_store::Stamp> {
+        self.audit.clone()
     }
 
     /// Reads every session anew before it counts again.
     pub(crate) fn forget_sessions(&self) {
         self.sessions.forget_all();
     }
+}
+
+/// SHA-256, for others in this crate.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    crypto::sha256(bytes)
 }
 
 /// Encrypts a secret of another slice; `place` (table and key of the row) is authenticated.
@@ -139,7 +171,7 @@ pub(crate) fn seal(project: &Project, place: &str, plain: &[u8]) -> Result<Strin
     project.auth().secrets.seal(project.randomness(), place, plain)
 }
 
-/// Decrypts what [`seal`] wrote for this place; `None` under another master key or after tampering.
+/// Decrypts what [`seal`] wrote for this place; `None` under another data key or after tampering.
 pub(crate) fn open(project: &Project, place: &str, sealed: &str) -> Option<Vec<u8>> {
     project.auth().secrets.open(place, sealed)
 }
@@ -574,7 +606,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
 
 /// Public keys as a JWK Set (RFC 7517 §5).
 pub fn jwks(project: &Project) -> Value {
-    project.auth().tokens.jwk_set()
+    project.auth().tokens.jwk_set(project.now())
 }
 
 /// The discovery document (OpenID Connect Discovery 1.0 §3), as far as it is true: other services can verify access
@@ -604,7 +636,7 @@ pub(crate) fn issuer(project: &Project) -> String {
 
 /// Signs a token with the project's key.
 pub(crate) fn sign_token(project: &Project, claims: &Claims) -> Result<String, Error> {
-    project.auth().tokens.sign(claims)
+    project.auth().tokens.sign(claims, project.now())
 }
 
 /// The caller as a user of the app, who may be there by a key.

@@ -5,7 +5,7 @@
 use super::memory::Live;
 use super::rotation::Generations;
 use super::{api_keys, claims, sql};
-use crate::{Error, Project, limits};
+use crate::{Error, Project, admin, limits};
 use std::sync::Arc;
 use stead_rules::{AuthFacts, Method};
 use stead_schema::{Schema, Value};
@@ -175,8 +175,13 @@ impl Beginning {
             if self.second_factor { Value::Int(now) } else { Value::Null },
         ];
         tx.execute(&sql::INSERT_SESSION, &params).await?;
+        admin::audit(tx, user, "users.sign_in", &target(&self.id), now).await?;
         Ok(surplus)
     }
+}
+
+fn target(id: &str) -> String {
+    format!("sessions/{id}")
 }
 
 /// When a session that was used now ends unless it is used again.
@@ -190,7 +195,7 @@ pub(super) async fn live_ids(reader: &mut Reader<'_>, user: &str) -> Result<Vec<
     rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
 }
 
-/// Ends sessions of a user and logs it for the sockets; how many. [`Sessions::end`] must follow the commit.
+/// Ends sessions of a user, for a reason that the audit trail shows, and logs it for the sockets; how many. [`Sessions::end`] must follow the commit.
 pub(super) async fn revoke(
     tx: &mut Tx<'_>,
     user: &str,
@@ -203,6 +208,7 @@ pub(super) async fn revoke(
         let params = [Value::text(id), Value::Int(now.us()), Value::text(reason), Value::text(user)];
         if tx.execute(&sql::REVOKE_SESSION, &params).await? > 0 {
             tx.log_auth(user, Some(id), now.us()).await?;
+            admin::audit(tx, user, &format!("sessions.{reason}"), &target(id), now.us()).await?;
             ended += 1;
         }
     }

@@ -11,7 +11,7 @@ use super::session::Beginning;
 use super::{Email, entrance, password, sign_in, sql, users, users_of};
 use crate::mail::Kind;
 use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
-use crate::{Caller, Catalogue, Ctx, Error, limits};
+use crate::{Caller, Catalogue, Ctx, Error, admin, limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -214,6 +214,7 @@ impl Newcomer {
             let params = [Value::text(&user), Value::text(phc), Value::Int(cx.now.us())];
             tx.execute(&sql::SET_PASSWORD, &params).await?;
         }
+        admin::audit(tx, &user, "users.sign_up", &format!("users/{user}"), cx.now.us()).await?;
         session.insert(tx, &user).await?;
         Ok(())
     }

@@ -14,6 +14,8 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_guesses_1", GUESSES),
     ("auth_mfa_1", SECOND_FACTORS),
     ("auth_passkeys_1", PASSKEYS),
+    ("auth_signing_keys", SIGNING_KEY_TURNS),
+    ("auth_data_keys", DATA_KEYS),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -169,6 +171,20 @@ const PASSKEYS: &str = "CREATE TABLE _passkeys (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _passkeys_user ON _passkeys (\"user\");";
 
+/// What a key does follows from when it signs and whether it was revoked.
+const SIGNING_KEY_TURNS: &str = "ALTER TABLE _signing_keys ADD COLUMN signs_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE _signing_keys ADD COLUMN revoked_at INTEGER;
+    ALTER TABLE _signing_keys DROP COLUMN state;
+    UPDATE _signing_keys SET signs_at = created_at;";
+
+/// What secrets are derived from, wrapped by the master key. `wrapped_at` is when the master key became another.
+const DATA_KEYS: &str = "CREATE TABLE _data_keys (
+        id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+        wrapped TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        wrapped_at INTEGER NOT NULL
+    ) STRICT;";
+
 statements! {
     PASSKEY = "SELECT id, \"user\", passkey FROM _passkeys WHERE credential_id = ?1";
     PASSKEYS_OF = "SELECT id, name, created_at, last_used_at, credential_id FROM _passkeys WHERE \"user\" = ?1 ORDER BY created_at DESC, id DESC";
@@ -254,10 +270,17 @@ statements! {
     FORGET_FAILURES = "DELETE FROM _sign_in_failures WHERE pair = ?1";
     FORGET_OLD_FAILURES = "DELETE FROM _sign_in_failures WHERE at < ?1";
 
-    SIGNING_KEYS = "SELECT kid, private_enc, public_x, public_y FROM _signing_keys ORDER BY state = 'active' DESC, created_at DESC";
-    /// Only the first of several that start at once.
-    INSERT_FIRST_KEY = "INSERT INTO _signing_keys (kid, private_enc, public_x, public_y, state, created_at)
-     SELECT ?1, ?2, ?3, ?4, 'active', CAST(?5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM _signing_keys WHERE state = 'active')";
+    SIGNING_KEYS = "SELECT kid, private_enc, public_x, public_y, created_at, signs_at, revoked_at FROM _signing_keys ORDER BY signs_at, kid";
+    INSERT_SIGNING_KEY = "INSERT INTO _signing_keys (kid, private_enc, public_x, public_y, created_at, signs_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    HASTEN_SIGNING_KEY = "UPDATE _signing_keys SET signs_at = ?2 WHERE kid = ?1";
+    /// Nobody signs with it again, not even from a copy that is made now.
+    REVOKE_SIGNING_KEY = "UPDATE _signing_keys SET revoked_at = ?2, private_enc = '' WHERE kid = ?1";
+    FORGET_SIGNING_KEY = "DELETE FROM _signing_keys WHERE kid = ?1";
+
+    DATA_KEY = "SELECT wrapped, created_at, wrapped_at FROM _data_keys";
+    INSERT_DATA_KEY = "INSERT INTO _data_keys (id, wrapped, created_at, wrapped_at) VALUES (1, ?1, ?2, ?2)";
+    /// Touches no row when the master key is another than the one that was known.
+    WRAP_DATA_KEY = "UPDATE _data_keys SET wrapped = ?2, wrapped_at = ?3 WHERE wrapped = ?1";
 
     CREDENTIALS_BY_EMAIL = "SELECT e.\"user\", p.phc, p.changed_at FROM _emails e LEFT JOIN _passwords p ON p.\"user\" = e.\"user\" WHERE e.canonical = ?1";
     PASSWORD_OF = "SELECT phc FROM _passwords WHERE \"user\" = ?1";

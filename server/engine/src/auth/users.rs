@@ -122,7 +122,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
         tx.execute(statement, &key).await?;
     }
     tx.log_auth(user, None, at).await?;
-    Ok(())
+    admin::audit(tx, user, "users.remove", &format!("users/{user}"), at).await
 }
 
 /// What a user has been granted.

@@ -2,13 +2,12 @@
 //! Letters on their way: through a transport that tests hold, on both databases.
 
 use super::*;
-use crate::auth::tests::app::{Hands, MASTER, config};
+use crate::auth::tests::app::{Hands, MASTER, config, places};
 use crate::{Caller, Ctx, Error, Limits, RequestMeta};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::process::Command;
 use std::time::Instant as Moment;
-use stead_store::{Place, Postgres, Tx};
+use stead_store::{Place, Tx};
 use stead_wire::{Code, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -138,20 +137,6 @@ impl Post {
         let job = async move |tx: &mut Tx<'_>| admit(tx, &cx, &recipient).await;
         self.project.store().write(job).await
     }
-}
-
-/// SQLite in memory, and an empty database of this name where tests are run with Postgres.
-fn places(name: &str) -> Vec<Place> {
-    let server = std::env::var("STEAD_TEST_POSTGRES").ok().filter(|server| !server.is_empty());
-    let Some(server) = server else {
-        assert!(std::env::var_os("STEAD_TEST_ALL").is_none(), "STEAD_TEST_POSTGRES names no database");
-        return vec![Place::Memory];
-    };
-    for text in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
-        assert!(Command::new("psql").args([&server, "-qc", &text]).status().unwrap().success());
-    }
-    let url = server.replacen("/postgres", &format!("/{name}"), 1);
-    vec![Place::Memory, Place::Postgres(Postgres { url, connections: 8 })]
 }
 
 #[tokio::test]

@@ -66,6 +66,8 @@ pub(super) struct Board {
     pub(super) draining: Option<Instant>,
     /// A position that is to be told of, and since when.
     pub(super) owed: Option<(u64, Instant)>,
+    /// Signing keys that were revoked.
+    pub(super) revocations: u64,
 }
 
 /// A session ended, or a user's roles changed.
@@ -110,7 +112,7 @@ impl<'a> RecordChange<'a> {
                     after: after.as_deref(),
                 },
             }),
-            ChangeKind::Auth { .. } | ChangeKind::Schema => None,
+            ChangeKind::Auth { .. } | ChangeKind::Schema | ChangeKind::Keys => None,
         }
     }
 }
@@ -139,6 +141,7 @@ impl Board {
             degraded: false,
             draining: None,
             owed: None,
+            revocations: 0,
         }
     }
 
@@ -171,6 +174,7 @@ impl Board {
             }
             ChangeKind::Auth { user, session } => self.auth_changed(change.seq, user, session.as_ref()),
             ChangeKind::Schema => self.schema_changed(change.seq),
+            ChangeKind::Keys => {}
         }
     }
 

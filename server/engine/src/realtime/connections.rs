@@ -25,6 +25,15 @@ pub(super) struct Identity {
     pub(super) caller: Caller,
     /// What the caller was granted is known as of this position of the log.
     pub(super) as_of: u64,
+    /// How many signing keys had been revoked when the token was checked.
+    pub(super) revocations: u64,
+}
+
+impl Identity {
+    /// Whether its token was signed; keys of programs are not.
+    fn signed(&self) -> bool {
+        !matches!(self.caller, Caller::Anonymous) && self.caller.scopes().is_none()
+    }
 }
 
 /// One socket.
@@ -135,6 +144,7 @@ impl Board {
             outbox.push(Load::Control, frame::of(&ServerFrame::Degraded {}));
         }
         self.check_identity(id);
+        self.check_signature(id);
     }
 
     /// A client sent a newer token of the same user.
@@ -151,6 +161,7 @@ impl Board {
         }
         self.answer(id, &ServerFrame::Ok { i: request });
         self.check_identity(id);
+        self.check_signature(id);
     }
 
     /// A frame that is not an event.
@@ -198,6 +209,21 @@ impl Board {
     pub(super) fn end_all(&mut self) {
         for id in self.connections.keys().copied().collect::<Vec<_>>() {
             self.send_elsewhere(id);
+        }
+    }
+
+    /// A signing key was revoked: which tokens it signed is not known here, so all of before come back with another.
+    pub(super) fn key_revoked(&mut self, count: u64) {
+        self.revocations = count;
+        for id in self.connections.keys().copied().collect::<Vec<_>>() {
+            self.check_signature(id);
+        }
+    }
+
+    fn check_signature(&mut self, id: ConnectionId) {
+        let identity = self.connections.get(&id).and_then(|open| open.identity.as_ref());
+        if identity.is_some_and(|identity| identity.signed() && identity.revocations < self.revocations) {
+            self.end(id, Code::TokenInvalid, "A signing key was revoked.", CloseCode::Token);
         }
     }
 

@@ -131,6 +131,19 @@ impl Hub {
         }
     }
 
+    /// Ends every socket of a signed token when a signing key was revoked: its client comes back with another token.
+    pub(crate) fn heed_revocations(&self, mut revoked: watch::Receiver<u64>) {
+        let commands = self.commands.downgrade();
+        tokio::spawn(async move {
+            while revoked.changed().await.is_ok() {
+                let count = *revoked.borrow_and_update();
+                let Some(commands) = commands.upgrade() else { return };
+                // A hub that has ended has nobody left.
+                let _ = commands.send(Command::Revoked { count }).await;
+            }
+        });
+    }
+
     /// Takes no more connections and sends those that are there elsewhere, a few at a time, until `until`.
     pub async fn drain(&self, until: Instant) {
         self.draining.store(true, Ordering::Relaxed);

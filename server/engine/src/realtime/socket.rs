@@ -156,7 +156,7 @@ impl Socket {
 
     /// Begins as this caller, without a token: for rule tests, which have no sessions. False when the hub is gone.
     pub(crate) async fn admit(&mut self, caller: Caller) -> bool {
-        let identity = Identity { caller, as_of: self.head() };
+        let identity = Identity { caller, as_of: self.head(), revocations: self.revocations() };
         self.identity = Some(identity.clone());
         self.command(Command::Hello { id: self.id, identity }).await.is_ok()
     }
@@ -238,7 +238,7 @@ impl Socket {
 
     /// Who a token stands for. The position is taken first: what changes later is told by the log.
     async fn identify(&mut self, token: Option<&str>) -> Result<Identity, Ended> {
-        let as_of = self.head();
+        let (as_of, revocations) = (self.head(), self.revocations());
         self.catalogue = self.project.catalogue();
         let caller = match token {
             None => Caller::Anonymous,
@@ -250,7 +250,7 @@ impl Socket {
             let detail = "A key of the server opens no socket; take changes as a consumer.".to_owned();
             return Err(Ended { code: Code::Forbidden, detail, close: CloseCode::Forbidden });
         }
-        Ok(Identity { caller, as_of })
+        Ok(Identity { caller, as_of, revocations })
     }
 
     fn stale(&self) -> bool {
@@ -263,13 +263,16 @@ impl Socket {
     async fn identify_again(&mut self) -> Result<(), Ended> {
         let as_of = self.head();
         self.catalogue = self.project.catalogue();
-        let Some(Identity { caller: Caller::User(user), .. }) = &self.identity else {
+        let Some(Identity { caller: Caller::User(user), revocations, .. }) = &self.identity else {
             // Only users have sessions and roles that the log tells of.
             self.identity.iter_mut().for_each(|identity| identity.as_of = as_of);
             return Ok(());
         };
         match auth::renew(&self.project, user, self.project.now()).await {
-            Ok(user) => self.identity = Some(Identity { caller: Caller::User(user), as_of }),
+            Ok(user) => {
+                let revocations = *revocations;
+                self.identity = Some(Identity { caller: Caller::User(user), as_of, revocations });
+            }
             Err(error) => {
                 let ended = ended(&error);
                 self.end(&ended);
@@ -277,6 +280,10 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    fn revocations(&self) -> u64 {
+        *self.project.auth().revocations().borrow()
     }
 
     fn head(&self) -> u64 {

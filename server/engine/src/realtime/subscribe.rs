@@ -296,7 +296,7 @@ fn concerns(view: &View, user: Option<&Arc<str>>, change: &Change) -> bool {
     match (&change.kind, RecordChange::of(change)) {
         (ChangeKind::Schema, _) => true,
         (ChangeKind::Auth { user: whose, session: None }, _) => Some(whose) == user,
-        (ChangeKind::Auth { .. }, _) => false,
+        (ChangeKind::Auth { .. } | ChangeKind::Keys, _) => false,
         (ChangeKind::Record { .. }, Some(record)) => view.impact(record.touched) != Impact::None,
         (ChangeKind::Record { .. }, None) => true,
     }

@@ -137,7 +137,9 @@ impl Timeline {
             ChangeKind::Record { collection, id, before, after, .. } if *collection == wanted => {
                 Some(Record { id, before, after })
             }
-            ChangeKind::Record { .. } | ChangeKind::Auth { .. } | ChangeKind::Schema => None,
+            ChangeKind::Record { .. } | ChangeKind::Auth { .. } | ChangeKind::Schema | ChangeKind::Keys => {
+                None
+            }
         })
     }
 }

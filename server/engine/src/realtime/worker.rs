@@ -57,6 +57,10 @@ pub(super) enum Command {
         id: ConnectionId,
     },
     Catalogue(Arc<Catalogue>),
+    /// So many signing keys have been revoked.
+    Revoked {
+        count: u64,
+    },
     /// Everybody is sent elsewhere, a few at a time, until then.
     Drain {
         until: Instant,
@@ -139,6 +143,7 @@ impl Worker {
             Command::Empty { id } => board.turns.push_back(id),
             Command::Gone { id } => board.remove(id),
             Command::Catalogue(catalogue) => board.use_catalogue(catalogue),
+            Command::Revoked { count } => board.key_revoked(count),
             Command::Drain { until } => board.draining = Some(until),
         }
     }

@@ -2,12 +2,12 @@
 
 use super::auth::{made_key, secret};
 use crate::answer::{self, Answer};
-use crate::extract::query::{Changes, NoQuery};
+use crate::extract::query::{Changes, KnownHead, NoQuery};
 use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
 use actix_web::web::Path;
 use stead_engine::admin;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{NewKey, PasswordSignIn};
 
@@ -117,4 +117,28 @@ pub(crate) async fn make_key(cx: Cx, _: NoQuery, Body(body): Body<NewKey>) -> An
 pub(crate) async fn end_key(cx: Cx, key: Path<String>, _: NoQuery) -> Answer {
     admin::end_key(&cx, &key).await?;
     Ok(answer::no_content())
+}
+
+/// GET /admin/signing-keys
+pub(crate) async fn signing_keys(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&admin::signing_keys(&cx).await?)
+}
+
+/// POST /admin/signing-keys/rotate
+pub(crate) async fn rotate_signing_keys(
+    cx: Cx,
+    _: NoQuery,
+    BodyOrDefault(asked): BodyOrDefault<KeyRotation>,
+) -> Answer {
+    answer::value(&admin::rotate_signing_keys(&cx, asked).await?)
+}
+
+/// POST /admin/signing-keys/{kid}/revoke
+pub(crate) async fn revoke_signing_key(cx: Cx, kid: Path<String>, _: NoQuery) -> Answer {
+    answer::value(&admin::revoke_signing_key(&cx, &kid).await?)
+}
+
+/// GET /admin/audit/verify
+pub(crate) async fn verify_audit(cx: Cx, KnownHead(head): KnownHead) -> Answer {
+    answer::value(&admin::audit_verified(&cx, head).await?)
 }

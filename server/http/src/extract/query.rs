@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde_json::Value;
 use std::future::{Ready, ready};
 use std::ops::RangeInclusive;
+use stead_engine::admin::known_head;
 use stead_engine::limits::{CHANGES_PAGE_MAX, CHANGES_WAIT_S_MAX, GROUPS_MAX, PAGE_RECORDS_MAX};
 use stead_engine::request_params;
 use stead_rules::Named;
@@ -31,6 +32,9 @@ pub struct AggregateQuery(pub AggregateParams);
 
 /// Parameters of a consumer's reading.
 pub struct Changes(pub ChangesQuery);
+
+/// The head of the audit trail as it was told before.
+pub struct KnownHead(pub Option<(i64, String)>);
 
 /// No parameter at all.
 pub struct NoQuery;
@@ -77,6 +81,15 @@ impl FromRequest for Changes {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(changes(request.query_string()).map(Self))
+    }
+}
+
+impl FromRequest for KnownHead {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(head(request.query_string()).map(Self))
     }
 }
 
@@ -172,6 +185,14 @@ fn changes(query: &str) -> Result<ChangesQuery, Failure> {
         }
     }
     Ok(params)
+}
+
+fn head(query: &str) -> Result<Option<(i64, String)>, Failure> {
+    let head = pairs(query, &["head"])?.into_iter().next();
+    head.map(|(_, text)| {
+        known_head(&text).map_err(|told| Failure::bad_request(format!("The parameter `head`: {told}.")))
+    })
+    .transpose()
 }
 
 fn limit(text: &str, most: u32) -> Result<u32, Failure> {

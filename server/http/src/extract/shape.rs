@@ -7,9 +7,13 @@ use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, IMPORT_USERS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_engine::mail::KINDS;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
-use stead_wire::auth::{EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest};
+use stead_wire::auth::{
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey,
+    OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh,
+    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest,
+};
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
 
@@ -119,7 +123,8 @@ impl Shape for PasswordSignIn {
 const PASSKEY: Member = optional("passkey", Holds::Object);
 
 impl Shape for PasskeyProof {
-    const MEMBERS: &'static [Member] = &[text("token"), Member { name: "credential", required: true, holds: Holds::Object }];
+    const MEMBERS: &'static [Member] =
+        &[text("token"), Member { name: "credential", required: true, holds: Holds::Object }];
 }
 
 impl Shape for NewPasskey {
@@ -218,6 +223,10 @@ impl Shape for MailTest {
         optional("locale", Holds::Text),
         optional("via", Holds::Word(&["direct", "queue"])),
     ];
+}
+
+impl Shape for KeyRotation {
+    const MEMBERS: &'static [Member] = &[optional("now", Holds::Flag)];
 }
 
 impl Shape for UserChange {

@@ -5,9 +5,13 @@ use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
-use stead_wire::auth::{EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest};
+use stead_wire::auth::{
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey,
+    OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh,
+    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest,
+};
 use stead_wire::records::Batch;
 
 /// Name of a collection's schema: `messages`, `messages.create`, `messages.patch`, `messages.upsert`, `messages.page`.
@@ -230,6 +234,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
     schemas.insert("UserImport".into(), json_schema(UserImport::MEMBERS));
+    schemas.insert("KeyRotation".into(), json_schema(KeyRotation::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));
     schemas.insert("Acknowledgement".into(), json_schema(Acknowledgement::MEMBERS));
     schemas.insert("Batch".into(), json_schema(Batch::MEMBERS));
@@ -281,8 +286,10 @@ fn known_parameters() -> Value {
         "oauth_link": query("link", text(), "A ticket of `POST /auth/identities/{provider}/link`, in place of the other parameters."),
         "oauth_state": query("state", text(), "Which attempt this is."),
         "oauth_code": query("code", text(), "What the provider trades for its word."),
+        "kid": {"name": "kid", "in": "path", "required": true, "schema": {"type": "string"}},
         "id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}},
         "consumer": {"name": "name", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}},
+        "head": query("head", json!({"type": "string", "pattern": "^[1-9][0-9]*:[0-9a-f]{64}$"}), "A head that was told before, which the trail must still go through."),
         "changes_cursor": query("cursor", text(), "Read on after this, instead of after what was acknowledged."),
         "changes_limit": query("limit", json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}), "Changes per answer."),
         "wait": query("wait", json!({"type": "integer", "minimum": 0, "maximum": 20, "default": 0}), "Seconds to wait for the first change."),

@@ -344,7 +344,8 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/auth/passkeys/register",
         "post",
-        auth("beginPasskey", "What a device is asked for to make a passkey for the caller.").answers("Object"),
+        auth("beginPasskey", "What a device is asked for to make a passkey for the caller.")
+            .answers("Object"),
     ),
     (
         "/api/v1/auth/passkeys/{id}",
@@ -447,6 +448,31 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "/api/v1/admin/api-keys/{id}",
         "delete",
         Operation::new("operators", "endKey", "End an API key at once.").takes(&["id"]).status("204"),
+    ),
+    (
+        "/api/v1/admin/signing-keys",
+        "get",
+        Operation::new("operators", "listSigningKeys", "What signs access tokens.").answers("Object"),
+    ),
+    (
+        "/api/v1/admin/signing-keys/rotate",
+        "post",
+        Operation::new("operators", "rotateSigningKeys", "Let another key sign access tokens.")
+            .trades("KeyRotation", "Object"),
+    ),
+    (
+        "/api/v1/admin/signing-keys/{kid}/revoke",
+        "post",
+        Operation::new("operators", "revokeSigningKey", "End a signing key and its tokens at once.")
+            .takes(&["kid"])
+            .answers("Object"),
+    ),
+    (
+        "/api/v1/admin/audit/verify",
+        "get",
+        Operation::new("operators", "verifyAudit", "Whether the audit trail is as it was written.")
+            .takes(&["head"])
+            .answers("Object"),
     ),
     (
         "/api/v1/admin/nodes",

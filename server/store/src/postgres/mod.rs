@@ -27,6 +27,7 @@ pub(crate) use session::Session;
 use crate::places::passes;
 use crate::reader::Session as Either;
 use crate::ring::Ring;
+use crate::stamp::StampSlot;
 use crate::texts::Shape;
 use crate::tx::Writing;
 use crate::{Change, Config, Dialect, Eras, Error, Node, Postgres, Reader, Retention, Stretch, Tx};
@@ -88,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) retention: Retention,
     /// All servers on this database that live, as of the last sign of life.
     pub(crate) nodes: ArcSwap<Vec<Node>>,
+    pub(crate) stamp: StampSlot,
 }
 
 /// Reads whose cost is not bounded must leave connections to those whose cost is.
@@ -164,6 +166,7 @@ impl Database {
             away: AtomicBool::new(false),
             retention: config.retention,
             nodes: ArcSwap::default(),
+            stamp: StampSlot::new(),
         };
         Ok(Self { shared: Arc::new(shared), following: Mutex::default() })
     }
@@ -374,7 +377,8 @@ impl Shared {
         let mut link = begin(pool, WRITES).await?;
         let shape = self.shape.load_full();
         let session = Session { link: &mut link, shape: &shape, head: None, writes: true };
-        let mut tx = Tx { reader: Reader { session: Either::Postgres(session) }, writing: Writing::Postgres };
+        let reader = Reader { session: Either::Postgres(session) };
+        let mut tx = Tx { reader, writing: Writing::Postgres, stamp: &self.stamp };
         let result = job(&mut tx).await;
         passes("commit");
         let value = end(link, result, unknown).await?;

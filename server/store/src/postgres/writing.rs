@@ -115,6 +115,11 @@ impl Session<'_> {
         self.log(&Line::of_auth(user, session), at).await
     }
 
+    /// See [`crate::Tx::log_keys`].
+    pub(crate) async fn log_keys(&mut self, at: i64) -> Result<(), Error> {
+        self.log(&Line::of_keys(), at).await
+    }
+
     /// Writes a row of the log that belongs to no record.
     pub(crate) async fn log(&mut self, line: &Line<'_>, at: i64) -> Result<(), Error> {
         let mut params = Params::default();

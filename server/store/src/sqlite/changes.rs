@@ -116,6 +116,16 @@ impl Pending {
         Ok(())
     }
 
+    /// Logs a change of what signs tokens.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub(crate) fn keys(&mut self, connection: &Connection, at: i64) -> Result<(), Error> {
+        let bytes = self.write(connection, &Line::of_keys(), None, at)?;
+        self.keep(ChangeKind::Keys, bytes, None, at);
+        Ok(())
+    }
+
     /// Writes the next row; how many bytes of records it holds.
     fn write(
         &mut self,

@@ -68,7 +68,7 @@ fn transaction(
         let session = Session { connection: handle, shape: &shape, deadline: Some(handle.deadline()) };
         let writing = Writing { session, pending: &mut *pending, full: false };
         let reader = Reader { session: Either::Sqlite(session) };
-        let mut tx = Tx { reader, writing: Kind::Sqlite(writing) };
+        let mut tx = Tx { reader, writing: Kind::Sqlite(writing), stamp: &shared.stamp };
         let keep = job.run(&mut tx);
         let full = matches!(&tx.writing, Kind::Sqlite(writing) if writing.full);
         // Nobody in the group would find room; and SQLite ends a whole transaction by itself on a full disk or when

@@ -29,6 +29,7 @@ pub(crate) use writing::Writing;
 
 use crate::reader::Session as Either;
 use crate::ring::Ring;
+use crate::stamp::StampSlot;
 use crate::texts::Shape;
 use crate::{Change, Config, Dialect, Eras, Error, Reader};
 use arc_swap::ArcSwap;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) head: watch::Sender<u64>,
     pub(crate) eras: Arc<Eras>,
     health: Health,
+    pub(crate) stamp: StampSlot,
     // Last, so that a temporary folder goes after the connections.
     place: open::Place,
 }
@@ -88,6 +90,7 @@ impl Shared {
             head: watch::Sender::new(newest),
             eras: Arc::new(eras),
             health: Health::default(),
+            stamp: StampSlot::new(),
             place,
         }))
     }

@@ -103,6 +103,11 @@ impl Writing<'_> {
         self.pending.auth(self.session.connection, user, session, at)
     }
 
+    /// See [`crate::Tx::log_keys`].
+    pub(crate) fn log_keys(&mut self, at: i64) -> Result<(), Error> {
+        self.pending.keys(self.session.connection, at)
+    }
+
     fn run<'v>(
         &mut self,
         text: &str,

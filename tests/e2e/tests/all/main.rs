@@ -1,6 +1,7 @@
 //! Every black-box suite in one binary: each further binary would be one more link.
 
 mod analysis;
+mod audit;
 mod auth;
 mod balanced;
 mod broken_input;
@@ -11,6 +12,7 @@ mod facts;
 mod failure_modes;
 mod keys;
 mod mail;
+mod master_key;
 mod nodes;
 mod oracles;
 mod passkeys;
@@ -24,5 +26,6 @@ mod schema_files;
 mod search;
 mod second_factor;
 mod serving;
+mod signing_keys;
 mod social;
 mod writes;

@@ -8,7 +8,7 @@ use crate::mail::Kind;
 use crate::{Ctx, Error, limits};
 use serde_json::{Value as Json, json};
 use stead_schema::Value;
-use stead_store::Tx;
+use stead_store::{Reader, Tx};
 use stead_wire::auth::NewPasskey;
 use stead_wire::{Code, FieldProblem};
 use webauthn_rs::prelude::{CredentialID, PasskeyRegistration, RegisterPublicKeyCredential};
@@ -22,7 +22,7 @@ pub(in crate::auth) async fn begin(cx: &Ctx) -> Result<Json, Error> {
     let site = site::open(cx)?;
     let user = signed_in_lately(cx).await?;
     let owner = user.clone();
-    let job = async move |reader: &mut stead_store::Reader<'_>| {
+    let job = async move |reader: &mut Reader<'_>| {
         let rows = reader.fetch(&sql::PASSKEYS_OF, &[Value::text(&owner)]).await?;
         let ids =
             rows.iter().map(|row| Ok(list::credential_id(row.text(4)?))).collect::<Result<_, Error>>()?;
@@ -61,6 +61,11 @@ pub(in crate::auth) async fn finish(cx: &Ctx, body: NewPasskey) -> Result<Json, 
     if state.user.as_deref() != Some(&user) {
         return Err(one_time::refused());
     }
+    let key = [Value::text(list::credential_text(&made.raw_id))];
+    let job = async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::PASSKEY, &key).await?);
+    if !cx.project.store().read(job).await?.is_empty() {
+        return Err(known());
+    }
     let passkey = site.finish_passkey_registration(&made, &state.payload).map_err(|error| {
         tracing::info!(error = %error, "a passkey was refused");
         one_time::refused()
@@ -79,7 +84,7 @@ pub(in crate::auth) async fn finish(cx: &Ctx, body: NewPasskey) -> Result<Json, 
         tx.hold(&format!("passkeys {user}")).await?;
         room(usize::try_from(count(tx, &user).await?).unwrap_or(usize::MAX))?;
         if tx.execute(&sql::ADD_PASSKEY, &params).await? == 0 {
-            return Err(Error::new(Code::AlreadyEnrolled).hint("This passkey is known here."));
+            return Err(known());
         }
         factors::changed(tx, &inner, &user, "passkeys.add", Kind::PasskeyAdded).await
     };
@@ -110,6 +115,10 @@ pub(super) fn parsed<P: serde::de::DeserializeOwned>(credential: Json) -> Result
         let text = "This is not the JSON form of what a device answers (`PublicKeyCredential.toJSON`).";
         Error::fields(vec![FieldProblem::of_field("credential", "type", text)])
     })
+}
+
+fn known() -> Error {
+    Error::with(Code::AlreadyEnrolled, "This passkey is known here.")
 }
 
 fn room(held: usize) -> Result<(), Error> {

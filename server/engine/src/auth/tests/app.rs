@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stead_schema::SourceFile;
-use stead_store::ChangeKind;
+use stead_store::{ChangeKind, Place, Postgres};
 use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignInAnswer, SignUp, SignUpAnswer};
 use stead_wire::{Code, Instant};
 
@@ -94,10 +94,32 @@ impl App {
 
     pub(crate) async fn open_with(app: &str, limits: Limits) -> Self {
         let clock = Arc::new(Hands(Mutex::new(Instant::parse("2026-01-01T12:00:00Z").unwrap())));
-        let config = ProjectConfig { mail: mail(), ..config(app, None, MASTER, limits, clock.clone()) };
+        Self::begin(config(app, None, MASTER, limits, clock.clone()), clock).await
+    }
+
+    /// On a database of its own.
+    pub(crate) async fn open_at(place: Place) -> Self {
+        let clock = Arc::new(Hands(Mutex::new(Instant::parse("2026-01-01T12:00:00Z").unwrap())));
+        Self::begin(Self::config_at(place, &clock), clock).await
+    }
+
+    /// A second server on the same database, with the same clock.
+    pub(crate) async fn beside(&self, place: Place) -> Self {
+        Self::begin(Self::config_at(place, &self.clock), Arc::clone(&self.clock)).await
+    }
+
+    fn config_at(place: Place, clock: &Arc<Hands>) -> ProjectConfig {
+        let limits = Limits { hash_threads: 2, ..Limits::default() };
+        let config = config(APP, None, MASTER, limits, Arc::clone(clock));
+        ProjectConfig { store: stead_store::Config { place, ..config.store }, ..config }
+    }
+
+    async fn begin(config: ProjectConfig, clock: Arc<Hands>) -> Self {
+        let config = ProjectConfig { mail: mail(), ..config };
         let project = Project::open(config).await.map_err(|error| error.to_string()).unwrap();
-        // Tests read the letters themselves.
+        // Tests read the letters themselves, and say when it is time for what is done from time to time.
         project.mail().close().await;
+        project.rest();
         project.served_at("http://app.example".to_owned());
         let app = Self { project, clock, read: AtomicU64::new(0) };
         app.events().await;
@@ -196,6 +218,7 @@ impl App {
                     format!("{} {id}", schema.get(*collection).unwrap().name)
                 }
                 ChangeKind::Schema => "schema".to_owned(),
+                ChangeKind::Keys => "keys".to_owned(),
             })
             .collect()
     }
@@ -283,6 +306,20 @@ pub(crate) fn sign_in(name: &str, password: &str) -> PasswordSignIn {
 
 pub(crate) fn paths(error: &Error) -> Vec<(&str, &str)> {
     error.fields.iter().map(|field| (field.path.as_str(), field.code.as_str())).collect()
+}
+
+/// SQLite in memory, and an empty database of this name where tests are run with Postgres.
+pub(crate) fn places(name: &str) -> Vec<Place> {
+    let server = std::env::var("STEAD_TEST_POSTGRES").ok().filter(|server| !server.is_empty());
+    let Some(server) = server else {
+        assert!(std::env::var_os("STEAD_TEST_ALL").is_none(), "STEAD_TEST_POSTGRES names no database");
+        return vec![Place::Memory];
+    };
+    for text in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
+        assert!(std::process::Command::new("psql").args([&server, "-qc", &text]).status().unwrap().success());
+    }
+    let url = server.replacen("/postgres", &format!("/{name}"), 1);
+    vec![Place::Memory, Place::Postgres(Postgres { url, connections: 8 })]
 }
 
 /// Waits for something another task does.

@@ -13,19 +13,17 @@ use std::sync::Arc;
 use stead_wire::{Code, Instant};
 
 /// A token's parts, taken apart as JSON.
-fn part(token: &str, number: usize) -> Value {
+pub(super) fn part(token: &str, number: usize) -> Value {
     serde_json::from_slice(&BASE64.decode(token.split('.').nth(number).unwrap()).unwrap()).unwrap()
 }
 
 /// The project's own private key, which only a test may read.
-async fn own_key(app: &App) -> EncodingKey {
-    let random = crate::ctx::SystemRandomness(ring::rand::SystemRandom::new());
-    let secrets = crypto::Secrets::derive(&MASTER).unwrap();
-    let clock = Hands(Mutex::new(app.now()));
-    keys::load(app.project.store(), &secrets, &clock, &random).await.unwrap().remove(0).signs
+pub(super) async fn own_key(app: &App) -> EncodingKey {
+    let ring = keys::Ring::read(app.project.store(), &app.project.auth().secrets).await.unwrap();
+    ring.signer(app.now()).unwrap().signs.clone()
 }
 
-fn sign(header: &Value, claims: &Value, key: &EncodingKey) -> String {
+pub(super) fn sign(header: &Value, claims: &Value, key: &EncodingKey) -> String {
     let encode = |part: &Value| BASE64.encode(serde_json::to_vec(part).unwrap());
     let message = format!("{}.{}", encode(header), encode(claims));
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, Algorithm::ES256).unwrap();

@@ -137,7 +137,7 @@ impl Stage {
     fn begin(&mut self, id: ConnectionId, cx: &Ctx, start: Start) -> (Arc<Outbox>, Outcome) {
         let outbox = Arc::new(Outbox::new());
         self.board.open(id, Arc::clone(&outbox), cx.now);
-        let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head() };
+        let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head(), revocations: 0 };
         self.board.hello(id, identity.clone(), 100);
         let ask = json!({ "i": 1, "s": "m", "collection": "messages" });
         let (view, _) = View::compile(cx, &serde_json::from_value(ask).unwrap()).unwrap();
@@ -150,7 +150,7 @@ impl Stage {
     fn connect_only(&mut self, id: ConnectionId, cx: &Ctx) -> Vec<String> {
         let outbox = Arc::new(Outbox::new());
         self.board.open(id, Arc::clone(&outbox), cx.now);
-        let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head() };
+        let identity = Identity { caller: cx.caller.clone(), as_of: self.source.head(), revocations: 0 };
         self.board.hello(id, identity, 100);
         frames(&outbox).iter().map(|frame| frame["t"].as_str().unwrap().to_owned()).collect()
     }

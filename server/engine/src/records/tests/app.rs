@@ -303,7 +303,7 @@ impl App {
                 let actor = change.actor.as_deref().unwrap_or("server");
                 Some(format!("{verb} {name}/{id} v{version} by {actor}"))
             }
-            ChangeKind::Auth { .. } | ChangeKind::Schema => None,
+            ChangeKind::Auth { .. } | ChangeKind::Schema | ChangeKind::Keys => None,
         };
         changes.iter().filter_map(line).collect()
     }

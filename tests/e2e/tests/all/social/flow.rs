@@ -2,7 +2,7 @@
 
 use super::{BACK, CHALLENGE, PUBLIC, VERIFIER, World};
 use serde_json::json;
-use stead_e2e::{Part, parameter};
+use stead_e2e::{Part, everywhere, parameter};
 
 #[tokio::test]
 async fn who_signs_in_at_a_provider_has_an_account_and_comes_back_to_it() {
@@ -108,6 +108,32 @@ async fn other_services_verify_our_tokens_with_what_we_publish() {
     parts[2] = parts[2].chars().rev().collect();
     let forged = Part::run("verify.mjs", &[PUBLIC, &world.server.url, &parts.join(".")]).await;
     assert!(!forged.status.success());
+}
+
+#[tokio::test]
+async fn at_26_others_take_tokens_of_every_published_key_and_none_of_a_revoked_one() {
+    let mut world = World::new().await;
+    let root = world.server.operator().await;
+    let before = world.signed_in("acme", "ana@acme.example").await.0.token.unwrap();
+    let verified = async |token: &str| {
+        Part::run("verify.mjs", &[PUBLIC, &world.server.url, token]).await.status.success()
+    };
+    assert!(verified(&before).await);
+    let keys = root.json("POST", "/admin/signing-keys/rotate", json!({ "now": true })).await.ok();
+    let first = keys["items"][1]["kid"].as_str().unwrap().to_owned();
+    everywhere(async || {
+        let set = root.send("GET", "/.well-known/jwks.json", &[], None).await.ok();
+        set["keys"].as_array().unwrap().len() == 2
+    })
+    .await;
+    let after = world.signed_in("acme", "ana@acme.example").await.0.token.unwrap();
+    assert_ne!(before.split('.').next(), after.split('.').next(), "another key signed it");
+    assert!(verified(&before).await && verified(&after).await);
+    root.json("POST", &format!("/admin/signing-keys/{first}/revoke"), json!({})).await.ok();
+    everywhere(async || !root.send("GET", "/.well-known/jwks.json", &[], None).await.text.contains(&first))
+        .await;
+    assert!(!verified(&before).await);
+    assert!(verified(&after).await);
 }
 
 #[tokio::test]
