@@ -93,6 +93,29 @@ test("a sign-up whose address must be proven signs nobody in until it is", async
   assert.deepEqual(told, ["initial", "signed_in", "signed_in", "signed_in"]);
 });
 
+test("who begins without an account gets one, keeps the session with it, and sends its token on the way", async () => {
+  const stead = client();
+  const told: string[] = [];
+  stead.auth.onChange((session, event) => told.push(`${event} ${session?.sessionId ?? "-"}`));
+  server.answer = () => ({ status: 201, body: { ...(sessionAnswer(++issued).body as object), session_id: `s${issued}` } });
+  await stead.auth.signInAnonymously({ data: { name: "Visitor" } });
+  assert.deepEqual(server.asked.at(-1)?.body, { data: { name: "Visitor" } });
+  await stead.auth.upgrade(ann);
+  assert.deepEqual(server.asked.at(-1)?.body, ann);
+  server.answer = () => ({ status: 202, body: { challenge_id: "c1", expires_in: 3600 } });
+  assert.deepEqual(await stead.auth.upgrade({ email: "a@b.c" }), { challengeId: "c1", expiresIn: 3600 });
+  server.answer = () => ({ status: 200, body: { ...(sessionAnswer(++issued).body as object), session_id: `s${issued}` } });
+  await stead.auth.confirmUpgrade({ challengeId: "c1", code: "123456" });
+  assert.deepEqual(calls(), [
+    "/auth/sign-in/anonymous -",
+    "/auth/upgrade Bearer access-1",
+    "/auth/upgrade Bearer access-2",
+    "/auth/upgrade/confirm Bearer access-2",
+  ]);
+  assert.deepEqual(told, ["initial -", "signed_in s1", "signed_in s2", "signed_in s3"]);
+  assert.equal(stead.auth.session?.accessToken, "access-3");
+});
+
 test("what is proven by mail is asked for and given back as the server wants it", async () => {
   const stead = client();
   server.answer = ({ path }) =>
@@ -390,7 +413,7 @@ test("a kept session survives a restart, also in an asynchronous storage", async
   await client({ storage }).auth.signIn(ann);
   const later = client({ storage });
   assert.equal(later.auth.session, null);
-  const told: (string | undefined)[] = [];
+  const told: (string | null | undefined)[] = [];
   later.auth.onChange((session) => told.push(session?.user.email));
   await later.auth.ready;
   await later.collection("messages").list();

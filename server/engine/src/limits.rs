@@ -146,6 +146,10 @@ pub const SIGN_IN_FAILURES_KEPT_S: i64 = 3_600;
 pub const ACCOUNT_FAILURES_MAX: i64 = 100;
 /// Seconds that they are counted for (30 days).
 pub const ACCOUNT_FAILURES_KEPT_S: i64 = 30 * 86_400;
+/// Users without an account that one part of the network makes in an hour.
+pub const ANONYMOUS_PER_NETWORK_MAX: i64 = 100;
+/// An anonymous user who was not seen for this long is removed, in seconds (30 days).
+pub const ANONYMOUS_IDLE_S: i64 = 30 * 86_400;
 /// Wrong passwords from one part of the network, whatever the accounts,
 pub const NETWORK_FAILURES_MAX: i64 = 300;
 /// in so many seconds.

@@ -99,7 +99,7 @@ pub struct AppSettings {
     pub sign_up: bool,
     /// Fewest characters of a password, 8..=64. Default 10.
     pub password_chars_min: usize,
-    /// The ways to sign in by address. Default: a password.
+    /// The ways to sign in without a provider. Default: a password.
     pub methods: Vec<SignInMethod>,
     /// Whether an account begins only when its address is proven. Default false.
     pub verify_email: bool,
@@ -156,7 +156,7 @@ impl Default for AppSettings {
     }
 }
 
-/// A way to sign in by address.
+/// A way to sign in without a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignInMethod {
     /// A password.
@@ -165,12 +165,18 @@ pub enum SignInMethod {
     MagicLink,
     /// A code that is sent.
     Otp,
+    /// Nothing at all.
+    Anonymous,
 }
 
 impl SignInMethod {
     /// Every way, as `app.yaml` writes it.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("password", Self::Password), ("magic_link", Self::MagicLink), ("otp", Self::Otp)];
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("password", Self::Password),
+        ("magic_link", Self::MagicLink),
+        ("otp", Self::Otp),
+        ("anonymous", Self::Anonymous),
+    ];
 }
 
 impl AppSettings {

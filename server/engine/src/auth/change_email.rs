@@ -4,7 +4,7 @@ use super::attempt::Attempt;
 use super::challenge::{Sending, post};
 use super::one_time::{self, Claimed, Fresh, Purpose};
 use super::verify_email::{asked_by, email_in};
-use super::{Email, authenticate, me, prove, session, sessions, sign_in, signed_in};
+use super::{Email, me, prove, session, sessions, sign_in, signed_in, with_account};
 use crate::mail::Kind;
 use crate::{Ctx, Error, UserCaller, admin};
 use serde::{Deserialize, Serialize};
@@ -17,24 +17,25 @@ use stead_wire::auth::{Challenge, EmailChange, EmailConfirm, EmailUndo};
 #[derive(Serialize, Deserialize)]
 struct Wanted {
     address: String,
-    /// The canonical address of before.
-    before: String,
+    /// The canonical address of before, if there was one.
+    before: Option<String>,
     locale: Option<String>,
 }
 
 /// Sends a link and a code to the new address.
 pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Error> {
     let caller = signed_in(cx)?;
+    with_account(caller)?;
     let user = caller.facts.id.to_string();
     let problem =
         |code: &str, text: &str| Error::fields(vec![FieldProblem::of_field("new_email", code, text)]);
     let email =
         Email::parse(&body.new_email).ok_or_else(|| problem("email", "This is not an e-mail address."))?;
-    let before = Email::parse(&me::email_of(cx, &user).await?).ok_or_else(authenticate::invalid)?;
-    if before.canonical == email.canonical {
+    let before = me::email_of(cx, &user).await?.map(|before| before.canonical);
+    if before.as_ref() == Some(&email.canonical) {
         return Err(problem("same", "This is the address that the account has."));
     }
-    same_person(cx, &before, caller, body.current_password.as_deref()).await?;
+    same_person(cx, before.as_deref(), caller, body.current_password.as_deref()).await?;
     let taken = sign_in::find(cx, &email.canonical).await?.is_some();
     let sending = Sending {
         purpose: Purpose::ChangeEmail,
@@ -44,11 +45,7 @@ pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Er
         to: &email,
         wanted: !taken,
         locale: body.locale.as_deref(),
-        payload: Wanted {
-            address: email.address.clone(),
-            before: before.canonical,
-            locale: body.locale.clone(),
-        },
+        payload: Wanted { address: email.address.clone(), before, locale: body.locale.clone() },
     };
     sending.send(cx).await
 }
@@ -56,14 +53,16 @@ pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Er
 /// A stolen token must not be enough: the password is asked for again, or, where there is none, a fresh sign-in.
 async fn same_person(
     cx: &Ctx,
-    email: &Email,
+    email: Option<&str>,
     caller: &UserCaller,
     password: Option<&str>,
 ) -> Result<(), Error> {
-    let stored = sign_in::find(cx, &email.canonical).await?.and_then(|known| known.phc);
+    // Whoever has a password has an address.
+    let email = email.unwrap_or_default();
+    let stored = sign_in::find(cx, email).await?.and_then(|known| known.phc);
     match (stored, password) {
         (Some(stored), Some(password)) => {
-            let attempt = Attempt::new(cx, "user", &email.canonical).in_session();
+            let attempt = Attempt::new(cx, "user", email).in_session();
             sign_in::verify(cx, &attempt, password, Some(&stored)).await
         }
         (Some(_), None) => Err(Error::fields(vec![FieldProblem::of_field(
@@ -86,7 +85,7 @@ pub(super) async fn confirm(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
             one_time::claim(tx, secrets, Purpose::ChangeEmail, &presented, now).await?;
         let user = asked_by(&cx.caller, &presented, &claimed)?;
         let Wanted { address, before, locale } = claimed.payload;
-        if email_in(tx, &user).await?.as_deref() != Some(before.as_str()) {
+        if email_in(tx, &user).await? != before {
             return Err(one_time::refused());
         }
         let proven = was_proven(tx, cx, &user).await?;
@@ -99,9 +98,8 @@ pub(super) async fn confirm(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
         }
         session::revoke(tx, &user, &ended, "email_changed", now).await?;
         admin::audit(tx, &user, "users.email", &format!("users/{user}"), now.us()).await?;
-        let before = Email::parse(&before).ok_or_else(one_time::refused)?;
         // Who never proved it has nothing to get back.
-        if proven {
+        if let Some(before) = before.as_deref().and_then(Email::parse).filter(|_| proven) {
             let undo = Fresh::draw(cx, Purpose::UndoEmail, &locale)?;
             undo.issue(tx, &before.canonical, Some(&user), now).await?;
             post(tx, cx, Kind::EmailChanged, &before, locale.as_deref(), Some(&undo)).await?;

@@ -4,6 +4,7 @@
 //! or `Debug`. Users themselves are records and change under their rules; what is secret lives in tables of this slice.
 
 mod access_token;
+mod anonymous;
 mod api_keys;
 mod attempt;
 mod authenticate;
@@ -39,23 +40,26 @@ mod sign_in_by_mail;
 mod sign_up;
 pub(crate) mod social;
 mod sql;
+mod standing;
 mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
 mod throttle;
 mod turns;
+mod upgrade;
 mod users;
 mod verify_email;
 
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller, limits};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use stead_rules::Method;
 use stead_schema::SignInMethod;
 use stead_store::Store;
 use stead_wire::auth::{
-    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
-    OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer,
-    SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, VerifyRequest,
+    AnonymousSignIn, AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn,
+    IdentityLink, NewKey, OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm,
+    SendTo, SessionAnswer, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, Upgrade, VerifyRequest,
 };
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -259,6 +263,32 @@ pub async fn undo_email_change(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
     change_email::undo(cx, body).await
 }
 
+/// Makes a user without an account and begins the one session that it has.
+///
+/// # Errors
+/// `forbidden` when the app does not offer it or sign-up is closed; `field_invalid`; `rate_limited` after many from one
+/// network.
+pub async fn sign_in_anonymously(cx: &Ctx, body: AnonymousSignIn) -> Result<SessionAnswer, Error> {
+    anonymous::sign_in(cx, body).await
+}
+
+/// Gives an anonymous caller an address, with or without a password: the user stays the same, the session is another.
+/// Where the address has to be proven first, as always without a password, something is sent there instead.
+///
+/// # Errors
+/// `token_required`; `forbidden` for who has an account; and as [`sign_up`].
+pub async fn upgrade(cx: &Ctx, body: Upgrade) -> Result<SignUpAnswer, Error> {
+    upgrade::request(cx, body).await
+}
+
+/// Does what [`upgrade`] waited for: the address is proven.
+///
+/// # Errors
+/// `proof_invalid`; `token_required` for a link that its user opens without being signed in; `unique_violation` on `/email`.
+pub async fn confirm_upgrade(cx: &Ctx, body: EmailConfirm) -> Result<SessionAnswer, Error> {
+    upgrade::confirm(cx, body).await
+}
+
 /// Signs in.
 ///
 /// # Errors
@@ -352,6 +382,7 @@ pub async fn make_own_key(cx: &Ctx, new: NewKey) -> Result<Value, Error> {
     if !cx.project.catalogue().schema.app.user_keys {
         return Err(Error::with(Code::Forbidden, "Users of this app make no keys."));
     }
+    with_account(user)?;
     fresh(cx, user)?;
     if new.user.is_some() {
         let problem = FieldProblem::of_field("user", "read_only", "The key stands for you.");
@@ -369,8 +400,21 @@ pub async fn end_own_key(cx: &Ctx, id: &str) -> Result<(), Error> {
     api_keys::end(cx, &user.facts.id, Owner::User(&user.facts.id), id).await
 }
 
-/// Refuses a sign-in that is not fresh, for what could give the account away.
+/// Refuses who has no account, for what needs one.
+fn with_account(user: &UserCaller) -> Result<(), Error> {
+    match user.facts.method {
+        Method::Anonymous => Err(Error::with(Code::Forbidden, "This needs an account.")
+            .hint("`POST /api/v1/auth/upgrade` makes an anonymous user one who has it.")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a sign-in that is not fresh, for what could give the account away. Anonymous users have nothing to sign in with
+/// again: their session is all there is.
 fn fresh(cx: &Ctx, user: &UserCaller) -> Result<(), Error> {
+    if user.facts.method == Method::Anonymous {
+        return Ok(());
+    }
     match cx.now.us() - user.facts.session_started <= limits::FRESH_SIGN_IN_S * 1_000_000 {
         true => Ok(()),
         false => {
@@ -427,7 +471,8 @@ pub async fn start_link(cx: &Ctx, provider: &str, asked: IdentityLink) -> Result
     social::start_link(cx, provider, asked).await
 }
 
-/// Adds the identity that the browser came back with to the caller's account, and shows it.
+/// Adds the identity that the browser came back with to the caller's account, and shows it. An anonymous user has an account by
+/// it, and `session` is the one that goes on.
 ///
 /// # Errors
 /// `token_required`, `reauth_required`, `proof_invalid`, `identity_taken`.
@@ -454,6 +499,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
         password: users && app.offers(SignInMethod::Password),
         sign_up: users && app.sign_up,
         password_chars_min: app.password_chars_min,
+        anonymous: users && app.sign_up && app.offers(SignInMethod::Anonymous),
         magic_link: users && mail && app.offers(SignInMethod::MagicLink),
         otp: users && mail && app.offers(SignInMethod::Otp),
         verify_email: app.verify_email,

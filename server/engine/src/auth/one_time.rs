@@ -36,12 +36,14 @@ pub(super) enum Purpose {
     OauthCode,
     /// A signed-in user's wish to be known at a provider.
     OauthLink,
+    /// The address of an anonymous user who is to have an account.
+    Upgrade,
 }
 
 impl Purpose {
     /// Every purpose.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::SignUp,
         Self::SignIn,
         Self::VerifyEmail,
@@ -51,6 +53,7 @@ impl Purpose {
         Self::OauthState,
         Self::OauthCode,
         Self::OauthLink,
+        Self::Upgrade,
     ];
 
     /// As the table and links have it.
@@ -65,6 +68,7 @@ impl Purpose {
             Self::OauthState => "oauth_state",
             Self::OauthCode => "oauth_code",
             Self::OauthLink => "oauth_link",
+            Self::Upgrade => "upgrade",
         }
     }
 
@@ -72,7 +76,7 @@ impl Purpose {
     pub(super) const fn lifetime_s(self) -> i64 {
         match self {
             Self::SignIn => 15 * 60,
-            Self::SignUp | Self::ResetPassword | Self::ChangeEmail => 3_600,
+            Self::SignUp | Self::Upgrade | Self::ResetPassword | Self::ChangeEmail => 3_600,
             Self::VerifyEmail => 86_400,
             Self::UndoEmail => 7 * 86_400,
             Self::OauthState => 10 * 60,

@@ -12,6 +12,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_5", API_KEYS),
     ("auth_identities", IDENTITIES),
     ("auth_guesses_1", GUESSES),
+    ("auth_standing", STANDING),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -138,7 +139,20 @@ const GUESSES: &str = "CREATE TABLE _guess_counts (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _guesses_at ON _guesses (at);";
 
+/// Who is no ordinary user; see [`super::standing`].
+const STANDING: &str = "CREATE TABLE _standing (
+        \"user\" TEXT NOT NULL PRIMARY KEY,
+        standing TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _standing_at ON _standing (standing, at);";
+
 statements! {
+    STANDING_OF = "SELECT standing FROM _standing WHERE \"user\" = ?1";
+    SET_STANDING = "INSERT INTO _standing (\"user\", standing, at) VALUES (?1, ?2, ?3)
+     ON CONFLICT (\"user\") DO UPDATE SET standing = excluded.standing, at = excluded.at";
+    REMOVE_STANDING = "DELETE FROM _standing WHERE \"user\" = ?1";
+
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
     /// Begins anew when the count began at `?3` or before.
     COUNT_GUESS = "INSERT INTO _guess_counts (key, count, began_at, at) VALUES (?1, 1, ?2, ?2)

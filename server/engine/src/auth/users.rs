@@ -99,6 +99,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
         &sql::REMOVE_IDENTITIES,
         &sql::REMOVE_ROLES,
         &sql::REMOVE_CLAIMS,
+        &sql::REMOVE_STANDING,
         &sql::FORGET_ALL_ONCE,
     ] {
         tx.execute(statement, &key).await?;

@@ -10,9 +10,9 @@ use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
-    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
-    VerifyRequest,
+    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
+    OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp,
+    SignUpConfirm, Upgrade, VerifyRequest,
 };
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -70,6 +70,14 @@ const TOKEN: Member = optional("token", Holds::Text);
 const CHALLENGE: Member = optional("challenge_id", Holds::Text);
 const CODE: Member = optional("code", Holds::Text);
 const LOCALE: Member = optional("locale", Holds::Text);
+
+impl Shape for AnonymousSignIn {
+    const MEMBERS: &'static [Member] = &[optional("data", Holds::Object)];
+}
+
+impl Shape for Upgrade {
+    const MEMBERS: &'static [Member] = &[text("email"), optional("password", Holds::Text), LOCALE];
+}
 
 impl Shape for SignUpConfirm {
     const MEMBERS: &'static [Member] =

@@ -8,9 +8,9 @@ use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
-    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
-    VerifyRequest,
+    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
+    OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp,
+    SignUpConfirm, Upgrade, VerifyRequest,
 };
 use stead_wire::records::Batch;
 
@@ -198,6 +198,8 @@ fn fixed_schemas() -> Map<String, Value> {
         ("EmailConfirm", EmailConfirm::MEMBERS),
         ("ResetConfirm", ResetConfirm::MEMBERS),
         ("SendTo", SendTo::MEMBERS),
+        ("AnonymousSignIn", AnonymousSignIn::MEMBERS),
+        ("Upgrade", Upgrade::MEMBERS),
         ("VerifyRequest", VerifyRequest::MEMBERS),
         ("EmailChange", EmailChange::MEMBERS),
         ("EmailUndo", EmailUndo::MEMBERS),

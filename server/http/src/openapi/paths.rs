@@ -145,6 +145,31 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("sendMagicLink", "Send a link to sign in with.").trades("SendTo", "Challenge").status("202"),
     ),
     (
+        "/api/v1/auth/sign-in/anonymous",
+        "post",
+        auth("signInAnonymously", "Make a user without an account and sign in.")
+            .trades("AnonymousSignIn", "Session")
+            .status("201"),
+    ),
+    (
+        "/api/v1/auth/upgrade",
+        "post",
+        auth(
+            "upgrade",
+            "Give an anonymous user an account; 202 with a challenge where the address must be proven first.",
+        )
+        .trades("Upgrade", "Session"),
+    ),
+    (
+        "/api/v1/auth/upgrade/confirm",
+        "post",
+        auth(
+            "confirmUpgrade",
+            "Give an anonymous user the account whose address is proven by what was sent.",
+        )
+        .trades("EmailConfirm", "Session"),
+    ),
+    (
         "/api/v1/auth/sign-in/otp",
         "post",
         auth("sendOtp", "Send a code to sign in with.").trades("SendTo", "Challenge").status("202"),

@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod anonymous;
 pub(crate) mod app;
 mod changing;
 mod credentials;
