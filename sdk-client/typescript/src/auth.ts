@@ -60,6 +60,8 @@ export interface AuthSettings {
   verify_email: boolean;
   /** Whether mail is sent: a forgotten password can be replaced, an address proven and changed. */
   mail: boolean;
+  /** Days in which an account that was given up can be kept; absent where users do not delete theirs. */
+  delete_after_days?: number;
   /** Services whose users may sign in. */
   providers: ProviderOffer[];
 }
@@ -420,6 +422,18 @@ export class Auth<Types extends AnyCollections<Types>> {
   /** Changes the signed-in user's record. */
   updateMe(patch: UserPatch<Types>, options: CallOptions = {}): Promise<User<Types>> {
     return this.#user({ method: "PATCH", path: "/auth/me", body: patch, ...options });
+  }
+
+  /**
+   * Deletes the user's account, and ends this session. Where the app gives time for second thoughts, the account is closed until
+   * then, and signing in again keeps it; the answer says when it ends.
+   *
+   * Throws `forbidden` where the app does not let users do it, `reauth_required` when the sign-in is older than ten minutes.
+   */
+  async deleteAccount({ signal }: CallOptions = {}): Promise<{ deletesAt: string }> {
+    const answer = await this.#http.send<{ deletes_at: string }>({ method: "DELETE", path: "/auth/me", signal });
+    await this.#keeper.end();
+    return { deletesAt: answer.deletes_at };
   }
 
   /** What the app's rules know of the caller: roles, claims, how and when it signed in. Throws `token_required`. */

@@ -116,6 +116,18 @@ test("who begins without an account gets one, keeps the session with it, and sen
   assert.equal(stead.auth.session?.accessToken, "access-3");
 });
 
+test("an account that is deleted takes its session along, and one that is not keeps it", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  server.answer = () => problem(403, "reauth_required");
+  await assert.rejects(stead.auth.deleteAccount(), (error) => isSteadError(error, "reauth_required"));
+  assert.notEqual(stead.auth.session, null);
+  server.answer = () => ({ status: 200, body: { deletes_at: "2026-01-08T12:00:00.000Z" } });
+  assert.deepEqual(await stead.auth.deleteAccount(), { deletesAt: "2026-01-08T12:00:00.000Z" });
+  assert.equal(server.asked.at(-1)?.method, "DELETE");
+  assert.equal(stead.auth.session, null);
+});
+
 test("what is proven by mail is asked for and given back as the server wants it", async () => {
   const stead = client();
   server.answer = ({ path }) =>

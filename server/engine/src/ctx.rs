@@ -186,6 +186,7 @@ impl Project {
         }));
         if tables == Tables::Fit {
             project.0.mail.start(WeakProject(Arc::downgrade(&project.0)));
+            project.0.auth.start(WeakProject(Arc::downgrade(&project.0)));
         }
         Ok(project)
     }
@@ -290,6 +291,7 @@ impl Project {
     /// Ends subscriptions, finishes writes and closes the database.
     pub async fn close(&self) {
         self.0.hub.close();
+        self.0.auth.close();
         self.0.mail.close().await;
         self.0.store.close().await;
     }

@@ -70,7 +70,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/identities/{id}").delete(social::unlink))
         .service(Door::at("/auth/token/refresh").post(auth::refresh))
         .service(Door::at("/auth/sign-out").post(auth::sign_out))
-        .service(Door::at("/auth/me").get(auth::me).patch(auth::update_me))
+        .service(Door::at("/auth/me").get(auth::me).patch(auth::update_me).delete(auth::leave))
         .service(Door::at("/auth/session").get(auth::current_session))
         .service(Door::at("/auth/sessions").get(auth::sessions))
         .service(Door::at("/auth/sessions/{id}").delete(auth::end_session))

@@ -107,6 +107,8 @@ pub struct AppSettings {
     pub auth_page: Option<String>,
     /// Whether users make API keys that stand for them. Default false.
     pub user_keys: bool,
+    /// Days between a user's wish to delete the account and its end, 0..=90; none where users do not delete theirs.
+    pub delete_after_days: Option<u32>,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
@@ -145,6 +147,7 @@ impl Default for AppSettings {
             verify_email: false,
             auth_page: None,
             user_keys: false,
+            delete_after_days: None,
             roles: Vec::new(),
             claims: Vec::new(),
             providers: Vec::new(),

@@ -337,6 +337,9 @@ pub struct AuthSettings {
     pub verify_email: bool,
     /// Whether mail is sent: a forgotten password can be replaced, an address proven and changed.
     pub mail: bool,
+    /// Days in which an account that was given up can be kept; absent where users do not delete theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after_days: Option<u32>,
     /// Services whose users may sign in.
     pub providers: Vec<ProviderOffer>,
 }

@@ -23,6 +23,7 @@ mod hashing;
 mod import;
 mod issue;
 mod keys;
+mod leave;
 mod me;
 mod memory;
 mod one_time;
@@ -42,6 +43,7 @@ pub(crate) mod social;
 mod sql;
 mod standing;
 mod stored;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod tests;
 mod throttle;
@@ -50,6 +52,7 @@ mod upgrade;
 mod users;
 mod verify_email;
 
+use crate::ctx::WeakProject;
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller, limits};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -92,6 +95,7 @@ pub struct Auth {
     hashing: hashing::Hashing,
     key_uses: api_keys::Uses,
     breached: Option<Arc<Breached>>,
+    sweeper: parking_lot::Mutex<Option<tokio::task::JoinHandle<()>>>,
     _follower: follow::Follower,
 }
 
@@ -117,15 +121,34 @@ impl Auth {
             hashing: hashing::Hashing::start(limits, secrets.pepper.clone(), random)?,
             key_uses: api_keys::Uses::default(),
             _follower: follow::Follower::start(store, &sessions),
+            sweeper: parking_lot::Mutex::new(None),
             breached,
             secrets,
             sessions,
         })
     }
 
+    /// Begins to remove users whose time has come, once.
+    pub(crate) fn start(&self, project: WeakProject) {
+        *self.sweeper.lock() = Some(tokio::spawn(sweep::run(project)));
+    }
+
+    /// Stops it.
+    pub(crate) fn close(&self) {
+        if let Some(sweeper) = self.sweeper.lock().take() {
+            sweeper.abort();
+        }
+    }
+
     /// Reads every session anew before it counts again.
     pub(crate) fn forget_sessions(&self) {
         self.sessions.forget_all();
+    }
+}
+
+impl Drop for Auth {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -339,6 +362,16 @@ pub fn session(cx: &Ctx) -> Result<Value, Error> {
     me::session(cx)
 }
 
+/// Ends the caller's account: `{deletes_at}`. Where the app gives time for second thoughts, the account is closed until then,
+/// and signing in again keeps it; otherwise it is gone.
+///
+/// # Errors
+/// `token_required`, `reauth_required`; `forbidden` where the app does not let users do it; `reference_violation` when a
+/// record that must not lose its user refers to it.
+pub async fn leave(cx: &Ctx) -> Result<Value, Error> {
+    leave::leave(cx).await
+}
+
 /// Changes the caller's own record, under its rules.
 ///
 /// # Errors
@@ -503,6 +536,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
         magic_link: users && mail && app.offers(SignInMethod::MagicLink),
         otp: users && mail && app.offers(SignInMethod::Otp),
         verify_email: app.verify_email,
+        delete_after_days: app.delete_after_days.filter(|_| users),
         mail,
         providers: if users { social::offers(app) } else { Vec::new() },
     }

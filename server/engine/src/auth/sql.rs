@@ -151,6 +151,15 @@ statements! {
     STANDING_OF = "SELECT standing FROM _standing WHERE \"user\" = ?1";
     SET_STANDING = "INSERT INTO _standing (\"user\", standing, at) VALUES (?1, ?2, ?3)
      ON CONFLICT (\"user\") DO UPDATE SET standing = excluded.standing, at = excluded.at";
+    /// Who left and whose time is over (`?1`), and anonymous ones who were not seen since `?2`.
+    DUE = "SELECT s.\"user\" FROM _standing s WHERE (s.standing = 'leaving' AND s.at <= ?1)
+     OR (s.standing = 'anonymous' AND s.at < ?2 AND NOT EXISTS
+       (SELECT 1 FROM _sessions x WHERE x.\"user\" = s.\"user\" AND x.last_seen_at >= ?2))
+     ORDER BY s.at, s.\"user\" LIMIT ?3";
+    STILL_DUE = "SELECT 1 FROM _standing s WHERE s.\"user\" = ?3 AND ((s.standing = 'leaving' AND s.at <= ?1)
+     OR (s.standing = 'anonymous' AND s.at < ?2 AND NOT EXISTS
+       (SELECT 1 FROM _sessions x WHERE x.\"user\" = s.\"user\" AND x.last_seen_at >= ?2)))";
+    POSTPONE = "UPDATE _standing SET at = ?2 WHERE \"user\" = ?1";
     REMOVE_STANDING = "DELETE FROM _standing WHERE \"user\" = ?1";
 
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
@@ -196,6 +205,7 @@ statements! {
     SUBJECT_ONCE = "SELECT subject FROM _one_time WHERE (token = ?1 OR id = ?2) AND purpose = ?3 AND expires_at > ?4";
     /// But what gives an account back to whoever it was taken from.
     WITHDRAW_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1 AND purpose <> 'undo_email'";
+    FORGET_ONCE_ABOUT = "DELETE FROM _one_time WHERE subject = ?1";
     FORGET_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1";
     FORGET_EXPIRED_ONCE = "DELETE FROM _one_time WHERE expires_at <= ?1";
 

@@ -29,11 +29,15 @@ pub(crate) enum Kind {
     EmailChanged,
     /// The password was changed.
     PasswordChanged,
+    /// The account was given up and will be deleted. `days` until then; `link` to sign in, which keeps it.
+    AccountLeaving,
+    /// The account is gone.
+    AccountDeleted,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::SignUp,
         Self::SignUpKnown,
         Self::SignInLink,
@@ -43,6 +47,8 @@ impl Kind {
         Self::ChangeEmail,
         Self::EmailChanged,
         Self::PasswordChanged,
+        Self::AccountLeaving,
+        Self::AccountDeleted,
     ];
 
     /// As templates and operators call it.
@@ -57,6 +63,8 @@ impl Kind {
             Self::ChangeEmail => "change_email",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
+            Self::AccountLeaving => "account_leaving",
+            Self::AccountDeleted => "account_deleted",
         }
     }
 
@@ -71,7 +79,8 @@ impl Kind {
             Self::SignUp | Self::VerifyEmail | Self::ResetPassword | Self::ChangeEmail => &["link", "code"],
             Self::SignUpKnown | Self::SignInLink | Self::EmailChanged => &["link"],
             Self::SignInCode => &["code"],
-            Self::PasswordChanged => &[],
+            Self::AccountLeaving => &["link", "days"],
+            Self::PasswordChanged | Self::AccountDeleted => &[],
         }
     }
 }
@@ -87,6 +96,8 @@ pub const KINDS: &[&str] = &[
     Kind::ChangeEmail.name(),
     Kind::EmailChanged.name(),
     Kind::PasswordChanged.name(),
+    Kind::AccountLeaving.name(),
+    Kind::AccountDeleted.name(),
 ];
 
 /// A mail to one person.

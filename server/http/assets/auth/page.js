@@ -320,7 +320,18 @@ async function account(note = '') {
     offers.providers.length ? element('section', {}, text('h2', 'Other services'), element('ul', {}, offers.providers.map((offer) => service(offer, identities)))) : null,
     element('section', {}, text('h2', 'Signed in on'), element('ul', {}, sessions.map(device))),
     element('section', {}, button('Sign out', signOut, 'primary'), sessions.length > 1 ? button('Sign out everywhere else', () => acted(() => auth.signOut({ scope: 'others' }))) : null),
+    offers.delete_after_days === undefined ? null : element('div', { className: 'links' }, quiet('Delete the account', deleteAccount)),
   );
+}
+
+function deleteAccount() {
+  const days = offers.delete_after_days;
+  const about = days > 0 ? `In ${days} days it is deleted with what belongs to it. Until then, signing in keeps it.` : 'It is deleted at once with what belongs to it, and cannot be brought back.';
+  const made = form([], 'Delete the account', async () => {
+    await auth.deleteAccount();
+    signIn(text('p', days > 0 ? 'The account is closed. Sign in to keep it.' : 'The account is deleted.', 'good'));
+  });
+  show('Delete the account', text('p', about, 'quiet'), made, element('div', { className: 'links' }, quiet('Back', () => account())));
 }
 
 /** Leads whoever has no account to one, if there is a way by an address. */

@@ -192,6 +192,11 @@ pub(crate) async fn update_me(cx: Cx, _: NoQuery, Patch(body): Patch) -> Answer 
     Ok(answer::json(auth::update_me(&cx, body).await?))
 }
 
+/// DELETE /auth/me
+pub(crate) async fn leave(_: SignInAttempt, cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&auth::leave(&cx).await?)
+}
+
 /// GET /auth/session
 pub(crate) async fn current_session(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&auth::session(&cx)?)

@@ -317,6 +317,15 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("updateMe", "Change the caller's own record.").trades("Object", "Object"),
     ),
     (
+        "/api/v1/auth/me",
+        "delete",
+        auth(
+            "deleteAccount",
+            "Delete the caller's account, at once or after the app's time for second thoughts.",
+        )
+        .answers("Object"),
+    ),
+    (
         "/api/v1/auth/session",
         "get",
         auth("getSession", "What rules know of the caller: roles, claims, how and when it signed in.")

@@ -29,6 +29,13 @@ const USERS: &str = "collections:
     rules:
       read: authenticated
       create: auth != null && auth.method != \"anonymous\"
+  orders:
+    fields:
+      buyer: {type: ref, to: users, on_delete: restrict, default: auth.id, write_once: true}
+    rules:
+      read: resource.buyer == auth.id
+      create: next.buyer == auth.id
+      delete: resource.buyer == auth.id
 ";
 
 /// A server whose app has these lines below `auth:`, and its mail.
@@ -114,4 +121,63 @@ async fn at_13_of_fifty_upgrades_at_once_one_counts_and_the_user_is_one() {
     let me = after.get("/auth/me").await.ok();
     assert_eq!((&me["email"], &me["verified"]), (&json!("ana@example.test"), &json!(true)));
     assert_eq!(after.get("/auth/sessions").await.ok()["items"].as_array().unwrap().len(), 1);
+}
+
+async fn signed_up(server: &Server, email: &str) -> Client {
+    let mut client = server.client();
+    client.sign_up(email, PASSWORD, json!({ "name": "somebody" })).await;
+    client
+}
+
+#[tokio::test]
+async fn at_38_who_deletes_the_account_is_gone_at_once_with_what_is_theirs_and_may_come_again() {
+    let (server, mut post, _app) = served("  delete_after_days: 0\n").await;
+    let (ana, bob) =
+        (signed_up(&server, "ana@example.test").await, signed_up(&server, "bob@example.test").await);
+    let note = ana.create("notes", json!({ "text": "mine" })).await.created();
+    let board = ana.create("boards", json!({ "title": "ours" })).await.created();
+    let order = ana.create("orders", json!({})).await.created();
+    let (mut own, mut others) = (ana.socket().await, bob.socket().await);
+    own.subscribe("s", "notes", json!({})).await;
+    others.subscribe("s", "boards", json!({})).await;
+
+    // What must not lose its user keeps the account, whole.
+    ana.json("DELETE", "/auth/me", Value::Null).await.problem("reference_violation");
+    ana.show("notes", note["id"].as_str().unwrap()).await.ok();
+    ana.delete("orders", order["id"].as_str().unwrap()).await.gone();
+
+    let told = ana.json("DELETE", "/auth/me", Value::Null).await.ok();
+    assert!(told["deletes_at"].is_string());
+    assert_eq!(own.until_closed().await, Some(4401));
+    everywhere(async || ana.get("/auth/me").await.status == 401).await;
+    assert!(ana.get("/auth/me").await.problem("token_invalid").is_object());
+    assert!(post.next("ana@example.test").await.token.is_empty());
+    let board = bob.show("boards", board["id"].as_str().unwrap()).await.ok();
+    assert_eq!(board["made_by"], Value::Null);
+    // Control: somebody else's socket goes on.
+    bob.create("boards", json!({ "title": "another" })).await.created();
+
+    let again = signed_up(&server, "ana@example.test").await;
+    assert_ne!(again.user, ana.user);
+    again.show("notes", note["id"].as_str().unwrap()).await.problem("record_not_found");
+}
+
+#[tokio::test]
+async fn a_closed_account_is_kept_by_signing_in_again() {
+    let (server, mut post, _app) = served("  delete_after_days: 7\n").await;
+    assert_eq!(server.client().get("/auth/settings").await.ok()["delete_after_days"], 7);
+    let ana = signed_up(&server, "ana@example.test").await;
+    ana.json("DELETE", "/auth/me", Value::Null).await.ok();
+    everywhere(async || ana.get("/auth/me").await.status == 401).await;
+    let letter = post.next("ana@example.test").await;
+    assert!(letter.text.contains("7 days"), "{}", letter.text);
+    let mut back = server.client();
+    back.sign_in("ana@example.test", PASSWORD).await;
+    assert_eq!(back.user, ana.user);
+    back.get("/auth/me").await.ok();
+
+    let (closed, _post, _app) = served("  sign_up: true\n").await;
+    let bob = signed_up(&closed, "bob@example.test").await;
+    bob.json("DELETE", "/auth/me", Value::Null).await.problem("forbidden");
+    closed.client().json("DELETE", "/auth/me", Value::Null).await.problem("token_required");
 }

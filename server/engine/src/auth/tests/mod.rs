@@ -15,6 +15,7 @@ mod devices;
 mod guessing;
 mod importing;
 mod keys;
+mod leaving;
 mod mailing;
 mod refreshing;
 mod revoking;

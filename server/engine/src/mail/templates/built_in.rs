@@ -17,6 +17,8 @@ macro_rules! language {
                 include_str!(concat!("words/", $locale, "/change_email.txt")),
                 include_str!(concat!("words/", $locale, "/email_changed.txt")),
                 include_str!(concat!("words/", $locale, "/password_changed.txt")),
+                include_str!(concat!("words/", $locale, "/account_leaving.txt")),
+                include_str!(concat!("words/", $locale, "/account_deleted.txt")),
             ],
         )
     };

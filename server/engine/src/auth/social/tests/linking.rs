@@ -244,10 +244,10 @@ async fn at_12_an_anonymous_user_who_links_an_identity_has_an_account_and_anothe
     let app = App::open_auth("  methods: [password, anonymous]\n").await;
     let body = || AnonymousSignIn { data: json!({ "name": "visitor" }).as_object().unwrap().clone() };
     let visitor = auth::sign_in_anonymously(&app.nobody(), body()).await.unwrap();
-    let cx = app.as_user(&visitor.access_token).await;
     // Long after the sign-in: there is nothing to sign in with anew.
     app.pass(3_600.0);
     let refreshed = app.refresh(&visitor.refresh_token).await.unwrap();
+    let cx = app.as_user(&refreshed.access_token).await;
     let back = brought_back(&app, id(&visitor), profile("a", "1", "ana")).await;
     let linked = auth::link_identity(&cx, back).await.unwrap();
     let session = &linked["session"];
