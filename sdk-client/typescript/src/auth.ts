@@ -109,6 +109,27 @@ export interface SendTo {
   locale?: string | undefined;
 }
 
+/** What the server holds of a user. */
+export interface AccountExport<Types> {
+  /** RFC 3339, UTC. */
+  exported_at: string;
+  user: User<Types>;
+  roles: string[];
+  claims: Record<string, unknown>;
+  sessions: SessionInfo[];
+  identities: Identity[];
+  api_keys: KeyInfo[];
+  /** By each field that refers to the user. What is not `complete` goes on in that collection's list. */
+  records: {
+    collection: string;
+    field: string;
+    items: Record<string, unknown>[];
+    complete: boolean;
+    /** Where that list goes on, with the filter `<field> == p.user`; null where nothing of it is here, or all. */
+    next_cursor: string | null;
+  }[];
+}
+
 /** What gives an anonymous user an account; without a password one signs in by mail. */
 export interface UpgradeDetails {
   email: string;
@@ -434,6 +455,14 @@ export class Auth<Types extends AnyCollections<Types>> {
     const answer = await this.#http.send<{ deletes_at: string }>({ method: "DELETE", path: "/auth/me", signal });
     await this.#keeper.end();
     return { deletesAt: answer.deletes_at };
+  }
+
+  /**
+   * What the server holds of the user: the record, sessions, identities, keys, and the records that refer to the user and that
+   * the user may list. Throws `reauth_required` when the sign-in is older than ten minutes.
+   */
+  exportAccount({ signal }: CallOptions = {}): Promise<AccountExport<Types>> {
+    return this.#http.send({ method: "POST", path: "/auth/me/export", signal });
   }
 
   /** What the app's rules know of the caller: roles, claims, how and when it signed in. Throws `token_required`. */

@@ -116,6 +116,16 @@ test("who begins without an account gets one, keeps the session with it, and sen
   assert.equal(stead.auth.session?.accessToken, "access-3");
 });
 
+test("an export is asked for with the session and given as it comes", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  const body = { exported_at: "2026-01-08T12:00:00.000Z", user: { id: "u1" }, records: [] };
+  server.answer = () => ({ status: 200, body });
+  assert.deepEqual(await stead.auth.exportAccount(), body);
+  assert.equal(calls().at(-1), "/auth/me/export Bearer access-1");
+  assert.equal(server.asked.at(-1)?.method, "POST");
+});
+
 test("an account that is deleted takes its session along, and one that is not keeps it", async () => {
   const stead = client();
   await stead.auth.signIn(ann);

@@ -71,6 +71,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/token/refresh").post(auth::refresh))
         .service(Door::at("/auth/sign-out").post(auth::sign_out))
         .service(Door::at("/auth/me").get(auth::me).patch(auth::update_me).delete(auth::leave))
+        .service(Door::at("/auth/me/export").post(auth::export))
         .service(Door::at("/auth/session").get(auth::current_session))
         .service(Door::at("/auth/sessions").get(auth::sessions))
         .service(Door::at("/auth/sessions/{id}").delete(auth::end_session))
@@ -93,6 +94,11 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/admin/rules/explain").post(admin::explain_rules))
         .service(Door::at("/admin/rules/test").post(admin::test_rules))
         .service(Door::at("/admin/mail/test").post(admin::test_mail))
+        .service(
+            Door::at("/admin/service-accounts")
+                .get(admin::service_accounts)
+                .post(admin::make_service_account),
+        )
         .service(Door::at("/admin/users/import").post(admin::import_users))
         .service(Door::at("/admin/users/{id}").patch(admin::change_user))
         .service(Door::at("/admin/session").post(admin::sign_in));

@@ -28,7 +28,7 @@ pub use consumers::{
 pub use keys::{end_key, keys, make_key};
 pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};
-pub use users::{change_user, import_users};
+pub use users::{change_user, import_users, make_service_account, service_accounts};
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;

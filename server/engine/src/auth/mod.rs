@@ -16,6 +16,7 @@ mod claims;
 mod crypto;
 mod devices;
 mod email;
+mod export;
 mod famous;
 mod follow;
 mod guesses;
@@ -34,6 +35,7 @@ mod refresh;
 mod refresh_token;
 mod reset_password;
 mod rotation;
+mod service;
 mod session;
 mod sessions;
 mod sign_in;
@@ -76,6 +78,7 @@ pub(crate) use email::Email;
 pub(crate) use guesses::forgive;
 pub(crate) use import::import as import_users;
 pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
+pub(crate) use service::{list as service_accounts, make as make_service_account};
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
 pub(crate) use turns::Seat;
@@ -370,6 +373,15 @@ pub fn session(cx: &Ctx) -> Result<Value, Error> {
 /// record that must not lose its user refers to it.
 pub async fn leave(cx: &Ctx) -> Result<Value, Error> {
     leave::leave(cx).await
+}
+
+/// What the server holds of the caller: `{exported_at, user, roles, claims, sessions, identities, api_keys, records: [{collection,
+/// field, items, complete, next_cursor}]}` as JSON bytes. Records are those that refer to the user and that the user may list.
+///
+/// # Errors
+/// `token_required`, `reauth_required`; what a list answers.
+pub async fn export(cx: &Ctx) -> Result<Vec<u8>, Error> {
+    export::export(cx).await
 }
 
 /// Changes the caller's own record, under its rules.

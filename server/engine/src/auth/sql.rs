@@ -160,6 +160,7 @@ statements! {
      OR (s.standing = 'anonymous' AND s.at < ?2 AND NOT EXISTS
        (SELECT 1 FROM _sessions x WHERE x.\"user\" = s.\"user\" AND x.last_seen_at >= ?2)))";
     POSTPONE = "UPDATE _standing SET at = ?2 WHERE \"user\" = ?1";
+    SERVICE_ACCOUNTS = "SELECT \"user\", at FROM _standing WHERE standing = 'service' ORDER BY at, \"user\"";
     REMOVE_STANDING = "DELETE FROM _standing WHERE \"user\" = ?1";
 
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";

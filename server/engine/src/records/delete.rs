@@ -241,6 +241,16 @@ fn references(schema: &Schema, target: CollectionId) -> Vec<(CollectionId, Slot,
     schema.collections.iter().flat_map(refers).collect()
 }
 
+/// Every field that refers to a user, with its collection.
+pub(crate) fn references_to_users(schema: &Schema) -> Vec<(String, String)> {
+    let Some(users) = schema.users() else { return Vec::new() };
+    let named = |(from, slot, _): (CollectionId, Slot, OnDelete)| {
+        let collection = schema.get(from)?;
+        Some((collection.name.clone(), collection.get(slot)?.name.clone()))
+    };
+    references(schema, users.id).into_iter().filter_map(named).collect()
+}
+
 fn too_many() -> Error {
     let text = format!("More than {CASCADE_RECORDS_MAX} records would go along with this one.");
     Error::with(Code::ReferenceViolation, text).hint("Delete some of the records that refer to it first.")

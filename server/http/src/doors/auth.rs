@@ -197,6 +197,11 @@ pub(crate) async fn leave(_: SignInAttempt, cx: Cx, _: NoQuery) -> Answer {
     answer::value(&auth::leave(&cx).await?)
 }
 
+/// POST /auth/me/export
+pub(crate) async fn export(_: SignInAttempt, cx: Cx, _: NoQuery) -> Answer {
+    Ok(secret(answer::json(auth::export(&cx).await?)))
+}
+
 /// GET /auth/session
 pub(crate) async fn current_session(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&auth::session(&cx)?)

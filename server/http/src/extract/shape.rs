@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, IMPORT_USERS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_engine::mail::KINDS;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, MailTest, NewServiceAccount, RulesQuestion, RulesTest, UserChange,
+    UserImport,
 };
 use stead_wire::auth::{
     AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
@@ -203,6 +204,14 @@ impl Shape for MailTest {
 impl Shape for UserChange {
     const MEMBERS: &'static [Member] =
         &[optional("roles", Holds::Texts(0, USER_ROLES_MAX)), optional("claims", Holds::Object)];
+}
+
+impl Shape for NewServiceAccount {
+    const MEMBERS: &'static [Member] = &[
+        optional("data", Holds::Object),
+        optional("roles", Holds::Texts(0, USER_ROLES_MAX)),
+        optional("claims", Holds::Object),
+    ];
 }
 
 impl Shape for UserImport {

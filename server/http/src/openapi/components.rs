@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, MailTest, NewServiceAccount, RulesQuestion, RulesTest, UserChange,
+    UserImport,
 };
 use stead_wire::auth::{
     AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
@@ -218,6 +219,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("MailTest".into(), json_schema(MailTest::MEMBERS));
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
+    schemas.insert("NewServiceAccount".into(), json_schema(NewServiceAccount::MEMBERS));
     schemas.insert("UserImport".into(), json_schema(UserImport::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));
     schemas.insert("Acknowledgement".into(), json_schema(Acknowledgement::MEMBERS));

@@ -326,6 +326,12 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         .answers("Object"),
     ),
     (
+        "/api/v1/auth/me/export",
+        "post",
+        auth("exportMe", "What the server holds of the caller, with the records that refer to the caller.")
+            .answers("Object"),
+    ),
+    (
         "/api/v1/auth/session",
         "get",
         auth("getSession", "What rules know of the caller: roles, claims, how and when it signed in.")
@@ -457,6 +463,22 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "post",
         Operation::new("operators", "testMail", "Send a sample mail and hear what the mail server said.")
             .trades("MailTest", "Object"),
+    ),
+    (
+        "/api/v1/admin/service-accounts",
+        "get",
+        Operation::new("operators", "listServiceAccounts", "Users that are programs.").answers("Object"),
+    ),
+    (
+        "/api/v1/admin/service-accounts",
+        "post",
+        Operation::new(
+            "operators",
+            "makeServiceAccount",
+            "Make a user that is a program: it has keys that operators make, and no way to sign in.",
+        )
+        .trades("NewServiceAccount", "Object")
+        .status("201"),
     ),
     (
         "/api/v1/admin/users/import",

@@ -181,3 +181,70 @@ async fn a_closed_account_is_kept_by_signing_in_again() {
     bob.json("DELETE", "/auth/me", Value::Null).await.problem("forbidden");
     closed.client().json("DELETE", "/auth/me", Value::Null).await.problem("token_required");
 }
+
+#[tokio::test]
+async fn at_41_an_export_holds_what_is_the_callers_and_nothing_of_others() {
+    let (server, _post, _app) = served("  user_keys: true\n").await;
+    let (ana, bob) =
+        (signed_up(&server, "ana@example.test").await, signed_up(&server, "bob@example.test").await);
+    let mut notes: Vec<String> = Vec::new();
+    for number in 0..501 {
+        let note = ana.create("notes", json!({ "text": format!("mine {number}") })).await.created();
+        notes.push(note["id"].as_str().unwrap().to_owned());
+    }
+    bob.create("notes", json!({ "text": "secret of bob" })).await.created();
+    let board = ana.create("boards", json!({ "title": "ours" })).await.created();
+    let answer = ana.json("POST", "/auth/me/export", Value::Null).await;
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(!answer.text.contains("secret of bob") && !answer.text.contains("bob@example.test"));
+    let export = answer.ok();
+    assert_eq!(export["user"]["email"], "ana@example.test");
+    assert_eq!(export["sessions"].as_array().unwrap().len(), 1);
+    let part = |collection: &str| {
+        let parts = export["records"].as_array().unwrap();
+        parts.iter().find(|part| part["collection"] == collection).unwrap().clone()
+    };
+    let ids = |part: &Value| -> Vec<String> {
+        part["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let exported = part("notes");
+    assert_eq!((&exported["field"], &exported["complete"]), (&json!("owner"), &json!(true)));
+    let mut found = ids(&exported);
+    found.sort();
+    notes.sort();
+    assert_eq!(found, notes);
+    assert_eq!(ids(&part("boards")), [board["id"].as_str().unwrap()]);
+    assert_eq!(part("orders")["items"], json!([]));
+    server.client().json("POST", "/auth/me/export", Value::Null).await.problem("token_required");
+}
+
+#[tokio::test]
+async fn a_service_account_works_by_its_key_alone_until_it_is_removed() {
+    let (mut server, _post, _app) = served("  roles: [robot]\n").await;
+    let root = server.operator().await;
+    let body = json!({ "data": { "name": "importer" }, "roles": ["robot"] });
+    let made = root.json("POST", "/admin/service-accounts", body).await.created();
+    let robot = made["id"].as_str().unwrap();
+    let key = json!({ "name": "k", "user": robot, "collections": { "*": ["read", "create"] } });
+    let key = root.json("POST", "/admin/api-keys", key).await.created();
+    let mut bot = server.client();
+    bot.token = key["key"].as_str().map(str::to_owned);
+    let note = bot.create("notes", json!({ "text": "by a program" })).await.created();
+    assert_eq!(note["owner"], robot);
+    let facts = bot.get("/auth/session").await.ok();
+    assert_eq!((&facts["method"], &facts["roles"]), (&json!("api_key"), &json!(["robot"])));
+    bot.json("POST", "/auth/upgrade", json!({ "email": "bot@example.test", "password": PASSWORD }))
+        .await
+        .problem("forbidden");
+    let mut socket = bot.socket().await;
+    socket.subscribe("s", "notes", json!({})).await;
+
+    let listed = root.get("/admin/service-accounts").await.ok();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    root.delete("users", robot).await.gone();
+    assert_eq!(socket.until_closed().await, Some(4401));
+    everywhere(async || bot.get("/auth/session").await.status == 401).await;
+    let somebody = signed_up(&server, "ana@example.test").await;
+    somebody.json("POST", "/admin/service-accounts", json!({})).await.problem("forbidden");
+    server.client().json("POST", "/admin/service-accounts", json!({})).await.problem("token_required");
+}
