@@ -180,9 +180,11 @@ function signIn(note = null, email = '') {
   show(offers.name ? `Sign in to ${offers.name}` : 'Sign in', note, ...ways, element('div', { className: 'links' }, links));
 }
 
-async function withoutAccount() {
-  await auth.signInAnonymously();
-  entered();
+function withoutAccount() {
+  confirmed('Continue without an account', 'You can make one later and keep what you do until then. Without one, it is lost when you sign out.', async (data) => {
+    await auth.signInAnonymously({ data });
+    entered();
+  });
 }
 
 /** This page as a provider leads back to it. */

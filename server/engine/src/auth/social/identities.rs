@@ -77,7 +77,10 @@ pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json,
     let (mut identity, ended) = cx.project.store().write(job).await??;
     if let Some(ended) = ended {
         let answer = upgrade::begun(cx, &owner, &ended, &session).await?;
-        identity["session"] = serde_json::to_value(answer).map_err(Error::internal)?;
+        let session = serde_json::to_value(answer).map_err(Error::internal)?;
+        if let Json::Object(members) = &mut identity {
+            members.insert("session".to_owned(), session);
+        }
     }
     Ok(identity)
 }
