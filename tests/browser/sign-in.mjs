@@ -30,7 +30,8 @@ writeFileSync(join(app, 'schema/app.yaml'), `name: Allotment club
 public_url: ${url}
 auth:
   verify_email: true
-  methods: [password, magic_link, otp, passkey]
+  methods: [password, magic_link, otp, passkey, anonymous]
+  delete_after_days: 7
   providers: {acme: {issuer: 'https://id.acme.example', client_id: club, label: Acme}}
 `);
 writeFileSync(
@@ -286,8 +287,48 @@ async function journey() {
   await letter();
 }
 
+/** Somebody begins without an account, makes one later, gives it up, and keeps it after all. */
+async function visit() {
+  const guest = await window('guest');
+  await guest.goto(`${url}/auth/ui`);
+  await go(guest, 'Continue without an account');
+  await heading(guest, 'Continue without an account');
+  await go(guest, 'Continue');
+  await fill(guest, 'data.plot', '7');
+  await go(guest, 'Continue');
+  await heading(guest, 'Allotment club');
+  await guest.waitForSelector('text=You have no account yet');
+  await shot(guest, 'without-account');
+
+  await go(guest, 'Make an account');
+  await fill(guest, 'email', 'guest@example.test');
+  await fill(guest, 'password', 'plenty of marigolds');
+  await go(guest, 'Make an account');
+  await heading(guest, 'Confirm your e-mail address');
+  const { link } = await letter();
+  assert.ok(link.startsWith(`${url}/auth/ui#upgrade=`), link);
+  await guest.goto('about:blank');
+  await guest.goto(link);
+  await heading(guest, 'Keep your account');
+  await go(guest, 'Continue');
+  await guest.waitForSelector('text=You have an account now.');
+  await guest.waitForSelector('text=guest@example.test');
+
+  await go(guest, 'Delete the account');
+  await guest.waitForSelector('text=In 7 days it is deleted');
+  await shot(guest, 'delete');
+  await go(guest, 'Delete the account');
+  await guest.waitForSelector('text=The account is closed.');
+  await letter();
+  await fill(guest, 'email', 'guest@example.test');
+  await fill(guest, 'password', 'plenty of marigolds');
+  await go(guest, 'Sign in');
+  await heading(guest, 'Allotment club');
+}
+
 try {
   await journey();
+  await visit();
   assert.deepEqual(complaints, []);
   console.log('the sign-in page held');
 } finally {

@@ -15,8 +15,8 @@ import type { AnyCollections, CallOptions, Patch, UntypedRecord } from "./types.
 /** The collection whose records are the users. */
 type UserTypes<Types> = Types extends { users: infer Users } ? Users : unknown;
 
-/** The signed-in user's record, with the address. */
-export type User<Types> = (UserTypes<Types> extends { record: infer Rec } ? Rec : UntypedRecord) & { email: string };
+/** The signed-in user's record, with the address; null for who has none. */
+export type User<Types> = (UserTypes<Types> extends { record: infer Rec } ? Rec : UntypedRecord) & { email: string | null };
 /** Fields of the user's record to begin with. */
 export type UserDraft<Types> = UserTypes<Types> extends { create: infer Draft } ? Draft : Record<string, unknown>;
 /** What makes a user; `data` may be left out when no field of the user's record is required. */
@@ -52,6 +52,8 @@ export interface AuthSettings {
   sign_up: boolean;
   /** Fewest characters of a password. */
   password_chars_min: number;
+  /** Whether one can begin without an account. */
+  anonymous: boolean;
   /** Whether a link can be sent to sign in with. */
   magic_link: boolean;
   /** Whether a code can be sent to sign in with. */
@@ -62,6 +64,8 @@ export interface AuthSettings {
   passkey: boolean;
   /** Whether mail is sent: a forgotten password can be replaced, an address proven and changed. */
   mail: boolean;
+  /** Days in which an account that was given up can be kept; absent where users do not delete theirs. */
+  delete_after_days?: number;
   /** Services whose users may sign in. */
   providers: ProviderOffer[];
 }
@@ -106,6 +110,34 @@ export interface KeyInfo {
 /** To an address; `locale` (BCP 47) is the language of the mail. */
 export interface SendTo {
   email: string;
+  locale?: string | undefined;
+}
+
+/** What the server holds of a user. */
+export interface AccountExport<Types> {
+  /** RFC 3339, UTC. */
+  exported_at: string;
+  user: User<Types>;
+  roles: string[];
+  claims: Record<string, unknown>;
+  sessions: SessionInfo[];
+  identities: Identity[];
+  api_keys: KeyInfo[];
+  /** By each field that refers to the user. What is not `complete` goes on in that collection's list. */
+  records: {
+    collection: string;
+    field: string;
+    items: Record<string, unknown>[];
+    complete: boolean;
+    /** Where that list goes on, with the filter `<field> == p.user`; null where nothing of it is here, or all. */
+    next_cursor: string | null;
+  }[];
+}
+
+/** What gives an anonymous user an account; without a password one signs in by mail. */
+export interface UpgradeDetails {
+  email: string;
+  password?: string | undefined;
   locale?: string | undefined;
 }
 
@@ -193,6 +225,34 @@ export class Auth<Types extends AnyCollections<Types>> {
     const { password, data, challengeId } = proof;
     const body = { ...(challengeId !== undefined && { challenge_id: challengeId }), ...proofBody(proof), password, data };
     return this.#begin("/auth/sign-up/confirm", body, options);
+  }
+
+  /**
+   * Makes a user without an account and signs in. The session is all there is: whoever signs out, or is away for thirty days,
+   * has lost it. {@link upgrade} and {@link linkProvider} give it an account.
+   *
+   * Throws `forbidden` where the app does not offer it, `field_invalid`, `rate_limited`.
+   */
+  signInAnonymously({ data, signal }: CallOptions & { data?: UserDraft<Types> | undefined } = {}): Promise<Session<User<Types>>> {
+    return this.#begin("/auth/sign-in/anonymous", { data }, { signal });
+  }
+
+  /**
+   * Gives an anonymous user an account: the same user, with what it has, and a new session. Where the address must be proven
+   * first, as always without a password, the answer is a challenge (`"challengeId" in answer`) for {@link confirmUpgrade}.
+   *
+   * Throws `unique_violation` when somebody has the address, `field_invalid`, `forbidden` for who has an account.
+   */
+  async upgrade(details: UpgradeDetails, { signal }: CallOptions = {}): Promise<Session<User<Types>> | Challenge> {
+    const answer = await this.#http.send({ method: "POST", path: "/auth/upgrade", body: details, signal });
+    return isChallenge(answer) ? parseChallenge(answer) : this.#keeper.begin(await this.#device.keep(answer));
+  }
+
+  /** Ends an upgrade with what was sent. A link counts only where its user is signed in. Throws `proof_invalid`. */
+  async confirmUpgrade(proof: Proof, { signal }: CallOptions = {}): Promise<Session<User<Types>>> {
+    const body = proofBody(proof);
+    const answer = await this.#http.send({ method: "POST", path: "/auth/upgrade/confirm", body, signal });
+    return this.#keeper.begin(await this.#device.keep(answer));
   }
 
   /** Has a link sent to sign in with. The answer is the same for every address. */
@@ -356,8 +416,9 @@ export class Auth<Types extends AnyCollections<Types>> {
     const body = { code: found.code, code_verifier: attempt.verifier };
     if (!attempt.link) return this.#begin("/auth/oauth/exchange", body, options);
     await this.#keeper.ready;
-    await this.#http.send({ method: "POST", path: "/auth/identities", body, ...options });
-    return this.#keeper.session;
+    const linked = await this.#http.send<{ session?: unknown }>({ method: "POST", path: "/auth/identities", body, ...options });
+    // Who was anonymous has an account now, and another session.
+    return linked.session === undefined ? this.#keeper.session : this.#keeper.begin(await this.#device.keep(linked.session));
   }
 
   /** Signs in with the ID token of a device's own sign-in, such as Apple's or Google's. A token is good once. */
@@ -424,6 +485,26 @@ export class Auth<Types extends AnyCollections<Types>> {
   /** Changes the signed-in user's record. */
   updateMe(patch: UserPatch<Types>, options: CallOptions = {}): Promise<User<Types>> {
     return this.#user({ method: "PATCH", path: "/auth/me", body: patch, ...options });
+  }
+
+  /**
+   * Deletes the user's account, and ends this session. Where the app gives time for second thoughts, the account is closed until
+   * then, and signing in again keeps it; the answer says when it ends.
+   *
+   * Throws `forbidden` where the app does not let users do it, `reauth_required` when the sign-in is older than ten minutes.
+   */
+  async deleteAccount({ signal }: CallOptions = {}): Promise<{ deletesAt: string }> {
+    const answer = await this.#http.send<{ deletes_at: string }>({ method: "DELETE", path: "/auth/me", signal });
+    await this.#keeper.end();
+    return { deletesAt: answer.deletes_at };
+  }
+
+  /**
+   * What the server holds of the user: the record, sessions, identities, keys, and the records that refer to the user and that
+   * the user may list. Throws `reauth_required` when the sign-in is older than ten minutes.
+   */
+  exportAccount({ signal }: CallOptions = {}): Promise<AccountExport<Types>> {
+    return this.#http.send({ method: "POST", path: "/auth/me/export", signal });
   }
 
   /** What the app's rules know of the caller: roles, claims, how and when it signed in. Throws `token_required`. */

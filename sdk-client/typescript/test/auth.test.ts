@@ -93,6 +93,51 @@ test("a sign-up whose address must be proven signs nobody in until it is", async
   assert.deepEqual(told, ["initial", "signed_in", "signed_in", "signed_in"]);
 });
 
+test("who begins without an account gets one, keeps the session with it, and sends its token on the way", async () => {
+  const stead = client();
+  const told: string[] = [];
+  stead.auth.onChange((session, event) => told.push(`${event} ${session?.sessionId ?? "-"}`));
+  server.answer = () => ({ status: 201, body: { ...(sessionAnswer(++issued).body as object), session_id: `s${issued}` } });
+  await stead.auth.signInAnonymously({ data: { name: "Visitor" } });
+  assert.deepEqual(server.asked.at(-1)?.body, { data: { name: "Visitor" } });
+  await stead.auth.upgrade(ann);
+  assert.deepEqual(server.asked.at(-1)?.body, ann);
+  server.answer = () => ({ status: 202, body: { challenge_id: "c1", expires_in: 3600 } });
+  assert.deepEqual(await stead.auth.upgrade({ email: "a@b.c" }), { challengeId: "c1", expiresIn: 3600 });
+  server.answer = () => ({ status: 200, body: { ...(sessionAnswer(++issued).body as object), session_id: `s${issued}` } });
+  await stead.auth.confirmUpgrade({ challengeId: "c1", code: "123456" });
+  assert.deepEqual(calls(), [
+    "/auth/sign-in/anonymous -",
+    "/auth/upgrade Bearer access-1",
+    "/auth/upgrade Bearer access-2",
+    "/auth/upgrade/confirm Bearer access-2",
+  ]);
+  assert.deepEqual(told, ["initial -", "signed_in s1", "signed_in s2", "signed_in s3"]);
+  assert.equal(stead.auth.session?.accessToken, "access-3");
+});
+
+test("an export is asked for with the session and given as it comes", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  const body = { exported_at: "2026-01-08T12:00:00.000Z", user: { id: "u1" }, records: [] };
+  server.answer = () => ({ status: 200, body });
+  assert.deepEqual(await stead.auth.exportAccount(), body);
+  assert.equal(calls().at(-1), "/auth/me/export Bearer access-1");
+  assert.equal(server.asked.at(-1)?.method, "POST");
+});
+
+test("an account that is deleted takes its session along, and one that is not keeps it", async () => {
+  const stead = client();
+  await stead.auth.signIn(ann);
+  server.answer = () => problem(403, "reauth_required");
+  await assert.rejects(stead.auth.deleteAccount(), (error) => isSteadError(error, "reauth_required"));
+  assert.notEqual(stead.auth.session, null);
+  server.answer = () => ({ status: 200, body: { deletes_at: "2026-01-08T12:00:00.000Z" } });
+  assert.deepEqual(await stead.auth.deleteAccount(), { deletesAt: "2026-01-08T12:00:00.000Z" });
+  assert.equal(server.asked.at(-1)?.method, "DELETE");
+  assert.equal(stead.auth.session, null);
+});
+
 test("what is proven by mail is asked for and given back as the server wants it", async () => {
   const stead = client();
   server.answer = ({ path }) =>
@@ -390,7 +435,7 @@ test("a kept session survives a restart, also in an asynchronous storage", async
   await client({ storage }).auth.signIn(ann);
   const later = client({ storage });
   assert.equal(later.auth.session, null);
-  const told: (string | undefined)[] = [];
+  const told: (string | null | undefined)[] = [];
   later.auth.onChange((session) => told.push(session?.user.email));
   await later.auth.ready;
   await later.collection("messages").list();

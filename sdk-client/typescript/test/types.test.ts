@@ -151,7 +151,7 @@ export async function typed(stead: Client<Collections>): Promise<void> {
   const session = await stead.auth.signUp({ email: "e", password: "p", data: { name: "Ann" } });
   if ("challengeId" in session) return void session.expiresIn.toFixed();
   proven<Same<typeof session.user.name, string>>();
-  proven<Same<typeof session.user.email, string>>();
+  proven<Same<typeof session.user.email, string | null>>();
   // @ts-expect-error a required field of the user is missing
   await stead.auth.signUp({ email: "e", password: "p" });
   // @ts-expect-error no such field of a user
@@ -211,7 +211,7 @@ export async function untyped(stead: Client): Promise<void> {
   await stead.collection("anything").create({ body: "b", nested: { n: 1 } });
   const results = await stead.batch([{ op: "create", collection: "anything", data: {} }]);
   results[0].record.id.toUpperCase();
-  stead.auth.user?.email.toUpperCase();
+  stead.auth.user?.email?.toUpperCase();
   await stead.auth.signUp({ email: "e", password: "p" });
 }
 

@@ -192,6 +192,7 @@ impl Project {
         if tables == Tables::Fit {
             let weak = || WeakProject(Arc::downgrade(&project.0));
             project.0.mail.start(weak());
+            project.0.auth.start(weak());
             *project.0.tending.lock() = Some(Tending::start(weak()));
         }
         Ok(project)
@@ -303,6 +304,7 @@ impl Project {
     pub async fn close(&self) {
         self.0.hub.close();
         self.rest();
+        self.0.auth.close();
         self.0.mail.close().await;
         self.0.store.close().await;
     }

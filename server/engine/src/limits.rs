@@ -162,6 +162,14 @@ pub const SIGN_IN_FAILURES_KEPT_S: i64 = 3_600;
 pub const ACCOUNT_FAILURES_MAX: i64 = 100;
 /// Seconds that they are counted for (30 days).
 pub const ACCOUNT_FAILURES_KEPT_S: i64 = 30 * 86_400;
+/// Users without an account that one part of the network makes in an hour.
+pub const ANONYMOUS_PER_NETWORK_MAX: i64 = 100;
+/// Service accounts of an app.
+pub const SERVICE_ACCOUNTS_MAX: usize = 200;
+/// Records of an export end with the page that reaches this many bytes.
+pub const EXPORT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// An anonymous user who was not seen for this long is removed, in seconds (30 days).
+pub const ANONYMOUS_IDLE_S: i64 = 30 * 86_400;
 /// Wrong passwords from one part of the network, whatever the accounts,
 pub const NETWORK_FAILURES_MAX: i64 = 300;
 /// in so many seconds.

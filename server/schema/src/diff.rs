@@ -118,6 +118,8 @@ pub enum Step {
     AddCollection(CollectionId),
     /// Add a column that is optional or has a literal default.
     AddField(CollectionId, Slot),
+    /// Let the column of a field that was required hold null.
+    AllowNull(CollectionId, Slot),
     /// Add a non-unique index.
     AddIndex(CollectionId, Index),
     /// Drop a non-unique index that is no longer declared.
@@ -199,6 +201,10 @@ impl Change {
                     for narrowed in widen::narrowings(old, shape) {
                         self.refuse(format!("field `{place}` {}", narrowed.what), narrowed.help);
                     }
+                    if field.optional && !widen::is_optional(old) {
+                        self.adds.push(Step::AllowNull(collection.id, slot));
+                        self.search_anew(collection, slot, before, now);
+                    }
                 }
                 None => self.new_field(collection, slot, field),
             }
@@ -250,6 +256,17 @@ impl Change {
 
 /// What became of a full-text index.
 impl Change {
+    /// An index that stays leans on the columns it searches, so it is made anew when one of them is.
+    fn search_anew(&mut self, collection: &Collection, slot: Slot, before: &Value, now: &Value) {
+        let searched =
+            collection.search.iter().flat_map(|search| &search.fields).any(|field| field.slot == slot);
+        let drop = Step::DropSearch(collection.id);
+        if searched && before.get("search") == now.get("search") && !self.drops.contains(&drop) {
+            self.drops.push(drop);
+            self.indexes.push(Step::AddSearch(collection.id));
+        }
+    }
+
     fn search(&mut self, collection: &Collection, before: &Value, now: &Value) {
         let (before, now) = (before.get("search"), now.get("search"));
         if before == now {

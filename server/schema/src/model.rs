@@ -99,7 +99,7 @@ pub struct AppSettings {
     pub sign_up: bool,
     /// Fewest characters of a password, 8..=64. Default 10.
     pub password_chars_min: usize,
-    /// The ways to sign in besides providers. Default: a password.
+    /// The ways to sign in without a provider. Default: a password.
     pub methods: Vec<SignInMethod>,
     /// Where passkeys count.
     pub passkeys: PasskeySettings,
@@ -109,6 +109,8 @@ pub struct AppSettings {
     pub auth_page: Option<String>,
     /// Whether users make API keys that stand for them. Default false.
     pub user_keys: bool,
+    /// Days between a user's wish to delete the account and its end, 0..=90; none where users do not delete theirs.
+    pub delete_after_days: Option<u32>,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
@@ -157,6 +159,7 @@ impl Default for AppSettings {
             verify_email: false,
             auth_page: None,
             user_keys: false,
+            delete_after_days: None,
             roles: Vec::new(),
             claims: Vec::new(),
             providers: Vec::new(),
@@ -168,7 +171,7 @@ impl Default for AppSettings {
     }
 }
 
-/// A way to sign in.
+/// A way to sign in without a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignInMethod {
     /// A password.
@@ -179,15 +182,18 @@ pub enum SignInMethod {
     Otp,
     /// A passkey on a device.
     Passkey,
+    /// Nothing at all.
+    Anonymous,
 }
 
 impl SignInMethod {
     /// Every way, as `app.yaml` writes it.
-    pub const ALL: [(&'static str, Self); 4] = [
+    pub const ALL: [(&'static str, Self); 5] = [
         ("password", Self::Password),
         ("magic_link", Self::MagicLink),
         ("otp", Self::Otp),
         ("passkey", Self::Passkey),
+        ("anonymous", Self::Anonymous),
     ];
 }
 

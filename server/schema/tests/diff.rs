@@ -106,6 +106,23 @@ fn safe_changes_become_steps_in_a_working_order() {
 }
 
 #[test]
+fn a_field_may_become_optional_and_takes_the_search_over_it_along() {
+    let optional = |text: &str| text.replace("max: 10}", "max: 10, optional: true}");
+    let after = read(&optional(BASE));
+    let posts = after.collection("posts").unwrap();
+    let score = posts.field("score").unwrap().0;
+    assert_eq!(outcome(&after), Ok(vec![Step::AllowNull(posts.id, score)]));
+
+    let searched = BASE.replace("max: 80", "max: 80, search: A");
+    let now = read(&searched.replace("search: A", "search: A, optional: true"));
+    let title = now.collection("posts").unwrap().field("title").unwrap().0;
+    let anew = steps(Some(&canonical(&read(&searched))), &now);
+    let around =
+        vec![Step::DropSearch(posts.id), Step::AllowNull(posts.id, title), Step::AddSearch(posts.id)];
+    assert_eq!(anew, Ok(around));
+}
+
+#[test]
 fn anything_else_is_refused_by_name() {
     for (from, to, what) in [
         ("  users: {kind: auth}\n", "  users: {}\n", "collection `users` changed its kind"),
@@ -130,11 +147,6 @@ fn anything_else_is_refused_by_name() {
             "{type: text, optional: true}",
             "{type: text}",
             "field `posts.note` became required, and older records may have no value",
-        ),
-        (
-            "max: 10}",
-            "max: 10, optional: true}",
-            "field `posts.score` became optional, which its column does not allow",
         ),
         (
             "max: '900719925474099.25'",

@@ -115,6 +115,21 @@ impl std::fmt::Debug for ImportedUser {
     }
 }
 
+/// Body of `POST /admin/service-accounts`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewServiceAccount {
+    /// Fields of the user record.
+    #[serde(default)]
+    pub data: Map<String, Value>,
+    /// Declared roles.
+    #[serde(default)]
+    pub roles: Option<Vec<String>>,
+    /// Declared claims.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
+}
+
 /// Body of `PATCH /admin/users/{id}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

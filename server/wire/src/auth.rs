@@ -104,6 +104,29 @@ pub struct SendTo {
     pub locale: Option<String>,
 }
 
+/// Body of `POST /auth/sign-in/anonymous`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnonymousSignIn {
+    /// Fields of the user record.
+    #[serde(default)]
+    pub data: Map<String, Value>,
+}
+
+/// Body of `POST /auth/upgrade`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upgrade {
+    /// The address that the user gets.
+    pub email: String,
+    /// The password that the user gets; without one the user signs in by mail.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// The language of the mail (BCP 47), where one is sent.
+    #[serde(default)]
+    pub locale: Option<String>,
+}
+
 /// Body of `POST /auth/email/verify/request`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -433,6 +456,8 @@ pub struct AuthSettings {
     pub sign_up: bool,
     /// Fewest characters of a password.
     pub password_chars_min: usize,
+    /// Whether one can begin without an account.
+    pub anonymous: bool,
     /// Whether a link can be sent to sign in with.
     pub magic_link: bool,
     /// Whether a code can be sent to sign in with.
@@ -443,6 +468,9 @@ pub struct AuthSettings {
     pub mail: bool,
     /// Whether a passkey lets in.
     pub passkey: bool,
+    /// Days in which an account that was given up can be kept; absent where users do not delete theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after_days: Option<u32>,
     /// Services whose users may sign in.
     pub providers: Vec<ProviderOffer>,
 }
@@ -465,6 +493,7 @@ secret_debug!(
     EmailConfirm,
     ResetConfirm,
     SendTo,
+    Upgrade,
     EmailChange,
     EmailUndo,
     OauthExchange,

@@ -82,7 +82,7 @@ codes! {
     MediaTypeUnsupported = "media_type_unsupported", 415, false, "The body must be JSON.";
     FieldInvalid = "field_invalid", 422, false, "One or more fields are not valid.";
     IdempotencyMismatch = "idempotency_mismatch", 422, false, "This key was used with another request.";
-    AddressMissing = "address_missing", 422, false, "The provider tells no e-mail address.";
+    AddressMissing = "address_missing", 422, false, "There is no e-mail address.";
     NumberTooLarge = "number_too_large", 422, false, "A computed number is too large to be answered.";
     RateLimited = "rate_limited", 429, true, "Too many requests; see Retry-After.";
     LimitExceeded = "limit_exceeded", 429, false, "A limit of this connection is reached.";

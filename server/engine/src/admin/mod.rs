@@ -35,7 +35,7 @@ pub use keys::{end_key, keys, make_key};
 pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};
 pub use signing_keys::{revoke_signing_key, rotate_signing_keys, signing_keys};
-pub use users::{change_user, import_users, reset_factors};
+pub use users::{change_user, import_users, make_service_account, reset_factors, service_accounts};
 
 /// Tables of this slice.
 pub const MIGRATIONS: &[(&str, &str)] = sql::MIGRATIONS;

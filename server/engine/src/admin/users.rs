@@ -5,7 +5,7 @@ use crate::scopes::Area;
 use crate::{Ctx, Error, auth};
 use serde_json::{Value as Json, json};
 use stead_wire::Code;
-use stead_wire::admin::{UserChange, UserImport};
+use stead_wire::admin::{NewServiceAccount, UserChange, UserImport};
 
 /// Gives a user exactly these roles and changes these claims: `{id, roles, claims}` as they are then. They count from the
 /// user's next request on, and sockets that are open see what they show.
@@ -21,6 +21,25 @@ pub async fn change_user(cx: &Ctx, id: &str, change: UserChange) -> Result<Json,
     let actor = operator.actor();
     let grants = auth::change_grants(&cx.project, &actor, id, change).await?;
     Ok(json!({ "id": id, "roles": grants.roles, "claims": grants.claims }))
+}
+
+/// Makes a service account, a user that is a program: `{id, roles, claims, created_at}`. It has keys that operators make
+/// ([`super::make_key`]) and no way to sign in; removing its record ends them.
+///
+/// # Errors
+/// `token_required`, `forbidden`; `field_invalid`, `unique_violation`, `limit_exceeded`.
+pub async fn make_service_account(cx: &Ctx, body: NewServiceAccount) -> Result<Json, Error> {
+    let actor = in_person(cx)?.actor();
+    auth::make_service_account(cx, actor, body).await
+}
+
+/// Every service account: `{items: [{id, roles, claims, created_at}]}`, oldest first.
+///
+/// # Errors
+/// `token_required`, `forbidden`.
+pub async fn service_accounts(cx: &Ctx) -> Result<Json, Error> {
+    operator(cx, Area::Users)?;
+    auth::service_accounts(cx).await
 }
 
 /// Makes users who come from elsewhere, all or none: `{items: [{id, email}]}` in the order they were given. No rule binds it,

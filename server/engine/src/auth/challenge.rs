@@ -120,6 +120,27 @@ pub(super) async fn tell(
     }
 }
 
+/// The same with more that its template may name.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn tell_with(
+    tx: &mut Tx<'_>,
+    cx: &Ctx,
+    kind: Kind,
+    to: &Email,
+    more: Map<String, Json>,
+) -> Result<(), Error> {
+    match letter(cx, kind, to, None, None) {
+        Err(error) if error.code == Code::Forbidden => Ok(()),
+        Err(error) => Err(error),
+        Ok(mut letter) => {
+            letter.values.extend(more);
+            letter.seal(cx)?.queue(tx).await
+        }
+    }
+}
+
 /// How long a letter that lets nobody in is worth being delivered: three days.
 const NOTICE_MINUTES: i64 = 3 * 24 * 60;
 

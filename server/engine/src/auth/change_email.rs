@@ -4,7 +4,7 @@ use super::attempt::Attempt;
 use super::challenge::{Sending, post};
 use super::one_time::{self, Claimed, Fresh, Purpose};
 use super::verify_email::{asked_by, email_in};
-use super::{Email, authenticate, me, prove, reauth, session, sessions, sign_in, signed_in};
+use super::{Email, me, prove, reauth, session, sessions, sign_in, signed_in, with_account};
 use crate::mail::Kind;
 use crate::{Ctx, Error, admin};
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ use stead_wire::{FieldProblem, Instant};
 #[derive(Serialize, Deserialize)]
 struct Wanted {
     address: String,
-    /// The canonical address of before.
-    before: String,
+    /// The canonical address of before, if there was one.
+    before: Option<String>,
     locale: Option<String>,
 }
 
@@ -33,17 +33,18 @@ struct Undo {
 /// Sends a link and a code to the new address.
 pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Error> {
     let caller = signed_in(cx)?;
+    with_account(caller)?;
     let user = caller.facts.id.to_string();
     let problem =
         |code: &str, text: &str| Error::fields(vec![FieldProblem::of_field("new_email", code, text)]);
     let email =
         Email::parse(&body.new_email).ok_or_else(|| problem("email", "This is not an e-mail address."))?;
-    let before = Email::parse(&me::email_of(cx, &user).await?).ok_or_else(authenticate::invalid)?;
-    if before.canonical == email.canonical {
+    let before = me::email_of(cx, &user).await?.map(|before| before.canonical);
+    if before.as_ref() == Some(&email.canonical) {
         return Err(problem("same", "This is the address that the account has."));
     }
     reauth::with_second_factor(cx, caller).await?;
-    same_person(cx, &before, body.current_password.as_deref()).await?;
+    same_person(cx, before.as_deref(), body.current_password.as_deref()).await?;
     let taken = sign_in::find(cx, &email.canonical).await?.is_some();
     let sending = Sending {
         purpose: Purpose::ChangeEmail,
@@ -53,21 +54,19 @@ pub(super) async fn request(cx: &Ctx, body: EmailChange) -> Result<Challenge, Er
         to: &email,
         wanted: !taken,
         locale: body.locale.as_deref(),
-        payload: Wanted {
-            address: email.address.clone(),
-            before: before.canonical,
-            locale: body.locale.clone(),
-        },
+        payload: Wanted { address: email.address.clone(), before, locale: body.locale.clone() },
     };
     sending.send(cx).await
 }
 
 /// A stolen token must not be enough: the password is asked for again, or, where there is none, a fresh sign-in.
-async fn same_person(cx: &Ctx, email: &Email, password: Option<&str>) -> Result<(), Error> {
-    let stored = sign_in::find(cx, &email.canonical).await?.and_then(|known| known.phc);
+async fn same_person(cx: &Ctx, email: Option<&str>, password: Option<&str>) -> Result<(), Error> {
+    // Whoever has a password has an address.
+    let email = email.unwrap_or_default();
+    let stored = sign_in::find(cx, email).await?.and_then(|known| known.phc);
     match (stored, password) {
         (Some(stored), Some(password)) => {
-            let attempt = Attempt::new(cx, "user", &email.canonical).in_session();
+            let attempt = Attempt::new(cx, "user", email).in_session();
             sign_in::verify(cx, &attempt, password, Some(&stored)).await
         }
         (Some(_), None) => Err(Error::fields(vec![FieldProblem::of_field(
@@ -90,7 +89,7 @@ pub(super) async fn confirm(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
             one_time::claim(tx, secrets, Purpose::ChangeEmail, &presented, now).await?;
         let user = asked_by(&cx.caller, &presented, &claimed)?;
         let Wanted { address, before, locale } = claimed.payload;
-        if email_in(tx, &user).await?.as_deref() != Some(before.as_str()) {
+        if email_in(tx, &user).await? != before {
             return Err(one_time::refused());
         }
         let proven = was_proven(tx, cx, &user).await?;
@@ -103,9 +102,8 @@ pub(super) async fn confirm(cx: &Ctx, body: EmailConfirm) -> Result<(), Error> {
         }
         session::revoke(tx, &user, &ended, "email_changed", now).await?;
         admin::audit(tx, &user, "users.email", &format!("users/{user}"), now.us()).await?;
-        let before = Email::parse(&before).ok_or_else(one_time::refused)?;
         // Who never proved it has nothing to get back.
-        if proven {
+        if let Some(before) = before.as_deref().and_then(Email::parse).filter(|_| proven) {
             let kept = Undo { locale: locale.clone(), changed_at: now.us() };
             let undo = Fresh::draw(cx, Purpose::UndoEmail, &kept)?;
             undo.issue(tx, &before.canonical, Some(&user), now).await?;

@@ -72,6 +72,25 @@ pub(super) async fn count(
     Ok(refused)
 }
 
+/// Counts a user that a part of the network makes without an account.
+///
+/// # Errors
+/// `rate_limited` when it has made enough of them for an hour.
+pub(super) async fn spend_newcomer(tx: &mut Tx<'_>, key: &str, now: Instant) -> Result<(), Error> {
+    tx.hold(key).await?;
+    sweep(tx, now).await?;
+    let seen = standing(tx, key, network_since(now)).await?;
+    if seen.count >= limits::ANONYMOUS_PER_NETWORK_MAX {
+        let us = seen.began_at + limits::NETWORK_FAILURES_S * SECOND_US - now.us();
+        let ms = u64::try_from(us).unwrap_or_default().div_ceil(1000).max(1);
+        let text = "Too many users without an account from this network.";
+        return Err(Error::with(Code::RateLimited, text).retry_after_ms(ms));
+    }
+    let params = [Value::text(key), Value::Int(now.us()), Value::Int(network_since(now))];
+    tx.execute(&sql::COUNT_GUESS, &params).await?;
+    Ok(())
+}
+
 /// Forgets what was counted against an account: its password was known, or is another now.
 ///
 /// # Errors

@@ -156,7 +156,8 @@ fn hash_problem(phc: &str) -> Option<FieldProblem> {
     Some(FieldProblem::of_field("password_hash", code, message))
 }
 
-fn roles_problem(declared: &[String], roles: &[String]) -> Option<FieldProblem> {
+/// The first role that `app.yaml` does not declare.
+pub(super) fn roles_problem(declared: &[String], roles: &[String]) -> Option<FieldProblem> {
     let unknown = roles.iter().find(|role| !declared.contains(role))?;
     let message = format!("`{unknown}` is not among the roles of app.yaml.");
     Some(FieldProblem::of_field("roles", "unknown_role", message))

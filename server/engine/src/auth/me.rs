@@ -1,11 +1,12 @@
-//! The caller's own record, always with its address; and what rules know of the caller.
+//! The caller's own record, always with its address, if it has one; and what rules know of the caller.
 
-use super::{authenticate, signed_in, sql, user_of, users_of};
+use super::{Email, authenticate, signed_in, sql, user_of, users_of};
 use crate::explain::identity;
 use crate::records::{self, Mode};
 use crate::{Ctx, Error};
 use serde_json::{Map, Value as Json, json};
 use stead_schema::Value;
+use stead_store::Reader;
 use stead_wire::records::ShowParams;
 use stead_wire::{Code, Instant};
 
@@ -59,21 +60,23 @@ async fn with_email(cx: &Ctx, id: &str, body: &[u8]) -> Result<Json, Error> {
         record.insert("id".to_owned(), id.into());
     }
     if !record.contains_key("email") {
-        record.insert("email".to_owned(), email_of(cx, id).await?.into());
+        let email = email_of(cx, id).await?.map(|email| email.address);
+        record.insert("email".to_owned(), email.into());
     }
     Ok(Json::Object(record))
 }
 
-/// The address of a user.
+/// The address of a user; none for who came without one.
 ///
 /// # Errors
 /// `token_invalid` when the user was removed a moment ago.
-pub(super) async fn email_of(cx: &Ctx, id: &str) -> Result<String, Error> {
-    let rows = cx
-        .project
-        .store()
-        .read(async |reader| Ok::<_, Error>(reader.fetch(&sql::EMAIL_OF, &[Value::text(id)]).await?))
-        .await?;
-    // Without a row the user was removed a moment ago.
-    rows.first().map(|row| Ok(row.text(0)?.to_owned())).unwrap_or_else(|| Err(authenticate::invalid()))
+pub(super) async fn email_of(cx: &Ctx, id: &str) -> Result<Option<Email>, Error> {
+    let catalogue = cx.project.catalogue();
+    let people = users_of(&catalogue.schema)?;
+    let job = async |reader: &mut Reader<'_>| {
+        reader.find(people, id).await?.ok_or_else(authenticate::invalid)?;
+        Ok::<_, Error>(reader.fetch(&sql::EMAIL_OF, &[Value::text(id)]).await?)
+    };
+    let rows = cx.project.store().read(job).await?;
+    Ok(rows.first().and_then(|row| row.text_or_null(0)).and_then(Email::parse))
 }

@@ -4,6 +4,7 @@
 //! or `Debug`. Users themselves are records and change under their rules; what is secret lives in tables of this slice.
 
 mod access_token;
+mod anonymous;
 mod api_keys;
 mod attempt;
 mod authenticate;
@@ -17,6 +18,7 @@ mod data_key;
 mod devices;
 mod email;
 mod entrance;
+mod export;
 mod factors;
 mod famous;
 mod follow;
@@ -25,6 +27,7 @@ mod hashing;
 mod import;
 mod issue;
 mod keys;
+mod leave;
 mod me;
 mod memory;
 mod one_time;
@@ -37,6 +40,7 @@ mod refresh;
 mod refresh_token;
 mod reset_password;
 mod rotation;
+mod service;
 mod session;
 mod sessions;
 mod sign_in;
@@ -45,24 +49,29 @@ mod sign_up;
 mod signing_keys;
 pub(crate) mod social;
 mod sql;
+mod standing;
 mod stored;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod tests;
 mod throttle;
 mod turns;
+mod upgrade;
 mod users;
 mod verify_email;
 
+use crate::ctx::WeakProject;
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use stead_rules::Method;
 use stead_schema::SignInMethod;
 use stead_store::Store;
 use stead_wire::auth::{
-    AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify,
-    NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange,
-    PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer, SignOutScope, SignUp,
-    SignUpAnswer, SignUpConfirm, TotpActivate, VerifyRequest,
+    AnonymousSignIn, AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn,
+    IdentityLink, MfaVerify, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof,
+    PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer,
+    SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, TotpActivate, Upgrade, VerifyRequest,
 };
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -78,6 +87,7 @@ pub(crate) use factors::reset as reset_factors;
 pub(crate) use guesses::forgive;
 pub(crate) use import::import as import_users;
 pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
+pub(crate) use service::{list as service_accounts, make as make_service_account};
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
 pub(crate) use signing_keys::{
@@ -103,6 +113,7 @@ pub struct Auth {
     hashing: hashing::Hashing,
     key_uses: api_keys::Uses,
     breached: Option<Arc<Breached>>,
+    sweeper: parking_lot::Mutex<Option<tokio::task::JoinHandle<()>>>,
     _follower: follow::Follower,
 }
 
@@ -133,6 +144,7 @@ impl Auth {
             hashing: hashing::Hashing::start(limits, secrets.pepper.clone(), random)?,
             key_uses: api_keys::Uses::default(),
             _follower: follow::Follower::start(store, &sessions, &tokens, &secrets),
+            sweeper: parking_lot::Mutex::new(None),
             tokens,
             breached,
             data_key,
@@ -152,6 +164,18 @@ impl Auth {
         self.audit.clone()
     }
 
+    /// Begins to remove users whose time has come, once.
+    pub(crate) fn start(&self, project: WeakProject) {
+        *self.sweeper.lock() = Some(tokio::spawn(sweep::run(project)));
+    }
+
+    /// Stops it.
+    pub(crate) fn close(&self) {
+        if let Some(sweeper) = self.sweeper.lock().take() {
+            sweeper.abort();
+        }
+    }
+
     /// Reads every session anew before it counts again.
     pub(crate) fn forget_sessions(&self) {
         self.sessions.forget_all();
@@ -161,6 +185,12 @@ impl Auth {
 /// SHA-256, for others in this crate.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     crypto::sha256(bytes)
+}
+
+impl Drop for Auth {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 /// Encrypts a secret of another slice; `place` (table and key of the row) is authenticated.
@@ -295,6 +325,32 @@ pub async fn confirm_email_change(cx: &Ctx, body: EmailConfirm) -> Result<(), Er
 /// `proof_invalid`; `unique_violation` when the address became somebody else's meanwhile.
 pub async fn undo_email_change(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
     change_email::undo(cx, body).await
+}
+
+/// Makes a user without an account and begins the one session that it has.
+///
+/// # Errors
+/// `forbidden` when the app does not offer it or sign-up is closed; `field_invalid`; `rate_limited` after many from one
+/// network.
+pub async fn sign_in_anonymously(cx: &Ctx, body: AnonymousSignIn) -> Result<SessionAnswer, Error> {
+    anonymous::sign_in(cx, body).await
+}
+
+/// Gives an anonymous caller an address, with or without a password: the user stays the same, the session is another.
+/// Where the address has to be proven first, as always without a password, something is sent there instead.
+///
+/// # Errors
+/// `token_required`; `forbidden` for who has an account; and as [`sign_up`].
+pub async fn upgrade(cx: &Ctx, body: Upgrade) -> Result<SignUpAnswer, Error> {
+    upgrade::request(cx, body).await
+}
+
+/// Does what [`upgrade`] waited for: the address is proven.
+///
+/// # Errors
+/// `proof_invalid`; `token_required` for a link that its user opens without being signed in; `unique_violation` on `/email`.
+pub async fn confirm_upgrade(cx: &Ctx, body: EmailConfirm) -> Result<SessionAnswer, Error> {
+    upgrade::confirm(cx, body).await
 }
 
 /// Signs in, or asks for the second factor of who has one.
@@ -460,6 +516,25 @@ pub fn session(cx: &Ctx) -> Result<Value, Error> {
     me::session(cx)
 }
 
+/// Ends the caller's account: `{deletes_at}`. Where the app gives time for second thoughts, the account is closed until then,
+/// and signing in again keeps it; otherwise it is gone.
+///
+/// # Errors
+/// `token_required`, `reauth_required`; `forbidden` where the app does not let users do it; `reference_violation` when a
+/// record that must not lose its user refers to it.
+pub async fn leave(cx: &Ctx) -> Result<Value, Error> {
+    leave::leave(cx).await
+}
+
+/// What the server holds of the caller: `{exported_at, user, roles, claims, sessions, identities, api_keys, records: [{collection,
+/// field, items, complete, next_cursor}]}` as JSON bytes. Records are those that refer to the user and that the user may list.
+///
+/// # Errors
+/// `token_required`, `reauth_required`; what a list answers.
+pub async fn export(cx: &Ctx) -> Result<Vec<u8>, Error> {
+    export::export(cx).await
+}
+
 /// Changes the caller's own record, under its rules.
 ///
 /// # Errors
@@ -503,6 +578,7 @@ pub async fn make_own_key(cx: &Ctx, new: NewKey) -> Result<Value, Error> {
     if !cx.project.catalogue().schema.app.user_keys {
         return Err(Error::with(Code::Forbidden, "Users of this app make no keys."));
     }
+    with_account(user)?;
     reauth::signed_in_lately(cx).await?;
     if new.user.is_some() {
         let problem = FieldProblem::of_field("user", "read_only", "The key stands for you.");
@@ -518,6 +594,15 @@ pub async fn make_own_key(cx: &Ctx, new: NewKey) -> Result<Value, Error> {
 pub async fn end_own_key(cx: &Ctx, id: &str) -> Result<(), Error> {
     let user = signed_in(cx)?;
     api_keys::end(cx, &user.facts.id, Owner::User(&user.facts.id), id).await
+}
+
+/// Refuses who has no account, for what needs one.
+fn with_account(user: &UserCaller) -> Result<(), Error> {
+    match user.facts.method {
+        Method::Anonymous => Err(Error::with(Code::Forbidden, "This needs an account.")
+            .hint("`POST /api/v1/auth/upgrade` makes an anonymous user one who has it.")),
+        _ => Ok(()),
+    }
 }
 
 /// Sends a browser to a provider.
@@ -568,7 +653,8 @@ pub async fn start_link(cx: &Ctx, provider: &str, asked: IdentityLink) -> Result
     social::start_link(cx, provider, asked).await
 }
 
-/// Adds the identity that the browser came back with to the caller's account, and shows it.
+/// Adds the identity that the browser came back with to the caller's account, and shows it. An anonymous user has an account by
+/// it, and `session` is the one that goes on.
 ///
 /// # Errors
 /// `token_required`, `reauth_required`, `proof_invalid`, `identity_taken`.
@@ -595,9 +681,11 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
         password: users && app.offers(SignInMethod::Password),
         sign_up: users && app.sign_up,
         password_chars_min: app.password_chars_min,
+        anonymous: users && app.sign_up && app.offers(SignInMethod::Anonymous),
         magic_link: users && mail && app.offers(SignInMethod::MagicLink),
         otp: users && mail && app.offers(SignInMethod::Otp),
         verify_email: app.verify_email,
+        delete_after_days: app.delete_after_days.filter(|_| users),
         mail,
         passkey: users && passkeys::offered(cx),
         providers: if users { social::offers(app) } else { Vec::new() },

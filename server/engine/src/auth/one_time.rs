@@ -42,12 +42,14 @@ pub(super) enum Purpose {
     NewPasskey,
     /// A passkey that is asked for.
     Passkey,
+    /// The address of an anonymous user who is to have an account.
+    Upgrade,
 }
 
 impl Purpose {
     /// Every purpose.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::SignUp,
         Self::SignIn,
         Self::VerifyEmail,
@@ -60,6 +62,7 @@ impl Purpose {
         Self::SecondFactor,
         Self::NewPasskey,
         Self::Passkey,
+        Self::Upgrade,
     ];
 
     /// As the table and links have it.
@@ -77,6 +80,7 @@ impl Purpose {
             Self::SecondFactor => "second_factor",
             Self::NewPasskey => "new_passkey",
             Self::Passkey => "passkey",
+            Self::Upgrade => "upgrade",
         }
     }
 
@@ -84,7 +88,7 @@ impl Purpose {
     pub(super) const fn lifetime_s(self) -> i64 {
         match self {
             Self::SignIn => 15 * 60,
-            Self::SignUp | Self::ResetPassword | Self::ChangeEmail => 3_600,
+            Self::SignUp | Self::Upgrade | Self::ResetPassword | Self::ChangeEmail => 3_600,
             Self::VerifyEmail => 86_400,
             Self::UndoEmail => 7 * 86_400,
             Self::OauthState => 10 * 60,

@@ -83,12 +83,27 @@ pub(super) async fn move_address(
     to: &Email,
     now: Instant,
 ) -> Result<(), Error> {
+    tx.execute(&sql::REMOVE_EMAIL, &[Value::text(user)]).await?;
+    set_address(tx, catalogue, user, to, true, now).await
+}
+
+/// Gives a user who has no address this one.
+///
+/// # Errors
+/// `unique_violation` on `/email` when somebody has it.
+pub(super) async fn set_address(
+    tx: &mut Tx<'_>,
+    catalogue: &Catalogue,
+    user: &str,
+    email: &Email,
+    verified: bool,
+    now: Instant,
+) -> Result<(), Error> {
     let people = users_of(&catalogue.schema)?;
     let before = tx.find(people, user).await?.ok_or_else(one_time::refused)?;
-    tx.execute(&sql::REMOVE_EMAIL, &[Value::text(user)]).await?;
-    users::claim_email(tx, user, to).await?;
+    users::claim_email(tx, user, email).await?;
     let mut after = before.to_vec();
-    for (name, value) in [("email", Value::text(&to.canonical)), ("verified", Value::Bool(true))] {
+    for (name, value) in [("email", Value::text(&email.canonical)), ("verified", Value::Bool(verified))] {
         if let Some((slot, _)) = people.field(name) {
             put(&mut after, slot, value);
         }

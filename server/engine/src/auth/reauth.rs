@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::factors::{self, Shown};
 use super::{sign_in, signed_in, sql, verify_email};
 use crate::{Ctx, Error, UserCaller, admin, limits};
+use stead_rules::Method;
 use stead_schema::Value;
 use stead_store::{Reader, Tx};
 use stead_wire::auth::Reauth;
@@ -118,6 +119,10 @@ enum Lately {
 
 impl Lately {
     async fn read(cx: &Ctx, caller: &UserCaller) -> Result<Self, Error> {
+        // Who came without an account has nothing to show again: the session is all there is.
+        if caller.facts.method == Method::Anonymous {
+            return Ok(Self::Enough);
+        }
         let (user, key) = (caller.facts.id.to_string(), [Value::text(&*caller.session)]);
         let job = async |reader: &mut Reader<'_>| {
             let rows = reader.fetch(&sql::PROVEN_AT, &key).await?;

@@ -4,7 +4,7 @@
 
 use super::memory::Live;
 use super::rotation::Generations;
-use super::{api_keys, claims, sql};
+use super::{api_keys, claims, sql, standing};
 use crate::{Error, Project, admin, limits};
 use std::sync::Arc;
 use stead_rules::{AuthFacts, Method};
@@ -154,7 +154,11 @@ impl Beginning {
     }
 
     /// Begins a session and ends the oldest beyond [`limits::SESSIONS_PER_USER_MAX`]; which those were.
+    ///
+    /// # Errors
+    /// `invalid_credentials` for who may not sign in at all; when the database fails.
     pub(super) async fn insert(&self, tx: &mut Tx<'_>, user: &str) -> Result<Vec<String>, Error> {
+        standing::admit(tx, user, self.now).await?;
         let now = self.now.us();
         let long_ago = now - limits::SESSION_IDLE_S * 1_000_000;
         tx.execute(&sql::SWEEP_SESSIONS, &[Value::text(user), Value::Int(long_ago)]).await?;

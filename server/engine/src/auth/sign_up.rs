@@ -91,7 +91,8 @@ async fn same_client(cx: &Ctx, presented: &Presented, body: &SignUpConfirm) -> R
     sign_in::verify(cx, &attempt, password, Some(&held.payload.phc)).await
 }
 
-fn closed() -> Error {
+/// Of an app that nobody may sign up to.
+pub(super) fn closed() -> Error {
     Error::with(Code::Forbidden, "Nobody may sign up here.")
 }
 
@@ -164,19 +165,25 @@ pub(super) fn draft(
     verified: bool,
 ) -> Result<Prepared, Error> {
     let people = users_of(&catalogue.schema)?;
+    Ok(users::with_address(people, record(cx, catalogue, data)?, email, verified))
+}
+
+/// The same without an address.
+pub(super) fn record(cx: &Ctx, catalogue: &Catalogue, data: Map<String, Json>) -> Result<Prepared, Error> {
+    let people = users_of(&catalogue.schema)?;
     let chosen = data.contains_key("id");
-    let prepared = prepare(cx, people, data, Making::Plain).map_err(below_data);
+    let prepared = prepare(cx, people, data, Making::Plain).map_err(below_data_all);
     if chosen {
         let mut problems =
             vec![below(FieldProblem::of_field("id", "read_only", "`id` is kept by the server"))];
         problems.extend(prepared.err().into_iter().flat_map(|error| error.fields));
         return Err(Error::fields(problems));
     }
-    Ok(users::with_address(people, prepared?, email, verified))
+    prepared
 }
 
 /// Paths of a record's problems as the sign-up's body has them.
-fn below_data(mut error: Error) -> Error {
+pub(super) fn below_data_all(mut error: Error) -> Error {
     error.fields = error.fields.into_iter().map(below).collect();
     error
 }
@@ -209,7 +216,7 @@ impl Newcomer {
         let gate = Gate::new(cx, catalogue, &users_of(&catalogue.schema)?.name)?;
         let user = self.draft.id().to_owned();
         users::claim_email(tx, &user, &self.email).await?;
-        insert_in(tx, gate, self.draft, Right::SignUp).await.map_err(below_data)?;
+        insert_in(tx, gate, self.draft, Right::SignUp).await.map_err(below_data_all)?;
         if let Some(phc) = &self.phc {
             let params = [Value::text(&user), Value::text(phc), Value::Int(cx.now.us())];
             tx.execute(&sql::SET_PASSWORD, &params).await?;

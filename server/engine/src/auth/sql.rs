@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_passkeys_1", PASSKEYS),
     ("auth_signing_keys", SIGNING_KEY_TURNS),
     ("auth_data_keys", DATA_KEYS),
+    ("auth_standing", STANDING),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -185,6 +186,14 @@ const DATA_KEYS: &str = "CREATE TABLE _data_keys (
         wrapped_at INTEGER NOT NULL
     ) STRICT;";
 
+/// Who is no ordinary user; see [`super::standing`].
+const STANDING: &str = "CREATE TABLE _standing (
+        \"user\" TEXT NOT NULL PRIMARY KEY,
+        standing TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _standing_at ON _standing (standing, at);";
+
 statements! {
     PASSKEY = "SELECT id, \"user\", passkey FROM _passkeys WHERE credential_id = ?1";
     PASSKEYS_OF = "SELECT id, name, created_at, last_used_at, credential_id FROM _passkeys WHERE \"user\" = ?1 ORDER BY created_at DESC, id DESC";
@@ -215,6 +224,21 @@ statements! {
     PROVE_SESSION = "UPDATE _sessions SET proven_at = ?2 WHERE id = ?1";
     RAISE_SESSION = "UPDATE _sessions SET proven_at = ?2, second_at = ?2, aal = 2 WHERE id = ?1";
     LOWER_SESSIONS = "UPDATE _sessions SET second_at = NULL, aal = 1 WHERE \"user\" = ?1";
+
+    STANDING_OF = "SELECT standing FROM _standing WHERE \"user\" = ?1";
+    SET_STANDING = "INSERT INTO _standing (\"user\", standing, at) VALUES (?1, ?2, ?3)
+     ON CONFLICT (\"user\") DO UPDATE SET standing = excluded.standing, at = excluded.at";
+    /// Who left and whose time is over (`?1`), and anonymous ones who were not seen since `?2`.
+    DUE = "SELECT s.\"user\" FROM _standing s WHERE (s.standing = 'leaving' AND s.at <= ?1)
+     OR (s.standing = 'anonymous' AND s.at < ?2 AND NOT EXISTS
+       (SELECT 1 FROM _sessions x WHERE x.\"user\" = s.\"user\" AND x.last_seen_at >= ?2))
+     ORDER BY s.at, s.\"user\" LIMIT ?3";
+    STILL_DUE = "SELECT 1 FROM _standing s WHERE s.\"user\" = ?3 AND ((s.standing = 'leaving' AND s.at <= ?1)
+     OR (s.standing = 'anonymous' AND s.at < ?2 AND NOT EXISTS
+       (SELECT 1 FROM _sessions x WHERE x.\"user\" = s.\"user\" AND x.last_seen_at >= ?2)))";
+    POSTPONE = "UPDATE _standing SET at = ?2 WHERE \"user\" = ?1";
+    SERVICE_ACCOUNTS = "SELECT \"user\", at FROM _standing WHERE standing = 'service' ORDER BY at, \"user\"";
+    REMOVE_STANDING = "DELETE FROM _standing WHERE \"user\" = ?1";
 
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
     /// Begins anew when the count began at `?3` or before.
@@ -259,6 +283,7 @@ statements! {
     SUBJECT_ONCE = "SELECT subject FROM _one_time WHERE (token = ?1 OR id = ?2) AND purpose = ?3 AND expires_at > ?4";
     /// But what gives an account back to whoever it was taken from.
     WITHDRAW_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1 AND purpose <> 'undo_email'";
+    FORGET_ONCE_ABOUT = "DELETE FROM _one_time WHERE subject = ?1";
     FORGET_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1";
     FORGET_EXPIRED_ONCE = "DELETE FROM _one_time WHERE expires_at <= ?1";
 

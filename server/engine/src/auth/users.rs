@@ -1,12 +1,14 @@
 //! What belongs to a user besides the record: address, password, roles, claims. For sign-up, seeds, operators and removal.
 
+use super::challenge::tell_with;
 use super::turns::Seat;
 use super::{Email, api_keys, claims, factors, guesses, passkeys, session, sql, users_of};
+use crate::mail::Kind;
 use crate::records::Prepared;
-use crate::{Error, Project, admin};
+use crate::{Ctx, Error, Project, admin};
 use serde_json::{Map, Value as Json};
 use stead_schema::{Collection, Value};
-use stead_store::Tx;
+use stead_store::{Reader, Tx};
 use stead_wire::admin::UserChange;
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -31,9 +33,7 @@ pub(crate) async fn set_password(tx: &mut Tx<'_>, user: &str, phc: &str, at: i64
     hold_password(tx, user).await?;
     tx.execute(&sql::SET_PASSWORD, &[Value::text(user), Value::text(phc), Value::Int(at)]).await?;
     // The guesses were at the one before.
-    let address = tx.fetch(&sql::EMAIL_OF, &[Value::text(user)]).await?;
-    let address = address.first().map(|row| row.text(0)).transpose()?.and_then(Email::parse);
-    if let Some(email) = address {
+    if let Some(email) = address_of(tx, user).await? {
         guesses::forgive(tx, "user", &email.canonical).await?;
     }
     factors::forgive(tx, user).await?;
@@ -97,11 +97,30 @@ pub(super) fn address_taken() -> Error {
     Error { fields: vec![problem], ..Error::new(Code::UniqueViolation) }
 }
 
-/// Removes everything that let a user in, together with the user's record. Sockets and memory hear of it from the log.
+/// The address of a user, if there is one.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<(), Error> {
+pub(super) async fn address_of(reader: &mut Reader<'_>, user: &str) -> Result<Option<Email>, Error> {
+    let rows = reader.fetch(&sql::EMAIL_OF, &[Value::text(user)]).await?;
+    Ok(rows.first().and_then(|row| row.text_or_null(0)).and_then(Email::parse))
+}
+
+/// Removes everything that belongs to a user besides the record, together with which it goes, and tells the address.
+/// Sockets and memory hear of it from the log. The audit trail keeps the id.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn forget_user(tx: &mut Tx<'_>, cx: &Ctx, user: &str) -> Result<(), Error> {
+    let at = cx.now.us();
+    if let Some(email) = address_of(tx, user).await? {
+        guesses::forgive(tx, "user", &email.canonical).await?;
+        // What was sent to the address unasked by the user, such as a link to sign in.
+        tx.execute(&sql::FORGET_ONCE_ABOUT, &[Value::text(&email.canonical)]).await?;
+        tell_with(tx, cx, Kind::AccountDeleted, &email, Map::new()).await?;
+    }
+    let actor = cx.caller.actor().unwrap_or_else(|| "server".to_owned());
+    admin::audit(tx, &actor, "users.delete", &format!("users/{user}"), at).await?;
     let ids = session::live_ids(tx, user).await?;
     for id in &ids {
         tx.log_auth(user, Some(id), at).await?;
@@ -117,6 +136,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, user: &str, at: i64) -> Result<
         &sql::REMOVE_IDENTITIES,
         &sql::REMOVE_ROLES,
         &sql::REMOVE_CLAIMS,
+        &sql::REMOVE_STANDING,
         &sql::FORGET_ALL_ONCE,
     ] {
         tx.execute(statement, &key).await?;

@@ -3,7 +3,7 @@
 use super::challenge::Sending;
 use super::one_time::{self, Claimed, Presented, Purpose};
 use super::prove::{self, Proven};
-use super::{Email, authenticate, me, signed_in};
+use super::{Email, me, signed_in};
 use crate::mail::Kind;
 use crate::{Caller, Ctx, Error};
 use stead_store::{Reader, Tx};
@@ -13,8 +13,8 @@ use stead_wire::auth::{Challenge, EmailConfirm, VerifyRequest};
 /// Sends a link and a code to the address of the account.
 pub(super) async fn request(cx: &Ctx, body: VerifyRequest) -> Result<Challenge, Error> {
     let user = signed_in(cx)?.facts.id.to_string();
-    let email = me::email_of(cx, &user).await?;
-    let email = Email::parse(&email).ok_or_else(authenticate::invalid)?;
+    let none = || Error::new(Code::AddressMissing).hint("Give the account an address first.");
+    let email = me::email_of(cx, &user).await?.ok_or_else(none)?;
     let sending = Sending {
         purpose: Purpose::VerifyEmail,
         kind: Kind::VerifyEmail,

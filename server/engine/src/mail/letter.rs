@@ -37,11 +37,15 @@ pub(crate) enum Kind {
     PasskeyAdded,
     /// A passkey was removed.
     PasskeyRemoved,
+    /// The account was given up and will be deleted. `days` until then; `link` to sign in, which keeps it.
+    AccountLeaving,
+    /// The account is gone.
+    AccountDeleted,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::SignUp,
         Self::SignUpKnown,
         Self::SignInLink,
@@ -55,6 +59,8 @@ impl Kind {
         Self::FactorRemoved,
         Self::PasskeyAdded,
         Self::PasskeyRemoved,
+        Self::AccountLeaving,
+        Self::AccountDeleted,
     ];
 
     /// As templates and operators call it.
@@ -73,6 +79,8 @@ impl Kind {
             Self::FactorRemoved => "factor_removed",
             Self::PasskeyAdded => "passkey_added",
             Self::PasskeyRemoved => "passkey_removed",
+            Self::AccountLeaving => "account_leaving",
+            Self::AccountDeleted => "account_deleted",
         }
     }
 
@@ -87,11 +95,13 @@ impl Kind {
             Self::SignUp | Self::VerifyEmail | Self::ResetPassword | Self::ChangeEmail => &["link", "code"],
             Self::SignUpKnown | Self::SignInLink | Self::EmailChanged => &["link"],
             Self::SignInCode => &["code"],
+            Self::AccountLeaving => &["link", "days"],
             Self::PasswordChanged
             | Self::FactorAdded
             | Self::FactorRemoved
             | Self::PasskeyAdded
-            | Self::PasskeyRemoved => &[],
+            | Self::PasskeyRemoved
+            | Self::AccountDeleted => &[],
         }
     }
 }
@@ -111,6 +121,8 @@ pub const KINDS: &[&str] = &[
     Kind::FactorRemoved.name(),
     Kind::PasskeyAdded.name(),
     Kind::PasskeyRemoved.name(),
+    Kind::AccountLeaving.name(),
+    Kind::AccountDeleted.name(),
 ];
 
 /// A mail to one person.

@@ -8,7 +8,7 @@ use crate::limits::CASCADE_RECORDS_MAX;
 use crate::{Catalogue, Ctx, Error, auth};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use stead_schema::{CollectionId, FieldType, Kind, OnDelete, Schema, Slot, Value};
+use stead_schema::{Collection, CollectionId, FieldType, Kind, OnDelete, Schema, Slot, Value};
 use stead_store::Tx;
 use stead_wire::Code;
 
@@ -45,6 +45,37 @@ pub(super) async fn delete_in(
     fall.happen(tx, cx, &catalogue.schema).await?;
     gate.audit(tx, "records.delete", id).await?;
     Ok(RecordAnswer::of(id.to_owned(), version, Vec::new()))
+}
+
+/// Removes a record with what goes along, whatever its rules say; whether it was there.
+///
+/// # Errors
+/// `reference_violation` when a record that must not lose it refers to it.
+pub(crate) async fn remove_in(
+    tx: &mut Tx<'_>,
+    cx: &Ctx,
+    catalogue: &Catalogue,
+    collection: &Collection,
+    id: &str,
+) -> Result<bool, Error> {
+    let Some(stored) = tx.find(collection, id).await? else { return Ok(false) };
+    let fall = Fall::find(tx, &catalogue.schema, collection.id, stored).await?;
+    fall.happen(tx, cx, &catalogue.schema).await?;
+    Ok(true)
+}
+
+/// Whether [`remove_in`] would be refused now.
+///
+/// # Errors
+/// As it would.
+pub(crate) async fn check_removal(
+    tx: &mut Tx<'_>,
+    catalogue: &Catalogue,
+    collection: &Collection,
+    id: &str,
+) -> Result<(), Error> {
+    let Some(stored) = tx.find(collection, id).await? else { return Ok(()) };
+    Fall::find(tx, &catalogue.schema, collection.id, stored).await?.allowed(&catalogue.schema)
 }
 
 type Key = (CollectionId, Arc<str>);
@@ -103,7 +134,8 @@ impl Fall {
         }
     }
 
-    async fn happen(mut self, tx: &mut Tx<'_>, cx: &Ctx, schema: &Schema) -> Result<(), Error> {
+    /// Refuses while a record stays that must not lose what it refers to.
+    fn allowed(&self, schema: &Schema) -> Result<(), Error> {
         if let Some((collection, _)) = self.barred.iter().find(|key| !self.gone.contains_key(*key)) {
             let name = schema.get(*collection).map_or("", |collection| collection.name.as_str());
             return Err(Error::with(
@@ -111,6 +143,11 @@ impl Fall {
                 format!("Records of `{name}` still refer to this one."),
             ));
         }
+        Ok(())
+    }
+
+    async fn happen(mut self, tx: &mut Tx<'_>, cx: &Ctx, schema: &Schema) -> Result<(), Error> {
+        self.allowed(schema)?;
         let (actor, at) = (cx.caller.actor(), cx.now.us());
         for (key, (before, slots)) in std::mem::take(&mut self.cleared) {
             let Some(collection) = schema.get(key.0).filter(|_| !self.gone.contains_key(&key)) else {
@@ -123,7 +160,8 @@ impl Fall {
         }
         for (key, row) in &self.gone {
             if schema.get(key.0).is_some_and(|collection| collection.kind == Kind::Auth) {
-                auth::forget_user(tx, access::id(row), at).await?;
+                auth::forget_user(tx, cx, access::id(row)).await?;
+                idempotency::forget(tx, access::id(row)).await?;
             }
         }
         let (order, circle) = self.in_order(schema);
@@ -201,6 +239,16 @@ fn references(schema: &Schema, target: CollectionId) -> Vec<(CollectionId, Slot,
         found.collect::<Vec<_>>()
     };
     schema.collections.iter().flat_map(refers).collect()
+}
+
+/// Every field that refers to a user, with its collection.
+pub(crate) fn references_to_users(schema: &Schema) -> Vec<(String, String)> {
+    let Some(users) = schema.users() else { return Vec::new() };
+    let named = |(from, slot, _): (CollectionId, Slot, OnDelete)| {
+        let collection = schema.get(from)?;
+        Some((collection.name.clone(), collection.get(slot)?.name.clone()))
+    };
+    references(schema, users.id).into_iter().filter_map(named).collect()
 }
 
 fn too_many() -> Error {

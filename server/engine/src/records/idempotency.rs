@@ -51,6 +51,15 @@ fn scope(cx: &Ctx) -> String {
     }
 }
 
+/// Forgets what was answered to a user who is gone.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn forget(tx: &mut Tx<'_>, user: &str) -> Result<(), Error> {
+    tx.execute(&sql::FORGET_OF, &[Value::text(format!("user:{user}"))]).await?;
+    Ok(())
+}
+
 struct Entry {
     scope: String,
     key: String,

@@ -35,6 +35,7 @@ use stead_wire::records::{AggregateParams, Batch, ListParams, ShowParams};
 pub(crate) use access::Gate;
 pub(crate) use change::{put, touched};
 pub(crate) use create::{Making, Prepared, Right, insert_in, prepare};
+pub(crate) use delete::{check_removal, references_to_users, remove_in};
 pub use filters::FilterStats;
 pub use sql::MIGRATIONS;
 #[cfg(test)]

@@ -32,6 +32,8 @@ statements! {
      ON CONFLICT (scope, key) DO UPDATE SET digest = excluded.digest, record_id = excluded.record_id,
        version = excluded.version, body = excluded.body, created = excluded.created, created_at = excluded.created_at";
 
+    FORGET_OF = "DELETE FROM _idempotency WHERE scope = ?1";
+
     /// Forgets a few expired answers, so that the table stays small without ever holding up the writer.
     FORGET = "DELETE FROM _idempotency WHERE rowid IN
        (SELECT rowid FROM _idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 20)",

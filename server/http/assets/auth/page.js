@@ -181,6 +181,7 @@ function signIn(note = null, email = '') {
   const links = [
     offers.password && offers.mail ? quiet('Forgot the password?', forgotten) : null,
     offers.password && offers.sign_up ? quiet('New here? Make an account', signUp) : null,
+    offers.anonymous ? quiet('Continue without an account', withoutAccount) : null,
   ];
   show(offers.name ? `Sign in to ${offers.name}` : 'Sign in', note, ...ways, element('div', { className: 'links' }, links));
 }
@@ -209,6 +210,13 @@ const proofField = (recovery) => field(recovery ? 'recovery_code' : 'code');
 const proofOf = ({ code, recovery_code }) => (code === undefined ? { recoveryCode: recovery_code } : { code });
 const proofWords = (recovery) => (recovery ? 'Type one of the recovery codes that you have kept. It works once.' : 'Type the code that your authenticator app shows.');
 const otherProof = (recovery, act) => quiet(recovery ? 'Use the authenticator app' : 'Use a recovery code', act);
+
+function withoutAccount() {
+  confirmed('Continue without an account', 'You can make one later and keep what you do until then. Without one, it is lost when you sign out.', async (data) => {
+    await auth.signInAnonymously({ data });
+    entered();
+  });
+}
 
 /** This page as a provider leads back to it. */
 function here() {
@@ -287,6 +295,10 @@ const LINKS = {
     await auth.confirmEmailChange({ token });
     await account('Your address is changed.');
   }),
+  upgrade: (token) => signedIn('Keep your account', 'Confirm that the address is yours.', async () => {
+    await auth.confirmUpgrade({ token });
+    await account('You have an account now.');
+  }),
   undo_email: (token) => confirmed('Undo the change', 'Your account gets its old address back. Everybody who is signed in to it is signed out, and you choose a new password by mail.', async () => {
     await auth.undoEmailChange(token);
     if (auth.session) await auth.signOut().catch(() => {});
@@ -325,24 +337,53 @@ function confirmSignUp(token) {
 // ── the account ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function account(note = '') {
-  const [user, sessions, factors, passkeys, identities] = await Promise.all([auth.me(), auth.sessions(), auth.factors.list(), offers.passkey ? auth.passkeys.list() : null, offers.providers.length ? auth.identities() : []]);
+  const [user, sessions, identities, { method }] = await Promise.all([auth.me(), auth.sessions(), offers.providers.length ? auth.identities() : [], auth.facts()]);
+  const anonymous = method === 'anonymous';
+  const [factors, passkeys] = anonymous ? [null, null] : await Promise.all([auth.factors.list(), offers.passkey ? auth.passkeys.list() : null]);
   const signOut = async () => {
     await auth.signOut().catch(() => {});
     signIn();
   };
-  const address = element('section', {}, text('h2', 'E-mail'), element('div', { className: 'row' }, text('span', user.email), offers.mail ? button('Change', () => changeEmail(user)) : null));
-  if (!user.verified && offers.mail) address.append(element('div', { className: 'row' }, text('span', 'Not confirmed yet', 'quiet'), button('Confirm', verify)));
+  const address = element('section', {}, text('h2', 'E-mail'), element('div', { className: 'row' }, text('span', user.email ?? (anonymous ? 'You have no account yet' : 'None')), anonymous ? keep() : offers.mail ? button('Change', () => changeEmail(user)) : null));
+  if (user.email && !user.verified && offers.mail) address.append(element('div', { className: 'row' }, text('span', 'Not confirmed yet', 'quiet'), button('Confirm', verify)));
   show(
     offers.name ?? 'Your account',
     note ? text('p', note, 'good') : null,
     address,
-    offers.password ? element('section', {}, element('div', { className: 'row' }, text('h2', 'Password'), button('Change', changePassword))) : null,
+    offers.password && !anonymous ? element('section', {}, element('div', { className: 'row' }, text('h2', 'Password'), button('Change', changePassword))) : null,
     passkeys ? element('section', {}, element('div', { className: 'row' }, text('h2', 'Passkeys'), auth.passkeys.available ? button('Add', () => acted(() => auth.passkeys.add({ name: browserOf(navigator.userAgent) }))) : null), passkeys.length ? element('ul', {}, passkeys.map(passkey)) : null) : null,
-    element('section', {}, text('h2', 'Second step'), secondFactor(factors)),
+    factors ? element('section', {}, text('h2', 'Second step'), secondFactor(factors)) : null,
     offers.providers.length ? element('section', {}, text('h2', 'Other services'), element('ul', {}, offers.providers.map((offer) => service(offer, identities)))) : null,
     element('section', {}, text('h2', 'Signed in on'), element('ul', {}, sessions.map(device))),
     element('section', {}, button('Sign out', signOut, 'primary'), sessions.length > 1 ? button('Sign out everywhere else', () => acted(() => auth.signOut({ scope: 'others' }))) : null),
+    offers.delete_after_days === undefined ? null : element('div', { className: 'links' }, quiet('Delete the account', deleteAccount)),
   );
+}
+
+function deleteAccount() {
+  const days = offers.delete_after_days;
+  const about = days > 0 ? `In ${days} days it is deleted with what belongs to it. Until then, signing in keeps it.` : 'It is deleted at once with what belongs to it, and cannot be brought back.';
+  const made = form([], 'Delete the account', async () => {
+    await auth.deleteAccount();
+    signIn(text('p', days > 0 ? 'The account is closed. Sign in to keep it.' : 'The account is deleted.', 'good'));
+  });
+  show('Delete the account', text('p', about, 'quiet'), made, element('div', { className: 'links' }, quiet('Back', () => account())));
+}
+
+/** Leads whoever has no account to one, if there is a way by an address. */
+function keep() {
+  const byMail = offers.mail && (offers.magic_link || offers.otp);
+  return offers.password || byMail ? button('Make an account', upgrade) : null;
+}
+
+function upgrade() {
+  const password = field('password', { autocomplete: 'new-password', minLength: offers.password_chars_min });
+  const made = form([field('email'), offers.password ? password : null], 'Make an account', async ({ email, password }) => {
+    const answer = await auth.upgrade({ email, password });
+    if ('challengeId' in answer) checkMail(email, 'Confirm your e-mail address', (proof) => auth.confirmUpgrade(proof), answer);
+    else await account('You have an account now.');
+  });
+  show('Make an account', text('p', 'What you have done so far stays yours.', 'quiet'), made, element('div', { className: 'links' }, quiet('Back', () => account())));
 }
 
 /** Does something to the account and shows it anew. */

@@ -4,10 +4,12 @@ use super::auth::{made_key, secret};
 use crate::answer::{self, Answer};
 use crate::extract::query::{Changes, KnownHead, NoQuery};
 use crate::extract::{Body, BodyOrDefault, Cx, SignInAttempt};
+use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use stead_engine::admin;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, NewServiceAccount, RulesQuestion, RulesTest,
+    UserChange, UserImport,
 };
 use stead_wire::auth::{NewKey, PasswordSignIn};
 
@@ -80,6 +82,22 @@ pub(crate) async fn test_rules(cx: Cx, _: NoQuery, Body(body): Body<RulesTest>) 
 /// POST /admin/mail/test
 pub(crate) async fn test_mail(cx: Cx, _: NoQuery, Body(body): Body<MailTest>) -> Answer {
     answer::value(&admin::test_mail(&cx, body).await?).map(secret)
+}
+
+/// GET /admin/service-accounts
+pub(crate) async fn service_accounts(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&admin::service_accounts(&cx).await?).map(secret)
+}
+
+/// POST /admin/service-accounts
+pub(crate) async fn make_service_account(
+    cx: Cx,
+    _: NoQuery,
+    BodyOrDefault(body): BodyOrDefault<NewServiceAccount>,
+) -> Answer {
+    let mut answer = answer::value(&admin::make_service_account(&cx, body).await?).map(secret)?;
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
 }
 
 /// POST /admin/users/import

@@ -10,9 +10,9 @@ use actix_web::web::Path;
 use serde_json::Value;
 use stead_engine::auth;
 use stead_wire::auth::{
-    Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn,
-    Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer, SignOut, SignUp, SignUpAnswer, SignUpConfirm,
-    VerifyRequest,
+    AnonymousSignIn, Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange,
+    PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer, SignOut, SignUp,
+    SignUpAnswer, SignUpConfirm, Upgrade, VerifyRequest,
 };
 
 /// POST /auth/sign-up
@@ -31,6 +31,34 @@ pub(crate) async fn confirm_sign_up(
     Body(body): Body<SignUpConfirm>,
 ) -> Answer {
     made(auth::confirm_sign_up(&cx, body).await?)
+}
+
+/// POST /auth/sign-in/anonymous
+pub(crate) async fn sign_in_anonymously(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    BodyOrDefault(body): BodyOrDefault<AnonymousSignIn>,
+) -> Answer {
+    made(auth::sign_in_anonymously(&cx, body).await?)
+}
+
+/// POST /auth/upgrade
+pub(crate) async fn upgrade(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<Upgrade>) -> Answer {
+    match auth::upgrade(&cx, body).await? {
+        SignUpAnswer::Session(answer) => session(*answer),
+        SignUpAnswer::Challenge(challenge) => sent(&challenge),
+    }
+}
+
+/// POST /auth/upgrade/confirm
+pub(crate) async fn confirm_upgrade(
+    _: SignInAttempt,
+    cx: Cx,
+    _: NoQuery,
+    Body(body): Body<EmailConfirm>,
+) -> Answer {
+    session(auth::confirm_upgrade(&cx, body).await?)
 }
 
 /// POST /auth/sign-in/magic-link
@@ -162,6 +190,16 @@ pub(crate) async fn me(cx: Cx, _: NoQuery) -> Answer {
 /// PATCH /auth/me
 pub(crate) async fn update_me(cx: Cx, _: NoQuery, Patch(body): Patch) -> Answer {
     Ok(answer::json(auth::update_me(&cx, body).await?))
+}
+
+/// DELETE /auth/me
+pub(crate) async fn leave(_: SignInAttempt, cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&auth::leave(&cx).await?)
+}
+
+/// POST /auth/me/export
+pub(crate) async fn export(_: SignInAttempt, cx: Cx, _: NoQuery) -> Answer {
+    Ok(secret(answer::json(auth::export(&cx).await?)))
 }
 
 /// GET /auth/session

@@ -7,12 +7,14 @@ use serde_json::{Map, Value, json};
 use stead_engine::limits::{BATCH_OPERATIONS_MAX, IMPORT_USERS_MAX, UPSERT_FIELDS_MAX, USER_ROLES_MAX};
 use stead_engine::mail::KINDS;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, NewServiceAccount, RulesQuestion, RulesTest,
+    UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey,
-    OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh,
-    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest,
+    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey,
+    NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn,
+    Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, Upgrade,
+    VerifyRequest,
 };
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -70,6 +72,14 @@ const TOKEN: Member = optional("token", Holds::Text);
 const CHALLENGE: Member = optional("challenge_id", Holds::Text);
 const CODE: Member = optional("code", Holds::Text);
 const LOCALE: Member = optional("locale", Holds::Text);
+
+impl Shape for AnonymousSignIn {
+    const MEMBERS: &'static [Member] = &[optional("data", Holds::Object)];
+}
+
+impl Shape for Upgrade {
+    const MEMBERS: &'static [Member] = &[text("email"), optional("password", Holds::Text), LOCALE];
+}
 
 impl Shape for SignUpConfirm {
     const MEMBERS: &'static [Member] =
@@ -232,6 +242,14 @@ impl Shape for KeyRotation {
 impl Shape for UserChange {
     const MEMBERS: &'static [Member] =
         &[optional("roles", Holds::Texts(0, USER_ROLES_MAX)), optional("claims", Holds::Object)];
+}
+
+impl Shape for NewServiceAccount {
+    const MEMBERS: &'static [Member] = &[
+        optional("data", Holds::Object),
+        optional("roles", Holds::Texts(0, USER_ROLES_MAX)),
+        optional("claims", Holds::Object),
+    ];
 }
 
 impl Shape for UserImport {

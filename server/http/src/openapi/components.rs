@@ -5,12 +5,14 @@ use serde_json::{Map, Value, json};
 use stead_schema::{Collection, FieldType, Schema, export};
 use stead_wire::Code;
 use stead_wire::admin::{
-    Acknowledgement, ConsumerStart, KeyRotation, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
+    Acknowledgement, ConsumerStart, KeyRotation, MailTest, NewServiceAccount, RulesQuestion, RulesTest,
+    UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey, NewPasskey,
-    OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn, Reauth, Refresh,
-    ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, VerifyRequest,
+    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey,
+    NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn,
+    Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, Upgrade,
+    VerifyRequest,
 };
 use stead_wire::records::Batch;
 
@@ -209,6 +211,8 @@ fn fixed_schemas() -> Map<String, Value> {
         ("EmailConfirm", EmailConfirm::MEMBERS),
         ("ResetConfirm", ResetConfirm::MEMBERS),
         ("SendTo", SendTo::MEMBERS),
+        ("AnonymousSignIn", AnonymousSignIn::MEMBERS),
+        ("Upgrade", Upgrade::MEMBERS),
         ("VerifyRequest", VerifyRequest::MEMBERS),
         ("EmailChange", EmailChange::MEMBERS),
         ("EmailUndo", EmailUndo::MEMBERS),
@@ -233,6 +237,7 @@ fn fixed_schemas() -> Map<String, Value> {
     schemas.insert("MailTest".into(), json_schema(MailTest::MEMBERS));
     schemas.insert("RulesTest".into(), json_schema(RulesTest::MEMBERS));
     schemas.insert("UserChange".into(), json_schema(UserChange::MEMBERS));
+    schemas.insert("NewServiceAccount".into(), json_schema(NewServiceAccount::MEMBERS));
     schemas.insert("UserImport".into(), json_schema(UserImport::MEMBERS));
     schemas.insert("KeyRotation".into(), json_schema(KeyRotation::MEMBERS));
     schemas.insert("ConsumerStart".into(), json_schema(ConsumerStart::MEMBERS));

@@ -157,6 +157,31 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("sendMagicLink", "Send a link to sign in with.").trades("SendTo", "Challenge").status("202"),
     ),
     (
+        "/api/v1/auth/sign-in/anonymous",
+        "post",
+        auth("signInAnonymously", "Make a user without an account and sign in.")
+            .trades("AnonymousSignIn", "Session")
+            .status("201"),
+    ),
+    (
+        "/api/v1/auth/upgrade",
+        "post",
+        auth(
+            "upgrade",
+            "Give an anonymous user an account; 202 with a challenge where the address must be proven first.",
+        )
+        .trades("Upgrade", "Session"),
+    ),
+    (
+        "/api/v1/auth/upgrade/confirm",
+        "post",
+        auth(
+            "confirmUpgrade",
+            "Give an anonymous user the account whose address is proven by what was sent.",
+        )
+        .trades("EmailConfirm", "Session"),
+    ),
+    (
         "/api/v1/auth/sign-in/otp",
         "post",
         auth("sendOtp", "Send a code to sign in with.").trades("SendTo", "Challenge").status("202"),
@@ -384,6 +409,21 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("updateMe", "Change the caller's own record.").trades("Object", "Object"),
     ),
     (
+        "/api/v1/auth/me",
+        "delete",
+        auth(
+            "deleteAccount",
+            "Delete the caller's account, at once or after the app's time for second thoughts.",
+        )
+        .answers("Object"),
+    ),
+    (
+        "/api/v1/auth/me/export",
+        "post",
+        auth("exportMe", "What the server holds of the caller, with the records that refer to the caller.")
+            .answers("Object"),
+    ),
+    (
         "/api/v1/auth/session",
         "get",
         auth("getSession", "What rules know of the caller: roles, claims, how and when it signed in.")
@@ -540,6 +580,22 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "post",
         Operation::new("operators", "testMail", "Send a sample mail and hear what the mail server said.")
             .trades("MailTest", "Object"),
+    ),
+    (
+        "/api/v1/admin/service-accounts",
+        "get",
+        Operation::new("operators", "listServiceAccounts", "Users that are programs.").answers("Object"),
+    ),
+    (
+        "/api/v1/admin/service-accounts",
+        "post",
+        Operation::new(
+            "operators",
+            "makeServiceAccount",
+            "Make a user that is a program: it has keys that operators make, and no way to sign in.",
+        )
+        .trades("NewServiceAccount", "Object")
+        .status("201"),
     ),
     (
         "/api/v1/admin/users/import",

@@ -1,6 +1,7 @@
 //! Whether every value that a field could hold before fits what it may hold now.
 //!
-//! Tables check only booleans and null, so a wider field needs no step and a narrower one would lie about older records.
+//! Tables check only booleans and null, so a wider field needs no step but for null, and a narrower one would lie about older
+//! records.
 
 use crate::Decimal;
 use serde_json::Value;
@@ -25,12 +26,8 @@ pub(super) fn narrowings(before: &Value, now: &Value) -> Vec<Narrowing> {
     }
     let mut found = Vec::new();
     let mut narrowed = |what: &str, help| found.push(Narrowing { what: what.to_owned(), help });
-    match (is_optional(before), is_optional(now)) {
-        (true, false) => {
-            narrowed("became required, and older records may have no value", "keep `optional: true`")
-        }
-        (false, true) => narrowed("became optional, which its column does not allow", "keep it required"),
-        _ => {}
+    if is_optional(before) && !is_optional(now) {
+        narrowed("became required, and older records may have no value", "keep `optional: true`");
     }
     for key in ["to", "on_delete"].into_iter().filter(|key| before.get(key) != now.get(key)) {
         let what = if key == "to" { "refers to another collection" } else { "changed `on_delete`" };
@@ -71,7 +68,8 @@ pub(super) fn narrowings(before: &Value, now: &Value) -> Vec<Narrowing> {
     found
 }
 
-fn is_optional(shape: &Value) -> bool {
+/// Whether a field of this shape may be null.
+pub(super) fn is_optional(shape: &Value) -> bool {
     shape.get("optional") == Some(&Value::Bool(true))
 }
 

@@ -66,6 +66,9 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             if let Some(Value::Bool(keys)) = node.get("user_keys").and_then(Node::scalar).map(plain) {
                 app.user_keys = keys;
             }
+            let days =
+                node.get("delete_after_days").and_then(Node::scalar).map(plain).and_then(|n| n.as_u64());
+            app.delete_after_days = days.and_then(|days| u32::try_from(days).ok());
             app.auth_page =
                 node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
             app.roles = node.get("roles").map(texts).unwrap_or_default();

@@ -185,7 +185,8 @@ fn system_fields(kind: Kind) -> Vec<Field> {
             offsets: Vec::new(),
             rebind_to_next: false,
         };
-        fields.push(Field { read: Some(own), ..field("email", FieldType::Email) });
+        // Whoever came without one, and programs, have none.
+        fields.push(Field { read: Some(own), optional: true, ..field("email", FieldType::Email) });
         fields.push(Field {
             default: Some(Default_::Value(Value::Bool(false))),
             ..field("verified", FieldType::Bool)

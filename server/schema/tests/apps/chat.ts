@@ -6,7 +6,7 @@ export interface User {
   created_at: string;
   updated_at: string;
   version: number;
-  email?: string;
+  email?: string | null;
   verified: boolean;
   display: string;
   phone?: string | null;

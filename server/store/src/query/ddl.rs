@@ -36,6 +36,10 @@ pub(crate) fn step(dialect: Dialect, schema: &Schema, step: &Step) -> Vec<String
             let reference = reference(dialect, schema, collection, field);
             std::iter::once(add).chain(reference).chain(indexes(dialect, schema, collection)).collect()
         }),
+        Step::AllowNull(id, slot) => on(schema, *id, |collection| match collection.get(*slot) {
+            Some(field) => allow_null(dialect, schema, collection, *slot, field),
+            None => Vec::new(),
+        }),
         Step::AddIndex(id, index) => {
             on(schema, *id, |collection| vec![plain_index(dialect, schema, collection, index)])
         }
@@ -138,6 +142,41 @@ fn column(dialect: Dialect, schema: &Schema, field: &Field, added: bool) -> Stri
         out.push_str(&format!(" REFERENCES {}(\"id\")", quoted(&target.name)));
     }
     out
+}
+
+/// The name of a column while its values move.
+const MOVING: &str = "_moving";
+
+/// Lets a column hold null. Its indexes are made anew, because Postgres orders null in them. SQLite cannot take a
+/// constraint away, so the values move to another column, which then takes the name.
+fn allow_null(
+    dialect: Dialect,
+    schema: &Schema,
+    collection: &Collection,
+    slot: Slot,
+    field: &Field,
+) -> Vec<String> {
+    let (table, name, moving) = (quoted(&collection.name), quoted(&field.name), quoted(MOVING));
+    let change = match dialect {
+        Dialect::Postgres => vec![format!("ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL")],
+        Dialect::Sqlite => {
+            let other = Field { name: MOVING.to_owned(), ..field.clone() };
+            vec![
+                format!("ALTER TABLE {table} ADD COLUMN {}", column(dialect, schema, &other, false)),
+                format!("UPDATE {table} SET {moving} = {name}"),
+                format!("ALTER TABLE {table} DROP COLUMN {name}"),
+                format!("ALTER TABLE {table} RENAME COLUMN {moving} TO {name}"),
+            ]
+        }
+    };
+    let unique = collection.unique.iter().filter(|slots| slots.contains(&slot));
+    let unique = unique.map(|slots| unique_name(dialect, schema, collection, slots));
+    let of_slot = Index { fields: vec![(slot, false)] };
+    let declared = collection.indexes.iter().chain(std::iter::once(&of_slot));
+    let declared = declared.filter(|index| index.fields.iter().any(|(held, _)| *held == slot));
+    let declared = declared.map(|index| told(dialect, &index_name(schema, collection.id, index)));
+    let drops = unique.chain(declared).map(|name| format!("DROP INDEX IF EXISTS {}", quoted(&name)));
+    drops.chain(change).chain(indexes(dialect, schema, collection)).collect()
 }
 
 /// The type of a column.

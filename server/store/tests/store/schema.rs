@@ -103,6 +103,43 @@ async fn a_grown_schema_is_applied_and_old_rows_get_the_defaults() {
 }
 
 #[tokio::test]
+async fn a_required_field_becomes_optional_and_old_rows_keep_their_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    let (store, schema) = store(Some(&path)).await;
+    insert(&store, &schema, message("m1")).await.unwrap();
+    let silent = |id: &str| {
+        let mut row = message(id).to_vec();
+        row[BODY.index()] = Value::Null;
+        row[AUTHOR.index()] = Value::Null;
+        Arc::<[Value]>::from(row)
+    };
+    assert!(insert(&store, &schema, silent("m2")).await.is_err());
+
+    let mut looser = chat();
+    for slot in [BODY, AUTHOR] {
+        looser.collections[2].fields[slot.index()].optional = true;
+    }
+    let looser = Arc::new(looser);
+    let before = texts(&store, INDEXES, "messages").await.len();
+    store.apply(Arc::clone(&looser)).await.unwrap();
+    assert_eq!(texts(&store, INDEXES, "messages").await.len(), before);
+    assert_eq!(find(&store, "m1").await, Some(message("m1")));
+    insert(&store, &looser, silent("m2")).await.unwrap();
+    assert_eq!(find(&store, "m2").await, Some(silent("m2")));
+    // What refers still must refer to something.
+    let mut lost = message("m3").to_vec();
+    lost[AUTHOR.index()] = Value::text("nobody");
+    assert!(insert(&store, &looser, lost.into()).await.is_err());
+    store.close().await;
+
+    let again = Store::open(config(Some(&path))).await.unwrap();
+    again.apply(looser).await.unwrap();
+    assert_eq!(find(&again, "m2").await, Some(silent("m2")));
+    again.close().await;
+}
+
+#[tokio::test]
 async fn an_unsafe_schema_is_refused_and_nothing_changes() {
     let (store, schema) = store(None).await;
     insert(&store, &schema, message("m1")).await.unwrap();

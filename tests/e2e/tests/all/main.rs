@@ -1,5 +1,6 @@
 //! Every black-box suite in one binary: each further binary would be one more link.
 
+mod accounts;
 mod analysis;
 mod audit;
 mod auth;

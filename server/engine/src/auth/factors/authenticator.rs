@@ -2,7 +2,7 @@
 
 use super::{changed, forget, of, recovery, totp};
 use crate::auth::reauth::{self, signed_in_lately};
-use crate::auth::{one_time, seal, signed_in, sql};
+use crate::auth::{one_time, seal, signed_in, sql, with_account};
 use crate::mail::Kind;
 use crate::{Ctx, Error};
 use base64::Engine as _;
@@ -35,6 +35,7 @@ pub(super) async fn take(tx: &mut Tx<'_>, cx: &Ctx, user: &str, typed: &str) -> 
 /// # Errors
 /// `reauth_required`; `already_enrolled`.
 pub(in crate::auth) async fn enroll(cx: &Ctx) -> Result<Json, Error> {
+    with_account(signed_in(cx)?)?;
     let user = signed_in_lately(cx).await?;
     let seed: [u8; totp::SEED_BYTES] = cx.project.random()?;
     let sealed = seal(&cx.project, &place(&user), &seed)?;

@@ -3,7 +3,7 @@
 use super::{count, handle, list, site};
 use crate::auth::one_time::{self, Claimed, Fresh, Presented, Purpose};
 use crate::auth::reauth::signed_in_lately;
-use crate::auth::{factors, sql, verify_email};
+use crate::auth::{factors, signed_in, sql, verify_email, with_account};
 use crate::mail::Kind;
 use crate::{Ctx, Error, limits};
 use serde_json::{Value as Json, json};
@@ -20,6 +20,7 @@ use webauthn_rs_proto::ResidentKeyRequirement;
 /// `forbidden` where the app has no passkeys; `reauth_required`, `aal2_required`; `limit_exceeded`.
 pub(in crate::auth) async fn begin(cx: &Ctx) -> Result<Json, Error> {
     let site = site::open(cx)?;
+    with_account(signed_in(cx)?)?;
     let user = signed_in_lately(cx).await?;
     let owner = user.clone();
     let job = async move |reader: &mut Reader<'_>| {

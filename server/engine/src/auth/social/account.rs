@@ -115,6 +115,12 @@ pub(super) async fn enter(
     Ok(Entered { user, entered })
 }
 
+/// The address that a provider may vouch for, and does.
+pub(super) fn proven_address(profile: &Profile) -> Option<Email> {
+    let email = profile.email.as_deref().and_then(Email::parse)?;
+    (word(profile, Some(&email)) == Word::Proof).then_some(email)
+}
+
 fn word(profile: &Profile, email: Option<&Email>) -> Word {
     match email {
         None => Word::Absent,

@@ -1,14 +1,17 @@
 //! Who a signed-in user is at providers: listed, added, removed.
 
-use super::account::insert_identity;
+use super::account::{insert_identity, proven_address};
 use super::exchange::take;
 use super::start::{Ticket, checked};
 use super::{challenge_of, presented, provider};
 use crate::auth::one_time::{Fresh, Purpose};
 use crate::auth::reauth::signed_in_lately;
-use crate::auth::{signed_in, sql};
+use crate::auth::session::Beginning;
+use crate::auth::{signed_in, sql, upgrade};
 use crate::{Ctx, Error, admin};
 use serde_json::{Map, Value as Json, json};
+use std::sync::Arc;
+use stead_rules::Method;
 use stead_schema::Value;
 use stead_store::{Row, Tx};
 use stead_wire::auth::{IdentityLink, OauthExchange};
@@ -56,7 +59,8 @@ pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json,
     let user = signed_in_lately(cx).await?;
     let code = presented(cx, Purpose::OauthCode, &body.code).await?;
     let challenge = challenge_of(&body.code_verifier);
-    let inner = cx.clone();
+    let session = Arc::new(Beginning::draw(cx, Method::Oauth)?);
+    let (inner, begins, owner) = (cx.clone(), Arc::clone(&session), user.clone());
     let job = async move |tx: &mut Tx<'_>| {
         let profile = match take(tx, &inner, &code, &challenge, Some(&user)).await? {
             Ok(profile) => profile,
@@ -66,9 +70,20 @@ pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json,
         let id = insert_identity(tx, &inner, &profile, &user).await?;
         let rows = tx.fetch(&sql::IDENTITIES_OF, &[Value::text(&user)]).await?;
         let own = rows.iter().find(|row| row.text_or_null(0) == Some(&id));
-        shown(own.ok_or_else(|| Error::internal("an identity is gone"))?).map(Ok)
+        let identity = shown(own.ok_or_else(|| Error::internal("an identity is gone"))?)?;
+        let proven = proven_address(&profile);
+        let ended = upgrade::by_identity(tx, &inner, &user, proven, &begins).await?;
+        Ok::<_, Error>(Ok((identity, ended)))
     };
-    cx.project.store().write(job).await?
+    let (mut identity, ended) = cx.project.store().write(job).await??;
+    if let Some(ended) = ended {
+        let answer = upgrade::begun(cx, &owner, &ended, &session).await?;
+        let session = serde_json::to_value(answer).map_err(Error::internal)?;
+        if let Json::Object(members) = &mut identity {
+            members.insert("session".to_owned(), session);
+        }
+    }
+    Ok(identity)
 }
 
 /// See [`crate::auth::unlink`].

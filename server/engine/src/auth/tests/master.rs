@@ -1,6 +1,6 @@
 //! The master key: what it opens, what a copy of the database gives away without it, and how it is changed.
 
-use super::app::{App, Hands, MASTER, PASSWORD, config, form, places, sign_in};
+use super::app::{App, Hands, MASTER, PASSWORD, config, form, places, sign_in, signed_in};
 use crate::auth::{self, crypto};
 use crate::ctx::OpenError;
 use crate::{Clock, Error, Limits, Project, ProjectConfig, admin};
@@ -145,7 +145,7 @@ async fn at_72_the_file_alone_gives_neither_keys_nor_tokens_nor_what_is_sealed()
         crate::Ctx::new(project.clone(), crate::Caller::Anonymous, meta)
     };
     auth::sign_up(&nobody(), form("ana")).await.unwrap();
-    let session = auth::sign_in(&nobody(), sign_in("ana", PASSWORD)).await.unwrap();
+    let session = signed_in(auth::sign_in(&nobody(), sign_in("ana", PASSWORD)).await.unwrap());
     let sealed = auth::seal(&project, "_totp|ana", b"a seed of a second factor").unwrap();
     let seed = project.auth().data_key.seed;
     project.close().await;

@@ -7,18 +7,22 @@
     clippy::panic
 )]
 
+mod anonymous;
 pub(crate) mod app;
 mod changing;
 mod credentials;
 mod devices;
+mod export;
 mod guessing;
 mod importing;
 mod keys;
+mod leaving;
 mod mailing;
 mod master;
 mod passkeys;
 mod refreshing;
 mod revoking;
 mod second_factor;
+mod service;
 mod signing;
 mod tokens;

@@ -21,6 +21,8 @@ macro_rules! language {
                 include_str!(concat!("words/", $locale, "/factor_removed.txt")),
                 include_str!(concat!("words/", $locale, "/passkey_added.txt")),
                 include_str!(concat!("words/", $locale, "/passkey_removed.txt")),
+                include_str!(concat!("words/", $locale, "/account_leaving.txt")),
+                include_str!(concat!("words/", $locale, "/account_deleted.txt")),
             ],
         )
     };

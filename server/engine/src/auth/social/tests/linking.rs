@@ -1,13 +1,15 @@
 //! Who gets into which account, for every combination; and what is left of whoever had it before.
 
+use crate::auth::one_time::{Fresh, Purpose};
 use crate::auth::social::account::{Owner, Verdict, Word, judge};
-use crate::auth::social::exchange::{Source, enter};
+use crate::auth::social::challenge_of;
+use crate::auth::social::exchange::{Source, Vouched, enter};
 use crate::auth::social::profile::Profile;
 use crate::auth::tests::app::{App, PASSWORD, address, sign_in, signed_in};
 use crate::{Limits, auth};
 use serde_json::json;
 use stead_wire::Code;
-use stead_wire::auth::SessionAnswer;
+use stead_wire::auth::{AnonymousSignIn, OauthExchange, SessionAnswer};
 
 /// The rules, as a table of their own.
 #[test]
@@ -223,4 +225,62 @@ async fn who_is_removed_is_known_at_no_provider() {
     assert_eq!(app.count("SELECT count(*) FROM _identities").await, 0);
     let again = arrive(&app, profile("a", "1", "ana")).await.unwrap();
     assert_ne!(id(&again), id(&session), "the same identity may sign up again");
+}
+
+/// What a browser brings back that went to a provider to have `user` linked.
+async fn brought_back(app: &App, user: &str, profile: Profile) -> OauthExchange {
+    let code_verifier = "a-verifier-of-the-client-that-began".to_owned();
+    let code_challenge = challenge_of(&code_verifier);
+    let vouched = Vouched { profile, code_challenge, link: Some(user.to_owned()) };
+    let fresh = Fresh::draw(&app.nobody(), Purpose::OauthCode, &vouched).unwrap();
+    let (code, user, now) = (fresh.token.clone(), user.to_owned(), app.now());
+    let job = async move |tx: &mut stead_store::Tx<'_>| fresh.issue(tx, "test", Some(&user), now).await;
+    app.project.store().write(job).await.unwrap();
+    OauthExchange { code, code_verifier }
+}
+
+#[tokio::test]
+async fn at_12_an_anonymous_user_who_links_an_identity_has_an_account_and_another_session() {
+    let app = App::open_auth("  methods: [password, anonymous]\n").await;
+    let body = || AnonymousSignIn { data: json!({ "name": "visitor" }).as_object().unwrap().clone() };
+    let visitor = auth::sign_in_anonymously(&app.nobody(), body()).await.unwrap();
+    // Long after the sign-in: there is nothing to sign in with anew.
+    app.pass(3_600.0);
+    let refreshed = app.refresh(&visitor.refresh_token).await.unwrap();
+    let cx = app.as_user(&refreshed.access_token).await;
+    let back = brought_back(&app, id(&visitor), profile("a", "1", "ana")).await;
+    let linked = auth::link_identity(&cx, back).await.unwrap();
+    let session = &linked["session"];
+    assert_eq!(linked["provider"], "a");
+    assert_eq!(
+        (&session["user"]["id"], &session["user"]["email"]),
+        (&json!(id(&visitor)), &json!(address("ana")))
+    );
+    assert_eq!((&session["user"]["verified"], &session["user"]["name"]), (&json!(true), &json!("visitor")));
+    for token in [&visitor.access_token, &refreshed.access_token] {
+        assert!(app.caller(token).await.is_err());
+    }
+    assert!(app.refresh(&refreshed.refresh_token).await.is_err());
+    let now = app.as_user(session["access_token"].as_str().unwrap()).await;
+    assert_eq!(auth::session(&now).unwrap()["method"], "oauth");
+    assert_eq!(id(&arrive(&app, profile("a", "1", "ana")).await.unwrap()), id(&visitor));
+
+    // A second identity is only added, as for everybody with an account.
+    let back = brought_back(&app, id(&visitor), profile("b", "1", "ana")).await;
+    assert!(auth::link_identity(&now, back).await.unwrap().get("session").is_none());
+
+    // An address that is somebody's, or that nobody vouches for, is left where it is.
+    for taken in [profile("a", "2", "ana"), unproven("a", "3", "bob")] {
+        let visitor = auth::sign_in_anonymously(&app.nobody(), body()).await.unwrap();
+        let cx = app.as_user(&visitor.access_token).await;
+        let back = brought_back(&app, id(&visitor), taken).await;
+        let linked = auth::link_identity(&cx, back).await.unwrap();
+        assert_eq!(linked["session"]["user"]["email"], json!(null));
+    }
+    // Somebody's identity is nobody else's, and the visitor stays one.
+    let visitor = auth::sign_in_anonymously(&app.nobody(), body()).await.unwrap();
+    let cx = app.as_user(&visitor.access_token).await;
+    let back = brought_back(&app, id(&visitor), profile("a", "1", "ana")).await;
+    assert_eq!(auth::link_identity(&cx, back).await.unwrap_err().code, Code::IdentityTaken);
+    assert!(app.caller(&visitor.access_token).await.is_ok());
 }
