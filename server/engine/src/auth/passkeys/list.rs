@@ -99,5 +99,5 @@ pub(super) fn credential_text(id: &[u8]) -> String {
 
 /// The id of a credential from the table.
 pub(super) fn credential_id(text: &str) -> CredentialID {
-    BASE64.decode(text).unwrap_or_default().into()
+    BASE64.decode(text).unwrap_or_default()
 }

@@ -64,7 +64,7 @@ async fn activate(app: &App, session: &SessionAnswer, code: String) -> Result<Ve
 
 async fn person(app: &App, name: &str) -> Person {
     let (session, seed) = enrolled(app, name).await;
-    let code = code_of(&app, &seed);
+    let code = code_of(app, &seed);
     let recovery_codes = activate(app, &session, code).await.unwrap();
     app.letters().await;
     Person { session, device: seed, recovery_codes }
