@@ -32,8 +32,8 @@ enum Plan<'t> {
 
 fn plan<'t>(turns: &'t Turns, asked: &Rotation, now: Instant) -> Result<Plan<'t>, Error> {
     let published = now.us() + limits::SIGNING_KEY_PUBLISHED_S * 1_000_000;
-    // What was made while the clock was far ahead is no reason to wait for it.
-    let ahead = |turn: &Turn| turn.signs_at > published;
+    // What was made while a clock was far ahead is no reason to wait for it; one that is a little ahead makes none of these.
+    let ahead = |turn: &Turn| turn.signs_at > published + limits::SIGNING_KEY_PUBLISHED_S * 1_000_000;
     let signer = turns.signer(now);
     let next = turns.next(now).filter(|turn| !ahead(turn));
     let old =

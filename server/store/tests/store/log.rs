@@ -3,7 +3,7 @@
 use crate::app::*;
 use std::sync::Arc;
 use stead_schema::Value;
-use stead_store::{Change, ChangeKind, Error, Store};
+use stead_store::{Change, ChangeKind, Error, Stamp, Store, Tx};
 
 #[tokio::test]
 async fn each_kind_of_change_is_told_with_its_images() {
@@ -18,7 +18,8 @@ async fn each_kind_of_change_is_told_with_its_images() {
             tx.update(messages, message("m1"), Arc::clone(&after), Some("operator:o1"), NOW + 1_000).await?;
             tx.delete(messages, after, None, NOW + 2_000).await?;
             tx.log_auth("u1", Some("s1"), NOW + 3_000).await?;
-            tx.log_auth("u1", None, NOW + 4_000).await
+            tx.log_auth("u1", None, NOW + 4_000).await?;
+            tx.log_keys(NOW + 5_000).await
         })
         .await
         .unwrap_or_else(|e: Error| panic!("{e}"));
@@ -36,6 +37,7 @@ async fn each_kind_of_change_is_told_with_its_images() {
         (record(3, Some(&after), None), None),
         (ChangeKind::Auth { user: "u1".into(), session: Some("s1".into()) }, None),
         (ChangeKind::Auth { user: "u1".into(), session: None }, None),
+        (ChangeKind::Keys, None),
     ];
     let logged = changes(&store, head, 100).await;
     assert_eq!(logged.len(), expected.len());
@@ -148,4 +150,31 @@ async fn an_empty_log_can_be_resumed_from_its_start() {
     assert_eq!(newest(&store).await, 0);
     assert_eq!(store.log().tail().await.unwrap(), 0);
     assert!(changes(&store, 0, 10).await.is_empty());
+}
+
+/// Says that every message is its own proof, behind a word.
+struct Word(&'static str);
+
+impl Stamp for Word {
+    fn make(&self, message: &[u8]) -> Option<String> {
+        Some(format!("{}{}", self.0, String::from_utf8_lossy(message)))
+    }
+
+    fn fits(&self, message: &[u8], stamp: &str) -> bool {
+        self.make(message).as_deref() == Some(stamp)
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_proves_what_it_writes_with_what_the_store_was_given_first() {
+    let (store, _) = store(None).await;
+    let unproven = store.write(async |tx| tx.stamp(b"m")).await;
+    assert!(matches!(unproven, Err(Error::Database(_))), "{unproven:?}");
+    store.stamp_with(Arc::new(Word("ours:")));
+    store.stamp_with(Arc::new(Word("theirs:")));
+    let job = async |tx: &mut Tx<'_>| {
+        let fits = [tx.stamped(b"m", "ours:m"), tx.stamped(b"n", "ours:m"), tx.stamped(b"m", "theirs:m")];
+        Ok::<_, Error>((tx.stamp(b"m")?, fits))
+    };
+    assert_eq!(store.write(job).await.unwrap(), ("ours:m".to_owned(), [true, false, false]));
 }

@@ -121,6 +121,10 @@ async fn fifty_rotations_at_once_make_one_key() {
         let all = (0..50).map(|n| rotate(server(n), Rotation::Orderly));
         assert_eq!(changed(join_all(all).await), 1);
         assert_eq!(states(&app).await, ["next", "active"]);
+        // Servers' clocks differ: one that is behind makes no other key either.
+        let behind = stead_wire::Instant(app.now().us() - 60_000_000);
+        let late = auth::rotate_signing_keys(&app.project, "operator:o", Rotation::Orderly, behind).await;
+        assert!(!late.unwrap());
         app.pass(1.0);
         let signer = auth::signer(&app.project, app.now());
         let now = |n: usize| rotate(server(n), Rotation::Now { instead_of: signer.clone() });
