@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
-use stead_schema::{SourceFile, load};
+use stead_schema::{SignInMethod, SourceFile, load};
 
 fn file(text: &str) -> Vec<SourceFile> {
     vec![SourceFile { path: "schema/app.yaml".into(), text: text.into() }]
@@ -29,4 +29,32 @@ fn a_policy_that_there_is_none_of_is_refused_where_it_stands() {
     let at = rejected.sources.position(rejected.diagnostics[0].span);
     assert_eq!((rejected.diagnostics.len(), at.line, at.column), (1, 2, 20));
     assert_eq!(rejected.diagnostics[0].message, "`lax` is not a value of `password_policy`");
+}
+
+#[test]
+fn accounts_are_deleted_by_their_users_only_where_it_says_after_how_many_days() {
+    for (auth, days) in
+        [("{}", None), ("{delete_after_days: 0}", Some(0)), ("{delete_after_days: 90}", Some(90))]
+    {
+        let schema = load(file(&format!("auth: {auth}\n"))).ok().unwrap();
+        assert_eq!(schema.app.delete_after_days, days, "{auth}");
+    }
+    for wrong in ["91", "-1", "0.5", "soon", "null"] {
+        let rejected = load(file(&format!("auth:\n  delete_after_days: {wrong}\n"))).err().unwrap();
+        let at = rejected.sources.position(rejected.diagnostics[0].span);
+        assert_eq!((rejected.diagnostics.len(), at.line, at.column), (1, 2, 22), "{wrong}");
+    }
+}
+
+#[test]
+fn nobody_comes_without_an_account_unless_the_methods_say_so() {
+    for (methods, anonymous, password) in
+        [("", false, true), ("  methods: [anonymous]\n", true, false), ("  methods: [otp]\n", false, false)]
+    {
+        let app = load(file(&format!("auth:\n  sign_up: true\n{methods}"))).ok().unwrap().app;
+        assert_eq!(
+            (app.offers(SignInMethod::Anonymous), app.offers(SignInMethod::Password)),
+            (anonymous, password)
+        );
+    }
 }

@@ -356,12 +356,12 @@ async function account(note = '') {
     offers.providers.length ? element('section', {}, text('h2', 'Other services'), element('ul', {}, offers.providers.map((offer) => service(offer, identities)))) : null,
     element('section', {}, text('h2', 'Signed in on'), element('ul', {}, sessions.map(device))),
     element('section', {}, button('Sign out', signOut, 'primary'), sessions.length > 1 ? button('Sign out everywhere else', () => acted(() => auth.signOut({ scope: 'others' }))) : null),
-    offers.delete_after_days === undefined ? null : element('div', { className: 'links' }, quiet('Delete the account', deleteAccount)),
+    offers.delete_after_days === undefined ? null : element('div', { className: 'links' }, quiet('Delete the account', () => deleteAccount(anonymous ? 0 : offers.delete_after_days))),
   );
 }
 
-function deleteAccount() {
-  const days = offers.delete_after_days;
+/** Asks first; `days` is how long signing in keeps it. */
+function deleteAccount(days) {
   const about = days > 0 ? `In ${days} days it is deleted with what belongs to it. Until then, signing in keeps it.` : 'It is deleted at once with what belongs to it, and cannot be brought back.';
   const made = form([], 'Delete the account', async () => {
     await auth.deleteAccount();

@@ -2,6 +2,7 @@
 
 use super::{PREFIX, digested};
 use crate::auth::sql;
+use crate::auth::standing::{self, Standing};
 use crate::scopes::{Area, Granted, Verb};
 use crate::{Ctx, Error, admin, limits};
 use base64::Engine as _;
@@ -61,6 +62,10 @@ pub(crate) async fn make(cx: &Ctx, actor: &str, user: Option<&str>, new: NewKey)
             let people = crate::auth::users_of(&catalogue.schema)?;
             if tx.find(people, user).await?.is_none() {
                 let problem = FieldProblem::of_field("user", "not_found", "There is no such user.");
+                return Err(Error::fields(vec![problem]));
+            }
+            if standing::of(tx, user).await? == Some(Standing::Leaving) {
+                let problem = FieldProblem::of_field("user", "leaving", "This account was given up.");
                 return Err(Error::fields(vec![problem]));
             }
         }

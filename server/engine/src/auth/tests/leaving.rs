@@ -3,7 +3,7 @@
 use super::app::{App, PASSWORD, address, data, sign_in};
 use crate::auth::{self, sweep};
 use crate::mail::Kind;
-use crate::{Caller, Ctx, Error, OperatorCaller, limits, records};
+use crate::{Caller, Ctx, Error, OperatorCaller, admin, limits, records};
 use serde_json::json;
 use std::sync::Arc;
 use stead_store::Sql;
@@ -128,6 +128,11 @@ async fn an_account_that_was_given_up_is_closed_until_its_time_and_signing_in_ag
         assert_eq!(app.caller(token).await.err(), Some(Code::TokenInvalid));
     }
     assert!(app.refresh(&ana.refresh_token).await.is_err());
+    let new =
+        serde_json::from_value(json!({ "name": "k", "user": id(&ana), "collections": { "*": ["read"] } }))
+            .unwrap();
+    let late = admin::make_key(&operator(&app), new).await.unwrap_err();
+    assert_eq!(super::app::paths(&late), [("/user", "leaving")], "nor does anybody act for it by a new key");
     let taken = auth::sign_up(&app.nobody(), super::app::form("ana")).await;
     assert_eq!(told(taken), Err(Code::UniqueViolation), "the address is kept");
 
