@@ -58,6 +58,8 @@ export interface AuthSettings {
   verify_email: boolean;
   /** Whether mail is sent: a forgotten password can be replaced, an address proven and changed. */
   mail: boolean;
+  /** Whether pages may have their session in a cookie (`createClient(url, { session: "cookie" })`). */
+  cookies: boolean;
   /** Services whose users may sign in. */
   providers: ProviderOffer[];
 }
@@ -166,7 +168,7 @@ export class Auth<Types extends AnyCollections<Types>> {
     details: SignUp<Types>,
     { signal }: CallOptions = {},
   ): Promise<Session<User<Types>> | Challenge> {
-    const answer = await this.#http.send({ method: "POST", path: "/auth/sign-up", body: details, anonymous: true, signal });
+    const answer = await this.#http.send({ method: "POST", path: "/auth/sign-up", body: details, anonymous: true, begins: true, signal });
     return isChallenge(answer) ? parseChallenge(answer) : this.#keeper.begin(await this.#device.keep(answer));
   }
 
@@ -423,7 +425,7 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   async #begin(path: string, body: object, { signal }: CallOptions): Promise<Session<User<Types>>> {
-    const answer = await this.#http.send({ method: "POST", path, body, anonymous: true, signal });
+    const answer = await this.#http.send({ method: "POST", path, body, anonymous: true, begins: true, signal });
     return this.#keeper.begin(await this.#device.keep(answer));
   }
 

@@ -18,6 +18,11 @@ import type { AnyCollections, CallOptions, UntypedCollections } from "./types.js
 export interface ClientOptions {
   /** Where the session is kept. Default: `localStorage` in a browser, memory elsewhere. */
   storage?: Storage | undefined;
+  /**
+   * What stands for a session. `"cookie"`, for a page of the app's own origin where the app allows it (`auth: cookies`): one
+   * that no script can read. Default `"tokens"`.
+   */
+  session?: "tokens" | "cookie" | undefined;
   /** An API key or a token from elsewhere, sent instead of a session's. */
   token?: string | (() => string | null | Promise<string | null>) | undefined;
   /** Needed for live queries where the runtime has no `WebSocket` (Node before 22): `import WebSocket from "ws"`. */
@@ -32,6 +37,9 @@ export interface ClientOptions {
   /** Clock, chance and waiting, for tests. */
   surroundings?: Surroundings | undefined;
 }
+
+/** How long a cookie lives at most, in seconds; the server knows exactly. */
+const COOKIE_S = 30 * 86_400;
 
 export interface BatchOptions extends CallOptions {
   idempotencyKey?: string | undefined;
@@ -57,6 +65,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
         retries: options.retries ?? 3,
         timeoutMs: options.timeoutMs ?? 30_000,
         surroundings,
+        cookies: options.session === "cookie",
       },
       () => tokens,
     );
@@ -68,16 +77,18 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
       key: `stead.session:${base}`,
       surroundings,
       exchange: async (refresh_token) =>
-        // Repeating is safe even when an answer got lost: the old token alone would be of no more use.
-        device.keep(
-          await http.send({
-            method: "POST",
-            path: "/auth/token/refresh",
-            body: { refresh_token },
-            anonymous: true,
-            repeatable: true,
-          }),
-        ),
+        options.session === "cookie"
+          ? cookieSession(http)
+          : // Repeating is safe even when an answer got lost: the old token alone would be of no more use.
+            device.keep(
+              await http.send({
+                method: "POST",
+                path: "/auth/token/refresh",
+                body: { refresh_token },
+                anonymous: true,
+                repeatable: true,
+              }),
+            ),
     });
     const tokens: Tokens = options.token === undefined ? this.#keeper : fixedToken(options.token);
     this.auth = new Auth(http, this.#keeper, new Attempts(storage, base), device);
@@ -118,6 +129,13 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
     this.realtime.close();
     this.#keeper.close();
   }
+}
+
+/** The session that the page's cookie stands for, as a sign-in would answer it. */
+async function cookieSession(http: Http): Promise<unknown> {
+  const ask = { method: "GET", anonymous: true, byCookie: true } as const;
+  const { session_id } = await http.send<{ session_id: string }>({ ...ask, path: "/auth/session" });
+  return { token_type: "Cookie", session_id, expires_in: COOKIE_S, user: await http.send({ ...ask, path: "/auth/me" }) };
 }
 
 function fixedToken(token: NonNullable<ClientOptions["token"]>): Tokens {

@@ -15,6 +15,11 @@ const RETRY_AFTER_MS_MAX = 10_000;
 /** Refusals that say: nothing was done. */
 const NOT_BEGUN = ["store_busy", "hash_busy", "shutting_down"];
 
+/** How the token begins that stands for a cookie, which no script can read. It is never sent. */
+export const COOKIE = "cookie:";
+/** Whether it is no token to send. */
+export const isCookie = (token: string | null): boolean => token !== null && token.startsWith(COOKIE);
+
 /** Where the tokens of calls come from. */
 export interface Tokens {
   /** A token good to send now; null for an anonymous caller. */
@@ -37,6 +42,10 @@ export interface Call {
   signal?: AbortSignal | undefined;
   /** Sends no token. */
   anonymous?: boolean | undefined;
+  /** A sign-in: where sessions are in cookies, the answer sets one. */
+  begins?: boolean | undefined;
+  /** Acts by the page's cookie, whether or not a session is known here. */
+  byCookie?: boolean | undefined;
   /** Makes repeating a write safe. */
   idempotencyKey?: string | undefined;
   /** The call does the same once or twice, without a key. */
@@ -52,6 +61,8 @@ export interface HttpSettings {
   /** Longest a single try may take. */
   timeoutMs: number;
   surroundings: Surroundings;
+  /** Whether sessions are in cookies. */
+  cookies: boolean;
 }
 
 export class Http {
@@ -129,9 +140,14 @@ export class Http {
 
   #init(call: Call, token: string | null, signal: AbortSignal): RequestInit {
     const headers: Record<string, string> = { Accept: "application/json", ...this.#settings.headers, ...call.headers };
-    if (token !== null) headers["Authorization"] = `Bearer ${token}`;
+    const byCookie = call.byCookie || isCookie(token);
+    if (token !== null && !byCookie) headers["Authorization"] = `Bearer ${token}`;
+    const begins = this.#settings.cookies && call.begins;
+    if (byCookie || begins) headers["Stead-Session"] = begins ? "new" : "cookie";
     if (call.idempotencyKey !== undefined) headers["Idempotency-Key"] = call.idempotencyKey;
     const init: RequestInit = { method: call.method, headers, signal };
+    // The cookie of a session that has ended here, or of somebody else, says nothing of this call.
+    if (this.#settings.cookies) init.credentials = byCookie || begins ? "same-origin" : "omit";
     if (call.body !== undefined) {
       headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(call.body);

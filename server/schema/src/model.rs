@@ -107,6 +107,8 @@ pub struct AppSettings {
     pub auth_page: Option<String>,
     /// Whether users make API keys that stand for them. Default false.
     pub user_keys: bool,
+    /// Whether pages may have their session in a cookie. Default false.
+    pub cookies: bool,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
@@ -145,6 +147,7 @@ impl Default for AppSettings {
             verify_email: false,
             auth_page: None,
             user_keys: false,
+            cookies: false,
             roles: Vec::new(),
             claims: Vec::new(),
             providers: Vec::new(),

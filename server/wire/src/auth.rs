@@ -277,19 +277,24 @@ pub enum SignOutScope {
 pub struct SessionAnswer {
     /// The user's record as the user sees it, with `email`.
     pub user: Value,
-    /// A signed token for the `Authorization` header.
+    /// A signed token for the `Authorization` header. Empty, and not sent, for a session in a cookie.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub access_token: String,
-    /// Always `Bearer`.
+    /// `Bearer`, or `Cookie` for a session in a cookie.
     pub token_type: String,
-    /// Seconds until the access token expires.
+    /// Seconds until the access token expires, or the session in a cookie even if it is used.
     pub expires_in: u64,
-    /// Trade it for the next pair before the access token expires.
+    /// Trade it for the next pair before the access token expires. Empty, and not sent, for a session in a cookie.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub refresh_token: String,
-    /// The session both tokens belong to.
+    /// The session that they belong to.
     pub session_id: String,
     /// To show at later sign-ins on this device, until the password changes; absent for users without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<String>,
+    /// What the session's cookie holds, for the header alone.
+    #[serde(skip)]
+    pub cookie: Option<String>,
 }
 
 /// Answer to `GET /auth/settings`: what a sign-in screen may offer.
@@ -312,6 +317,8 @@ pub struct AuthSettings {
     pub verify_email: bool,
     /// Whether mail is sent: a forgotten password can be replaced, an address proven and changed.
     pub mail: bool,
+    /// Whether pages may have their session in a cookie.
+    pub cookies: bool,
     /// Services whose users may sign in.
     pub providers: Vec<ProviderOffer>,
 }

@@ -12,6 +12,7 @@ mod challenge;
 mod change_email;
 mod change_password;
 mod claims;
+mod cookie;
 mod crypto;
 mod devices;
 mod email;
@@ -65,6 +66,7 @@ pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key};
 pub(crate) use attempt::Attempt;
 pub use breached::Breached;
+pub use cookie::Carrier;
 pub(crate) use email::Email;
 pub(crate) use guesses::forgive;
 pub(crate) use import::import as import_users;
@@ -146,6 +148,14 @@ pub(crate) fn open(project: &Project, place: &str, sealed: &str) -> Option<Vec<u
 /// `token_invalid`, `token_expired`; never silently anonymous.
 pub async fn authenticate(project: &Project, token: &str, now: Instant) -> Result<Caller, Error> {
     authenticate::authenticate(project, token, now).await
+}
+
+/// Who the cookie of a page stands for. Whether the page itself sent it is for the caller to know.
+///
+/// # Errors
+/// `token_invalid`; never silently anonymous.
+pub async fn authenticate_cookie(project: &Project, cookie: &str, now: Instant) -> Result<Caller, Error> {
+    cookie::authenticate(project, cookie, now).await
 }
 
 /// The same caller with the roles of this moment: what a socket asks when the log says that a user's grants changed.
@@ -458,6 +468,7 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
         otp: users && mail && app.offers(SignInMethod::Otp),
         verify_email: app.verify_email,
         mail,
+        cookies: app.cookies,
         providers: if users { social::offers(app) } else { Vec::new() },
     }
 }

@@ -12,6 +12,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_5", API_KEYS),
     ("auth_identities", IDENTITIES),
     ("auth_guesses_1", GUESSES),
+    ("auth_cookies", COOKIES),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -138,6 +139,9 @@ const GUESSES: &str = "CREATE TABLE _guess_counts (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _guesses_at ON _guesses (at);";
 
+/// What stands for a session: `tokens`, or a `cookie`.
+const COOKIES: &str = "ALTER TABLE _sessions ADD COLUMN carrier TEXT NOT NULL DEFAULT 'tokens';";
+
 statements! {
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
     /// Begins anew when the count began at `?3` or before.
@@ -222,12 +226,15 @@ statements! {
     REMOVE_CLAIMS = "DELETE FROM _user_claims WHERE \"user\" = ?1";
 
     INSERT_SESSION = "INSERT INTO _sessions (id, \"user\", created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt,
-     ip, method, aal, user_agent) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9, ?10)";
+     ip, method, aal, user_agent, carrier) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9, ?10, ?11)";
     /// What decides about a session, in the order [`super::session`] reads it.
-    SESSION = "SELECT \"user\", idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal
+    SESSION = "SELECT \"user\", idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal, carrier
      FROM _sessions WHERE id = ?1 AND revoked_at IS NULL";
     ROTATE_SESSION = "UPDATE _sessions SET generation = ?2, previous = ?3, pending = ?4, rotated_at = ?5, last_seen_at = ?6,
      idle_expires_at = ?7 WHERE id = ?1";
+    /// A session in a cookie was used.
+    PUT_OFF_SESSION = "UPDATE _sessions SET idle_expires_at = ?2, last_seen_at = ?3
+     WHERE id = ?1 AND revoked_at IS NULL AND idle_expires_at < ?2";
     /// The pending generation was seen in an access token.
     CONFIRM_SESSION = "UPDATE _sessions SET previous = generation, generation = pending, pending = NULL, last_seen_at = ?3
      WHERE id = ?1 AND pending = ?2";

@@ -1,8 +1,8 @@
 // The sign-in page: it offers what the app has, and nothing else. All of it through the SDK, with the documented calls.
 import { createClient, readLink } from '/sdk/stead.js';
 
-const stead = createClient();
-const { auth } = stead;
+/** Of the app's settings: what a session is known by. */
+let auth = createClient().auth;
 const main = document.querySelector('main');
 /** What the app offers. */
 let offers;
@@ -377,6 +377,7 @@ function toAccount() {
 
 async function begin() {
   offers = await auth.settings();
+  if (offers.cookies) auth = createClient(undefined, { session: 'cookie' }).auth;
   await auth.ready;
   // What a link holds must not stay in the address bar or the history.
   if (sent) history.replaceState(null, '', here());

@@ -1,17 +1,18 @@
 //! Sign-up, sign-in and sessions of the app's users.
 
 use crate::answer::{self, Answer};
+use crate::extract::cookie::{self, ByCookie};
 use crate::extract::query::NoQuery;
 use crate::extract::{Body, BodyOrDefault, Cx, Patch, SignInAttempt};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
 use actix_web::web::Path;
 use serde_json::Value;
-use stead_engine::auth;
+use stead_engine::{Error, auth};
 use stead_wire::auth::{
     Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn,
-    Refresh, ResetConfirm, SendTo, SessionAnswer, SignOut, SignUp, SignUpAnswer, SignUpConfirm,
+    Refresh, ResetConfirm, SendTo, SessionAnswer, SignOut, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm,
     VerifyRequest,
 };
 
@@ -149,9 +150,18 @@ pub(crate) async fn refresh(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Bo
 }
 
 /// POST /auth/sign-out
-pub(crate) async fn sign_out(cx: Cx, _: NoQuery, BodyOrDefault(body): BodyOrDefault<SignOut>) -> Answer {
+pub(crate) async fn sign_out(
+    cx: Cx,
+    ByCookie(by_cookie): ByCookie,
+    _: NoQuery,
+    BodyOrDefault(body): BodyOrDefault<SignOut>,
+) -> Answer {
     auth::sign_out(&cx, body.scope).await?;
-    Ok(answer::no_content())
+    let answer = answer::no_content();
+    match by_cookie && body.scope != SignOutScope::Others {
+        true => with_cookie(answer, &cookie::taken()),
+        false => Ok(answer),
+    }
 }
 
 /// GET /auth/me
@@ -221,8 +231,19 @@ fn sent(challenge: &Challenge) -> Answer {
     Ok(answer)
 }
 
-fn session(session: SessionAnswer) -> Answer {
-    answer::value(&session).map(secret)
+/// The end of every sign-in: a session, in the body or in a cookie.
+pub(super) fn session(session: SessionAnswer) -> Answer {
+    let answer = answer::value(&session).map(secret)?;
+    match &session.cookie {
+        Some(value) => with_cookie(answer, &cookie::given(value)),
+        None => Ok(answer),
+    }
+}
+
+fn with_cookie(mut answer: HttpResponse, cookie: &str) -> Answer {
+    let cookie = HeaderValue::from_str(cookie).map_err(Error::internal)?;
+    answer.headers_mut().append(SET_COOKIE, cookie);
+    Ok(answer)
 }
 
 /// Tokens must not stay in any cache (RFC 6749 §5.1).

@@ -1,10 +1,10 @@
 //! Sign-in at providers, and who a user is there.
 
-use super::auth::secret;
+use super::auth::{secret, session};
 use crate::answer::{self, Answer};
 use crate::extract::oauth::{Departing, PLAIN_COOKIE, Returned, SECURE_COOKIE};
 use crate::extract::query::NoQuery;
-use crate::extract::{Body, Cx, SignInAttempt};
+use crate::extract::{Body, Cx, Nobody, SignInAttempt};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, REFERRER_POLICY, SET_COOKIE};
@@ -18,7 +18,7 @@ const COOKIE_S: u32 = 600;
 /// GET /auth/oauth/{provider}/start
 pub(crate) async fn start(
     _: SignInAttempt,
-    cx: Cx,
+    cx: Nobody,
     provider: Path<String>,
     Departing(asked): Departing,
 ) -> Answer {
@@ -31,7 +31,7 @@ pub(crate) async fn start(
 /// GET or POST /auth/oauth/{provider}/callback
 pub(crate) async fn callback(
     _: SignInAttempt,
-    cx: Cx,
+    cx: Nobody,
     provider: Path<String>,
     Returned(arrival): Returned,
 ) -> Answer {
@@ -46,7 +46,7 @@ pub(crate) async fn exchange(
     _: NoQuery,
     Body(body): Body<OauthExchange>,
 ) -> Answer {
-    answer::value(&auth::oauth_exchange(&cx, body).await?).map(secret)
+    session(auth::oauth_exchange(&cx, body).await?)
 }
 
 /// POST /auth/sign-in/id-token
@@ -56,7 +56,7 @@ pub(crate) async fn id_token(
     _: NoQuery,
     Body(body): Body<IdTokenSignIn>,
 ) -> Answer {
-    answer::value(&auth::sign_in_with_id_token(&cx, body).await?).map(secret)
+    session(auth::sign_in_with_id_token(&cx, body).await?)
 }
 
 /// GET /auth/identities

@@ -1,7 +1,7 @@
 //! Which web pages may call the API (the Fetch standard's CORS protocol).
 //!
-//! Callers are known by a bearer token, never by a cookie, so `Access-Control-Allow-Credentials` is never sent: a page
-//! of a foreign origin can at most do what anybody without a token can.
+//! `Access-Control-Allow-Credentials` is never sent, and the header that makes a session cookie count (`extract::cookie`) is not
+//! among those allowed: a page of a foreign origin can at most do what anybody without a token can.
 
 use actix_web::HttpResponse;
 use actix_web::dev::RequestHead;

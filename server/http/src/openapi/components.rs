@@ -44,6 +44,9 @@ pub(super) fn components(schema: &Schema) -> Value {
         "securitySchemes": {"bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "Access token of a sign-in, or of an operator. Without one the caller is anonymous.",
+        }, "cookie": {
+            "type": "apiKey", "in": "cookie", "name": crate::extract::cookie::NAME,
+            "description": "Session of a page, where the app has `auth: {cookies: true}`. Calls that may change something also bring `Stead-Session: cookie` and the `Origin` of the app; a sign-in that is to set it brings `Stead-Session: new`.",
         }},
     })
 }
@@ -139,11 +142,11 @@ fn fixed_schemas() -> Map<String, Value> {
         },
         "Session": {
             "type": "object",
-            "required": ["user", "access_token", "token_type", "expires_in", "refresh_token", "session_id"],
+            "required": ["user", "token_type", "expires_in", "session_id"],
             "properties": {
                 "user": {"type": "object", "description": "The user's record, with `email`."},
                 "access_token": {"type": "string"},
-                "token_type": {"const": "Bearer"},
+                "token_type": {"enum": ["Bearer", "Cookie"], "description": "With `Cookie` there are no tokens: the session is in the cookie that the answer sets."},
                 "expires_in": {"type": "integer", "description": "Seconds."},
                 "refresh_token": {"type": "string"},
                 "session_id": {"type": "string"},

@@ -65,6 +65,9 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             if let Some(Value::Bool(keys)) = node.get("user_keys").and_then(Node::scalar).map(plain) {
                 app.user_keys = keys;
             }
+            if let Some(Value::Bool(cookies)) = node.get("cookies").and_then(Node::scalar).map(plain) {
+                app.cookies = cookies;
+            }
             app.auth_page =
                 node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
             app.roles = node.get("roles").map(texts).unwrap_or_default();

@@ -6,6 +6,7 @@ mod balanced;
 mod broken_input;
 mod chat;
 mod consumers;
+mod cookies;
 mod crash;
 mod facts;
 mod failure_modes;

@@ -9,6 +9,7 @@
 
 pub(crate) mod app;
 mod changing;
+mod cookies;
 mod credentials;
 mod devices;
 mod guessing;
