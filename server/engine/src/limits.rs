@@ -114,6 +114,10 @@ pub const SESSIONS_PER_USER_MAX: usize = 100;
 pub const SESSION_IDLE_S: i64 = 30 * 86_400;
 /// A session ends after this long in any case, in seconds (180 days).
 pub const SESSION_LIFE_S: i64 = 180 * 86_400;
+/// Longest an invitation is good, in seconds (30 days).
+pub const INVITATION_S_MAX: i64 = 30 * 86_400;
+/// Invitations that wait at a time.
+pub const INVITATIONS_MAX: i64 = 10_000;
 /// A session in a cookie that is not used for this long ends, in seconds (a day).
 pub const COOKIE_IDLE_S: i64 = 86_400;
 /// A session in a cookie ends after this long in any case, in seconds (30 days).

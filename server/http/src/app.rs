@@ -92,5 +92,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/admin/mail/test").post(admin::test_mail))
         .service(Door::at("/admin/users/import").post(admin::import_users))
         .service(Door::at("/admin/users/{id}").patch(admin::change_user))
+        .service(Door::at("/admin/invitations").get(admin::invitations).post(admin::invite))
+        .service(Door::at("/admin/invitations/{id}").delete(admin::withdraw_invitation))
         .service(Door::at("/admin/session").post(admin::sign_in));
 }

@@ -26,7 +26,7 @@ pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
 pub use load::{Document, Rejected, load};
 pub use model::{
     AppSettings, Collection, CollectionId, Default_, Fact, Field, FieldType, Function, Index, Kind, Language,
-    MailSettings, OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, SignInMethod, Slot,
+    MailSettings, OnDelete, RuleSlot, RuleText, Schema, Search, SearchField, SignInMethod, SignUpMode, Slot,
 };
 pub use providers::{AppleKey, KNOWN_PROVIDERS, Provider, Secret, SecretSource};
 pub use redirects::Redirect;

@@ -95,8 +95,10 @@ pub struct AppSettings {
     pub name: Option<String>,
     /// Where clients reach the app, for links and token issuers.
     pub public_url: Option<String>,
-    /// Whether anyone may sign up. Default true.
-    pub sign_up: bool,
+    /// Who may sign up. Default everybody.
+    pub sign_up: SignUpMode,
+    /// Domains of the addresses that may sign up, in lower case; none for any. Where there are some, addresses are proven first.
+    pub domains: Vec<String>,
     /// Fewest characters of a password, 8..=64. Default 10.
     pub password_chars_min: usize,
     /// The ways to sign in by address. Default: a password.
@@ -141,7 +143,8 @@ impl Default for AppSettings {
         Self {
             name: None,
             public_url: None,
-            sign_up: true,
+            sign_up: SignUpMode::Open,
+            domains: Vec::new(),
             password_chars_min: 10,
             methods: vec![SignInMethod::Password],
             verify_email: false,
@@ -157,6 +160,18 @@ impl Default for AppSettings {
             mail: MailSettings::default(),
         }
     }
+}
+
+/// Who may sign up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignUpMode {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Who has an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
 }
 
 /// A way to sign in by address.
@@ -177,6 +192,16 @@ impl SignInMethod {
 }
 
 impl AppSettings {
+    /// Whether everybody may sign up, with any address.
+    pub fn open_to_all(&self) -> bool {
+        self.sign_up == SignUpMode::Open && self.domains.is_empty()
+    }
+
+    /// Whether an account begins only when its address is proven.
+    pub fn proof_first(&self) -> bool {
+        self.verify_email || !self.domains.is_empty()
+    }
+
     /// Whether a way to sign in is open.
     pub fn offers(&self, method: SignInMethod) -> bool {
         self.methods.contains(&method)

@@ -30,3 +30,38 @@ fn a_policy_that_there_is_none_of_is_refused_where_it_stands() {
     assert_eq!((rejected.diagnostics.len(), at.line, at.column), (1, 2, 20));
     assert_eq!(rejected.diagnostics[0].message, "`lax` is not a value of `password_policy`");
 }
+
+#[test]
+fn who_may_sign_up_is_said_in_a_word() {
+    use stead_schema::SignUpMode::{Closed, Invite, Open};
+    for (said, mode) in [
+        ("{}", Open),
+        ("{sign_up: true}", Open),
+        ("{sign_up: open}", Open),
+        ("{sign_up: invite}", Invite),
+        ("{sign_up: closed}", Closed),
+        ("{sign_up: false}", Closed),
+    ] {
+        assert_eq!(load(file(&format!("auth: {said}\n"))).ok().unwrap().app.sign_up, mode, "{said}");
+    }
+    let app = load(file("auth: {domains: [example.org, a-b.example.com]}\n")).ok().unwrap().app;
+    assert_eq!(app.domains, ["example.org", "a-b.example.com"]);
+    assert!(app.proof_first() && !app.verify_email && !app.open_to_all());
+}
+
+#[test]
+fn a_mode_or_a_domain_that_there_is_none_of_is_refused_where_it_stands() {
+    for (line, column) in [
+        ("sign_up: maybe", 12),
+        ("cookies: 1", 12),
+        ("domains: [Example.org]", 13),
+        ("domains: ['*.example.org']", 13),
+        ("domains: [example.org, '@example.org']", 26),
+        ("domains: [localhost]", 13),
+        ("domains: []", 12),
+    ] {
+        let rejected = load(file(&format!("auth:\n  {line}\n"))).err().unwrap();
+        let at = rejected.sources.position(rejected.diagnostics[0].span);
+        assert_eq!((rejected.diagnostics.len(), at.line, at.column), (1, 2, column), "{line}");
+    }
+}

@@ -18,6 +18,41 @@ pub struct SignUp {
     /// The language of the mail (BCP 47), where one is sent.
     #[serde(default)]
     pub locale: Option<String>,
+    /// From the link of an invitation.
+    #[serde(default)]
+    pub invitation: Option<String>,
+}
+
+/// Body of `POST /auth/sign-in/magic-link` and `POST /auth/sign-in/otp`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendSignIn {
+    /// The address.
+    pub email: String,
+    /// The language of the mail (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// From the link of an invitation, for somebody new.
+    #[serde(default)]
+    pub invitation: Option<String>,
+}
+
+/// Body of `POST /admin/invitations`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// Who is invited; nobody else then can use it, and it proves the address. Without one it is for whoever has it.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Roles that the user gets.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Seconds until it is worthless, 60..=2592000. Default 604800, a week.
+    #[serde(default)]
+    pub expires_in: Option<i64>,
+    /// The language of the mail (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
 }
 
 /// What was sent to an address: the token of a link, or a code with the challenge that it answers.
@@ -93,7 +128,7 @@ with_proof! {
     }
 }
 
-/// Body of the calls that have something sent to an address.
+/// Body of the other calls that have something sent to an address.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SendTo {
@@ -205,6 +240,9 @@ pub struct OauthExchange {
     pub code: String,
     /// What the challenge was made from.
     pub code_verifier: String,
+    /// From the link of an invitation, for somebody new.
+    #[serde(default)]
+    pub invitation: Option<String>,
 }
 
 /// Body of `POST /auth/sign-in/id-token`.
@@ -221,6 +259,9 @@ pub struct IdTokenSignIn {
     /// A declared platform: only tokens for it are taken.
     #[serde(default)]
     pub platform: Option<String>,
+    /// From the link of an invitation, for somebody new.
+    #[serde(default)]
+    pub invitation: Option<String>,
 }
 
 /// Body of `POST /auth/identities/{provider}/link`.
@@ -307,6 +348,8 @@ pub struct AuthSettings {
     pub password: bool,
     /// Whether anyone may sign up.
     pub sign_up: bool,
+    /// Whether who has an invitation may sign up.
+    pub invitations: bool,
     /// Fewest characters of a password.
     pub password_chars_min: usize,
     /// Whether a link can be sent to sign in with.
@@ -341,6 +384,7 @@ secret_debug!(
     EmailConfirm,
     ResetConfirm,
     SendTo,
+    SendSignIn,
     EmailChange,
     EmailUndo,
     OauthExchange,

@@ -4,6 +4,7 @@
 //! it. Every write here leaves its row in the audit trail, in the same transaction.
 
 mod consumers;
+mod invitations;
 mod keys;
 mod mail;
 mod rules;
@@ -25,6 +26,7 @@ use stead_wire::{Code, FieldProblem, Instant};
 pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
+pub use invitations::{invitations, invite, withdraw_invitation};
 pub use keys::{end_key, keys, make_key};
 pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};

@@ -21,8 +21,10 @@ mod follow;
 mod guesses;
 mod hashing;
 mod import;
+mod invitation;
 mod issue;
 mod keys;
+mod may_sign_up;
 mod me;
 mod memory;
 mod one_time;
@@ -51,12 +53,12 @@ mod verify_email;
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller, limits};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use stead_schema::SignInMethod;
+use stead_schema::{SignInMethod, SignUpMode};
 use stead_store::Store;
 use stead_wire::auth::{
     AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
-    OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer,
-    SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, VerifyRequest,
+    OauthExchange, OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendSignIn, SendTo,
+    SessionAnswer, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, VerifyRequest,
 };
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -70,6 +72,7 @@ pub use cookie::Carrier;
 pub(crate) use email::Email;
 pub(crate) use guesses::forgive;
 pub(crate) use import::import as import_users;
+pub(crate) use invitation::{list as invitations, make as invite, withdraw as withdraw_invitation};
 pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
 pub(crate) use session::facts_of;
 pub(crate) use sign_in::verify as verify_password;
@@ -175,7 +178,7 @@ pub fn session_alive(project: &Project, caller: &UserCaller, now: Instant) -> bo
 /// Makes a user, then signs in. Where the app asks for proof of the address, something is sent there instead.
 ///
 /// # Errors
-/// `forbidden` when sign-up is closed, `field_invalid`, `unique_violation` on `/email`, `hash_busy`.
+/// `forbidden` when the app does not let this address sign up, `proof_invalid` for an invitation, `field_invalid`, `unique_violation` on `/email`, `hash_busy`.
 pub async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Error> {
     sign_up::sign_up(cx, body).await
 }
@@ -192,7 +195,7 @@ pub async fn confirm_sign_up(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAns
 ///
 /// # Errors
 /// `forbidden` when the app does not offer it or sends no mail; `field_invalid`, `rate_limited`.
-pub async fn send_magic_link(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+pub async fn send_magic_link(cx: &Ctx, body: SendSignIn) -> Result<Challenge, Error> {
     sign_in_by_mail::request(cx, SignInMethod::MagicLink, body).await
 }
 
@@ -200,7 +203,7 @@ pub async fn send_magic_link(cx: &Ctx, body: SendTo) -> Result<Challenge, Error>
 ///
 /// # Errors
 /// As [`send_magic_link`].
-pub async fn send_otp(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+pub async fn send_otp(cx: &Ctx, body: SendSignIn) -> Result<Challenge, Error> {
     sign_in_by_mail::request(cx, SignInMethod::Otp, body).await
 }
 
@@ -462,11 +465,12 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
     AuthSettings {
         name: app.name.clone(),
         password: users && app.offers(SignInMethod::Password),
-        sign_up: users && app.sign_up,
+        sign_up: users && app.sign_up == SignUpMode::Open,
+        invitations: users && app.sign_up != SignUpMode::Closed,
         password_chars_min: app.password_chars_min,
         magic_link: users && mail && app.offers(SignInMethod::MagicLink),
         otp: users && mail && app.offers(SignInMethod::Otp),
-        verify_email: app.verify_email,
+        verify_email: app.proof_first(),
         mail,
         cookies: app.cookies,
         providers: if users { social::offers(app) } else { Vec::new() },

@@ -184,6 +184,9 @@ statements! {
      RETURNING id, subject, \"user\", payload";
     HELD_ONCE = "SELECT id, subject, \"user\", payload FROM _one_time WHERE token = ?1 AND purpose = ?2 AND expires_at > ?3";
     SUBJECT_ONCE = "SELECT subject FROM _one_time WHERE (token = ?1 OR id = ?2) AND purpose = ?3 AND expires_at > ?4";
+    WAITING_ONCE = "SELECT id, subject, \"user\", payload, expires_at FROM _one_time WHERE purpose = ?1 AND expires_at > ?2 ORDER BY id";
+    COUNT_ONCE = "SELECT count(*) FROM _one_time WHERE purpose = ?1 AND expires_at > ?2";
+    WITHDRAW_ONE_ONCE = "DELETE FROM _one_time WHERE id = ?1 AND purpose = ?2";
     /// But what gives an account back to whoever it was taken from.
     WITHDRAW_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1 AND purpose <> 'undo_email'";
     FORGET_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1";

@@ -29,11 +29,13 @@ pub(crate) enum Kind {
     EmailChanged,
     /// The password was changed.
     PasswordChanged,
+    /// Begin an account. `link`.
+    Invitation,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::SignUp,
         Self::SignUpKnown,
         Self::SignInLink,
@@ -43,6 +45,7 @@ impl Kind {
         Self::ChangeEmail,
         Self::EmailChanged,
         Self::PasswordChanged,
+        Self::Invitation,
     ];
 
     /// As templates and operators call it.
@@ -57,6 +60,7 @@ impl Kind {
             Self::ChangeEmail => "change_email",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -69,7 +73,7 @@ impl Kind {
     pub(crate) const fn values(self) -> &'static [&'static str] {
         match self {
             Self::SignUp | Self::VerifyEmail | Self::ResetPassword | Self::ChangeEmail => &["link", "code"],
-            Self::SignUpKnown | Self::SignInLink | Self::EmailChanged => &["link"],
+            Self::SignUpKnown | Self::SignInLink | Self::EmailChanged | Self::Invitation => &["link"],
             Self::SignInCode => &["code"],
             Self::PasswordChanged => &[],
         }
@@ -87,6 +91,7 @@ pub const KINDS: &[&str] = &[
     Kind::ChangeEmail.name(),
     Kind::EmailChanged.name(),
     Kind::PasswordChanged.name(),
+    Kind::Invitation.name(),
 ];
 
 /// A mail to one person.

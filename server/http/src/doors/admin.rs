@@ -9,7 +9,7 @@ use stead_engine::admin;
 use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
-use stead_wire::auth::{NewKey, PasswordSignIn};
+use stead_wire::auth::{NewInvitation, NewKey, PasswordSignIn};
 
 /// POST /admin/session
 pub(crate) async fn sign_in(
@@ -95,6 +95,22 @@ pub(crate) async fn change_user(
     Body(body): Body<UserChange>,
 ) -> Answer {
     answer::value(&admin::change_user(&cx, &user, body).await?).map(secret)
+}
+
+/// POST /admin/invitations
+pub(crate) async fn invite(cx: Cx, _: NoQuery, Body(body): Body<NewInvitation>) -> Answer {
+    made_key(&admin::invite(&cx, body).await?)
+}
+
+/// GET /admin/invitations
+pub(crate) async fn invitations(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&admin::invitations(&cx).await?)
+}
+
+/// DELETE /admin/invitations/{id}
+pub(crate) async fn withdraw_invitation(cx: Cx, invitation: Path<String>, _: NoQuery) -> Answer {
+    admin::withdraw_invitation(&cx, &invitation).await?;
+    Ok(answer::no_content())
 }
 
 /// GET /admin/api-keys

@@ -12,8 +12,8 @@ use serde_json::Value;
 use stead_engine::{Error, auth};
 use stead_wire::auth::{
     Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange, PasswordSignIn,
-    Refresh, ResetConfirm, SendTo, SessionAnswer, SignOut, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm,
-    VerifyRequest,
+    Refresh, ResetConfirm, SendSignIn, SendTo, SessionAnswer, SignOut, SignOutScope, SignUp, SignUpAnswer,
+    SignUpConfirm, VerifyRequest,
 };
 
 /// POST /auth/sign-up
@@ -39,13 +39,13 @@ pub(crate) async fn send_magic_link(
     _: SignInAttempt,
     cx: Cx,
     _: NoQuery,
-    Body(body): Body<SendTo>,
+    Body(body): Body<SendSignIn>,
 ) -> Answer {
     sent(&auth::send_magic_link(&cx, body).await?)
 }
 
 /// POST /auth/sign-in/otp
-pub(crate) async fn send_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SendTo>) -> Answer {
+pub(crate) async fn send_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SendSignIn>) -> Answer {
     sent(&auth::send_otp(&cx, body).await?)
 }
 

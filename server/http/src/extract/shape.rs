@@ -10,9 +10,9 @@ use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
-    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
-    VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewInvitation, NewKey, OauthExchange,
+    OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendSignIn, SendTo, SignOut, SignUp,
+    SignUpConfirm, VerifyRequest,
 };
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -63,13 +63,14 @@ const fn optional(name: &'static str, holds: Holds) -> Member {
 
 impl Shape for SignUp {
     const MEMBERS: &'static [Member] =
-        &[text("email"), text("password"), optional("data", Holds::Object), optional("locale", Holds::Text)];
+        &[text("email"), text("password"), optional("data", Holds::Object), LOCALE, INVITATION];
 }
 
 const TOKEN: Member = optional("token", Holds::Text);
 const CHALLENGE: Member = optional("challenge_id", Holds::Text);
 const CODE: Member = optional("code", Holds::Text);
 const LOCALE: Member = optional("locale", Holds::Text);
+const INVITATION: Member = optional("invitation", Holds::Text);
 
 impl Shape for SignUpConfirm {
     const MEMBERS: &'static [Member] =
@@ -90,6 +91,19 @@ impl Shape for ResetConfirm {
 
 impl Shape for SendTo {
     const MEMBERS: &'static [Member] = &[text("email"), LOCALE];
+}
+
+impl Shape for SendSignIn {
+    const MEMBERS: &'static [Member] = &[text("email"), LOCALE, INVITATION];
+}
+
+impl Shape for NewInvitation {
+    const MEMBERS: &'static [Member] = &[
+        optional("email", Holds::Text),
+        optional("roles", Holds::Texts(0, USER_ROLES_MAX)),
+        optional("expires_in", Holds::Count),
+        LOCALE,
+    ];
 }
 
 impl Shape for VerifyRequest {
@@ -125,7 +139,7 @@ impl Shape for PasswordChange {
 }
 
 impl Shape for OauthExchange {
-    const MEMBERS: &'static [Member] = &[text("code"), text("code_verifier")];
+    const MEMBERS: &'static [Member] = &[text("code"), text("code_verifier"), INVITATION];
 }
 
 impl Shape for IdTokenSignIn {
@@ -134,6 +148,7 @@ impl Shape for IdTokenSignIn {
         text("id_token"),
         optional("nonce", Holds::Text),
         optional("platform", Holds::Text),
+        INVITATION,
     ];
 }
 

@@ -8,9 +8,9 @@ use stead_wire::admin::{
     Acknowledgement, ConsumerStart, MailTest, RulesQuestion, RulesTest, UserChange, UserImport,
 };
 use stead_wire::auth::{
-    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey, OauthExchange, OtpVerify,
-    PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm,
-    VerifyRequest,
+    EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewInvitation, NewKey, OauthExchange,
+    OtpVerify, PasswordChange, PasswordSignIn, Refresh, ResetConfirm, SendSignIn, SendTo, SignOut, SignUp,
+    SignUpConfirm, VerifyRequest,
 };
 use stead_wire::records::Batch;
 
@@ -201,6 +201,8 @@ fn fixed_schemas() -> Map<String, Value> {
         ("EmailConfirm", EmailConfirm::MEMBERS),
         ("ResetConfirm", ResetConfirm::MEMBERS),
         ("SendTo", SendTo::MEMBERS),
+        ("SendSignIn", SendSignIn::MEMBERS),
+        ("NewInvitation", NewInvitation::MEMBERS),
         ("VerifyRequest", VerifyRequest::MEMBERS),
         ("EmailChange", EmailChange::MEMBERS),
         ("EmailUndo", EmailUndo::MEMBERS),

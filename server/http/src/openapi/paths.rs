@@ -142,12 +142,12 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/auth/sign-in/magic-link",
         "post",
-        auth("sendMagicLink", "Send a link to sign in with.").trades("SendTo", "Challenge").status("202"),
+        auth("sendMagicLink", "Send a link to sign in with.").trades("SendSignIn", "Challenge").status("202"),
     ),
     (
         "/api/v1/auth/sign-in/otp",
         "post",
-        auth("sendOtp", "Send a code to sign in with.").trades("SendTo", "Challenge").status("202"),
+        auth("sendOtp", "Send a code to sign in with.").trades("SendSignIn", "Challenge").status("202"),
     ),
     (
         "/api/v1/auth/otp/verify",
@@ -334,6 +334,25 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "post",
         Operation::new("operators", "signInOperator", "Sign in as an operator.")
             .trades("PasswordSignIn", "Object"),
+    ),
+    (
+        "/api/v1/admin/invitations",
+        "get",
+        Operation::new("operators", "listInvitations", "Invitations that wait.").answers("Object"),
+    ),
+    (
+        "/api/v1/admin/invitations",
+        "post",
+        Operation::new("operators", "invite", "Invite somebody to sign up; the link is told once.")
+            .trades("NewInvitation", "Object")
+            .status("201"),
+    ),
+    (
+        "/api/v1/admin/invitations/{id}",
+        "delete",
+        Operation::new("operators", "withdrawInvitation", "Make an invitation worthless.")
+            .takes(&["id"])
+            .status("204"),
     ),
     (
         "/api/v1/admin/api-keys",

@@ -23,5 +23,6 @@ mod rule_tools;
 mod schema_files;
 mod search;
 mod serving;
+mod sign_up;
 mod social;
 mod writes;

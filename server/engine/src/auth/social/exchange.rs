@@ -32,7 +32,7 @@ pub(in crate::auth) async fn exchange(cx: &Ctx, body: OauthExchange) -> Result<S
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let code = presented(&cx, Purpose::OauthCode, &body.code).await?;
     let source = Source::Code { code, challenge: challenge_of(&body.code_verifier) };
-    enter(&cx, &source).await
+    enter(&cx, &source, body.invitation.as_deref()).await
 }
 
 /// Where a profile comes from.
@@ -45,10 +45,14 @@ pub(super) enum Source {
 }
 
 /// Signs in whoever the source is about.
-pub(super) async fn enter(cx: &Ctx, source: &Source) -> Result<SessionAnswer, Error> {
+pub(super) async fn enter(
+    cx: &Ctx,
+    source: &Source,
+    invitation: Option<&str>,
+) -> Result<SessionAnswer, Error> {
     let mut tried = 1;
     loop {
-        match try_enter(cx, source).await {
+        match try_enter(cx, source, invitation).await {
             // Somebody signed up with the address between our look and our write; look again.
             Err(error) if error.code == Code::UniqueViolation && tried < TRIES => tried += 1,
             done => return done,
@@ -56,17 +60,18 @@ pub(super) async fn enter(cx: &Ctx, source: &Source) -> Result<SessionAnswer, Er
     }
 }
 
-async fn try_enter(cx: &Ctx, source: &Source) -> Result<SessionAnswer, Error> {
+async fn try_enter(cx: &Ctx, source: &Source, invitation: Option<&str>) -> Result<SessionAnswer, Error> {
     let session = Arc::new(Beginning::draw(cx, Method::Oauth)?);
     let job = {
         let (cx, session, source) = (cx.clone(), Arc::clone(&session), source.clone());
+        let invitation = invitation.map(str::to_owned);
         async move |tx: &mut Tx<'_>| {
             // A code is used up by a wrong verifier too, so this refusal is no rollback.
             let profile = match source.profile(tx, &cx).await? {
                 Ok(profile) => profile,
                 Err(error) => return Ok(Err(error)),
             };
-            account::enter(tx, &cx, &profile, &session).await.map(Ok)
+            account::enter(tx, &cx, &profile, invitation.as_deref(), &session).await.map(Ok)
         }
     };
     let entered: account::Entered = cx.project.store().write(job).await??;

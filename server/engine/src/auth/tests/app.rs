@@ -262,6 +262,7 @@ pub(crate) fn form(name: &str) -> SignUp {
         password: PASSWORD.to_owned(),
         data: data(json!({ "name": name })),
         locale: None,
+        invitation: None,
     }
 }
 

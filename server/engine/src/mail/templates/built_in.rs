@@ -17,6 +17,7 @@ macro_rules! language {
                 include_str!(concat!("words/", $locale, "/change_email.txt")),
                 include_str!(concat!("words/", $locale, "/email_changed.txt")),
                 include_str!(concat!("words/", $locale, "/password_changed.txt")),
+                include_str!(concat!("words/", $locale, "/invitation.txt")),
             ],
         )
     };

@@ -48,10 +48,14 @@ fn unproven(provider: &str, subject: &str, name: &str) -> Profile {
 }
 
 async fn arrive(app: &App, profile: Profile) -> Result<SessionAnswer, Code> {
+    arrive_with(app, profile, None).await
+}
+
+async fn arrive_with(app: &App, profile: Profile, invitation: Option<&str>) -> Result<SessionAnswer, Code> {
     let digest = app.project.new_id().unwrap().into_string();
     let expires_s = app.now().us() / 1_000_000 + 600;
     let source = Source::Token { profile: Box::new(profile), digest, expires_s };
-    enter(&app.nobody(), &source).await.map_err(|error| error.code)
+    enter(&app.nobody(), &source, invitation).await.map_err(|error| error.code)
 }
 
 fn id(session: &SessionAnswer) -> &str {
@@ -155,6 +159,43 @@ async fn where_nobody_may_sign_up_only_known_people_get_in() {
     assert_eq!(app.count("SELECT count(*) FROM _emails").await, 0);
 }
 
+/// The token of an invitation.
+async fn invited(app: &App, body: serde_json::Value) -> String {
+    let made = auth::invite(&app.nobody(), "op", serde_json::from_value(body).unwrap()).await.unwrap();
+    made["link"].as_str().unwrap().rsplit_once('=').unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn somebody_from_a_provider_needs_an_invitation_where_one_is_asked_for() {
+    let app = App::open_auth("  sign_up: invite\n").await;
+    let anyone = invited(&app, json!({ "roles": ["editor"] })).await;
+    assert_eq!(arrive(&app, profile("a", "1", "ana")).await.err(), Some(Code::Forbidden));
+    let rubbish = arrive_with(&app, profile("a", "1", "ana"), Some("rubbish")).await;
+    assert_eq!(rubbish.err(), Some(Code::ProofInvalid));
+    let ana = arrive_with(&app, profile("a", "1", "ana"), Some(&anyone)).await.unwrap();
+    assert_eq!(auth::session(&app.as_user(&ana.access_token).await).unwrap()["roles"], json!(["editor"]));
+    // Who is known enters without, and uses none up; the one above is gone.
+    let another = invited(&app, json!({})).await;
+    assert!(arrive_with(&app, profile("a", "1", "ana"), Some(&another)).await.is_ok());
+    let used = arrive_with(&app, profile("a", "2", "bob"), Some(&anyone)).await;
+    assert_eq!(used.err(), Some(Code::ProofInvalid));
+    assert!(arrive_with(&app, profile("a", "2", "bob"), Some(&another)).await.is_ok());
+    // What was sent to an address proves it, whatever the provider knows of it.
+    let theirs = invited(&app, json!({ "email": address("cleo") })).await;
+    let cleo = arrive_with(&app, unproven("a", "3", "cleo"), Some(&theirs)).await.unwrap();
+    assert_eq!(cleo.user["verified"], true);
+}
+
+#[tokio::test]
+async fn somebody_from_a_provider_has_an_address_of_the_domains_that_is_proven() {
+    let (_, domain) = address("ana").rsplit_once('@').map(|(l, d)| (l.to_owned(), d.to_owned())).unwrap();
+    let own = App::open_auth(&format!("  domains: [{domain}]\n")).await;
+    assert_eq!(arrive(&own, unproven("a", "1", "ana")).await.err(), Some(Code::Forbidden));
+    assert!(arrive(&own, profile("a", "1", "ana")).await.is_ok());
+    let other = App::open_auth("  domains: [elsewhere.example]\n").await;
+    assert_eq!(arrive(&other, profile("a", "1", "ana")).await.err(), Some(Code::Forbidden));
+}
+
 #[tokio::test]
 async fn what_a_provider_says_of_a_person_fills_fields_where_it_fits() {
     let app = App::open().await;
@@ -209,8 +250,8 @@ async fn at_17_an_id_token_is_good_once() {
     let expires_s = app.now().us() / 1_000_000 + 600;
     let source =
         |profile: Profile| Source::Token { profile: Box::new(profile), digest: "d".to_owned(), expires_s };
-    assert!(enter(&app.nobody(), &source(profile("a", "1", "ana"))).await.is_ok());
-    let again = enter(&app.nobody(), &source(profile("a", "1", "ana"))).await.unwrap_err();
+    assert!(enter(&app.nobody(), &source(profile("a", "1", "ana")), None).await.is_ok());
+    let again = enter(&app.nobody(), &source(profile("a", "1", "ana")), None).await.unwrap_err();
     assert_eq!(again.code, Code::InvalidCredentials);
 }
 
