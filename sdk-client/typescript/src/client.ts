@@ -9,6 +9,7 @@ import { Attempts } from "./providers.js";
 import { Device } from "./device.js";
 import { Http, type Call, type Tokens } from "./http.js";
 import { randomKey } from "./id.js";
+import { solve, type Puzzle } from "./puzzle.js";
 import { Realtime, type WebSocketConstructor } from "./realtime/realtime.js";
 import { SessionKeeper } from "./session.js";
 import { defaultStorage, type Storage } from "./storage.js";
@@ -23,6 +24,11 @@ export interface ClientOptions {
    * that no script can read. Default `"tokens"`.
    */
   session?: "tokens" | "cookie" | undefined;
+  /**
+   * A sign that no robot asks, for an app whose `auth: captcha` is a service: what its widget gives. Puzzles of the server's own
+   * are solved without it.
+   */
+  captcha?: (() => Promise<string>) | undefined;
   /** An API key or a token from elsewhere, sent instead of a session's. */
   token?: string | (() => string | null | Promise<string | null>) | undefined;
   /** Needed for live queries where the runtime has no `WebSocket` (Node before 22): `import WebSocket from "ws"`. */
@@ -66,6 +72,7 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
         timeoutMs: options.timeoutMs ?? 30_000,
         surroundings,
         cookies: options.session === "cookie",
+        captcha: options.captcha ?? (() => http.send<Puzzle>({ method: "GET", path: "/auth/puzzle", anonymous: true }).then(solve)),
       },
       () => tokens,
     );

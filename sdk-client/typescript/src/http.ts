@@ -63,6 +63,8 @@ export interface HttpSettings {
   surroundings: Surroundings;
   /** Whether sessions are in cookies. */
   cookies: boolean;
+  /** A sign that no robot asks, when the server wants one. */
+  captcha: () => Promise<string>;
 }
 
 export class Http {
@@ -84,17 +86,24 @@ export class Http {
   async send<T>(call: Call): Promise<T> {
     const { retries, surroundings } = this.#settings;
     let replaced = false;
+    let captcha: string | undefined;
     for (let attempt = 0; ;) {
       call.signal?.throwIfAborted();
       const token = call.anonymous ? null : await this.#tokens().current();
       try {
-        return (await this.#attempt(call, token)) as T;
+        return (await this.#attempt(call, token, captcha)) as T;
       } catch (thrown) {
         if (!(thrown instanceof SteadError)) throw thrown;
         if (token !== null && !replaced && isAboutToken(thrown)) {
           replaced = true;
           if ((await this.#tokens().replace(token)) !== null) continue;
         }
+        // One is good once: a repeat needs another.
+        if (thrown.code === "captcha_required" && captcha === undefined) {
+          captcha = await this.#settings.captcha();
+          continue;
+        }
+        captcha = undefined;
         const waitMs = thrown.retryAfterMs ?? 0;
         if (attempt >= retries || !mayRepeat(call, thrown) || waitMs > RETRY_AFTER_MS_MAX) throw thrown;
         const jitterMs = fullJitter(attempt, RETRY_BASE_MS, RETRY_CAP_MS, surroundings.random());
@@ -104,13 +113,13 @@ export class Http {
     }
   }
 
-  async #attempt(call: Call, token: string | null): Promise<unknown> {
+  async #attempt(call: Call, token: string | null, captcha?: string): Promise<unknown> {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), this.#settings.timeoutMs);
     const abort = () => limit.abort();
     call.signal?.addEventListener("abort", abort);
     try {
-      const answer = await this.#settings.fetch(this.#url(call), this.#init(call, token, limit.signal));
+      const answer = await this.#settings.fetch(this.#url(call), this.#init(call, token, limit.signal, captcha));
       const text = await answer.text();
       const body = parse(text);
       if (!answer.ok) throw errorFromAnswer(answer.status, answer.headers, body);
@@ -138,12 +147,13 @@ export class Http {
     return `${this.#settings.base}${API}${call.path}${text ? `?${text}` : ""}`;
   }
 
-  #init(call: Call, token: string | null, signal: AbortSignal): RequestInit {
+  #init(call: Call, token: string | null, signal: AbortSignal, captcha?: string): RequestInit {
     const headers: Record<string, string> = { Accept: "application/json", ...this.#settings.headers, ...call.headers };
     const byCookie = call.byCookie || isCookie(token);
     if (token !== null && !byCookie) headers["Authorization"] = `Bearer ${token}`;
     const begins = this.#settings.cookies && call.begins;
     if (byCookie || begins) headers["Stead-Session"] = begins ? "new" : "cookie";
+    if (captcha !== undefined) headers["Stead-Captcha"] = captcha;
     if (call.idempotencyKey !== undefined) headers["Idempotency-Key"] = call.idempotencyKey;
     const init: RequestInit = { method: call.method, headers, signal };
     // The cookie of a session that has ended here, or of somebody else, says nothing of this call.

@@ -334,13 +334,15 @@ pub struct Ctx {
     pub now: Instant,
     /// What a session that begins here is to be known by.
     pub carrier: auth::Carrier,
+    /// What the client says shows that no robot asks.
+    pub captcha: Option<Arc<str>>,
 }
 
 impl Ctx {
     /// An operation that begins now.
     pub fn new(project: Project, caller: Caller, meta: RequestMeta) -> Self {
         let now = project.now();
-        Self { project, caller, meta, now, carrier: auth::Carrier::default() }
+        Self { project, caller, meta, now, carrier: auth::Carrier::default(), captcha: None }
     }
 
     /// What rules see of the request.

@@ -114,6 +114,10 @@ pub const SESSIONS_PER_USER_MAX: usize = 100;
 pub const SESSION_IDLE_S: i64 = 30 * 86_400;
 /// A session ends after this long in any case, in seconds (180 days).
 pub const SESSION_LIFE_S: i64 = 180 * 86_400;
+/// How long a puzzle is good, in seconds.
+pub const PUZZLE_S: i64 = 300;
+/// Zero bits of a puzzle's answer while few passwords wait: 32 thousand hashes, some hundred milliseconds of a page.
+pub const PUZZLE_BITS_MIN: u8 = 15;
 /// Longest an invitation is good, in seconds (30 days).
 pub const INVITATION_S_MAX: i64 = 30 * 86_400;
 /// Invitations that wait at a time.

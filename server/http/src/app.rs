@@ -74,6 +74,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/api-keys").get(auth::keys).post(auth::make_key))
         .service(Door::at("/auth/api-keys/{id}").delete(auth::end_key))
         .service(Door::at("/auth/settings").get(auth::settings))
+        .service(Door::at("/auth/puzzle").get(auth::puzzle))
         .service(Door::at("/realtime").get(socket::connect))
         .service(Door::at("/admin/api-keys").get(admin::keys).post(admin::make_key))
         .service(Door::at("/admin/api-keys/{id}").delete(admin::end_key))

@@ -2,7 +2,7 @@
 //!
 //! Names are resolved: a reference holds the id of its target. Order is the order of the files.
 
-use crate::{Allow, Decimal, Invariant, Provider, Redirect, Sources, Span, Value};
+use crate::{Allow, Captcha, Decimal, Invariant, Provider, Redirect, Sources, Span, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -111,6 +111,8 @@ pub struct AppSettings {
     pub user_keys: bool,
     /// Whether pages may have their session in a cookie. Default false.
     pub cookies: bool,
+    /// What is asked of robots. Default nothing.
+    pub captcha: Option<Captcha>,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
@@ -151,6 +153,7 @@ impl Default for AppSettings {
             auth_page: None,
             user_keys: false,
             cookies: false,
+            captcha: None,
             roles: Vec::new(),
             claims: Vec::new(),
             providers: Vec::new(),

@@ -65,3 +65,34 @@ fn a_mode_or_a_domain_that_there_is_none_of_is_refused_where_it_stands() {
         assert_eq!((rejected.diagnostics.len(), at.line, at.column), (1, 2, column), "{line}");
     }
 }
+
+#[test]
+fn what_is_asked_of_robots_is_a_puzzle_or_a_service() {
+    use stead_schema::{CaptchaKind, CaptchaOn};
+    let of =
+        |said: &str| load(file(&format!("auth: {{captcha: {said}}}\n"))).ok().unwrap().app.captcha.unwrap();
+    let puzzle = of("{kind: puzzle}");
+    assert_eq!((puzzle.kind, puzzle.on), (CaptchaKind::Puzzle, vec![CaptchaOn::SignUp, CaptchaOn::Mail]));
+    let service =
+        of("{kind: webhook, url: 'https://judge.example/v', secret: 'secret:JUDGE', on: [sign_in]}");
+    assert_eq!(service.on, [CaptchaOn::SignIn]);
+    assert!(
+        matches!(service.kind, CaptchaKind::Webhook(service) if service.url == "https://judge.example/v")
+    );
+}
+
+#[test]
+fn a_captcha_that_says_too_little_or_too_much_is_refused_where_it_stands() {
+    for (said, columns) in [
+        ("{}", &[3][..]),
+        ("{kind: riddle}", &[19]),
+        ("{kind: puzzle, on: [login]}", &[32]),
+        ("{kind: puzzle, url: 'https://judge.example'}", &[27]),
+        ("{kind: webhook}", &[3, 3]),
+        ("{kind: webhook, url: 'https://judge.example', secret: 'secret:judge'}", &[66]),
+    ] {
+        let rejected = load(file(&format!("auth:\n  captcha: {said}\n"))).err().unwrap();
+        let at = |d: &stead_schema::Diagnostic| rejected.sources.position(d.span).column;
+        assert_eq!(rejected.diagnostics.iter().map(at).collect::<Vec<_>>(), columns, "{said}");
+    }
+}

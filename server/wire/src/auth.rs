@@ -362,8 +362,23 @@ pub struct AuthSettings {
     pub mail: bool,
     /// Whether pages may have their session in a cookie.
     pub cookies: bool,
+    /// What is asked of robots, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captcha: Option<CaptchaOffer>,
     /// Services whose users may sign in.
     pub providers: Vec<ProviderOffer>,
+}
+
+/// What is asked of robots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptchaOffer {
+    /// `puzzle` or `webhook`.
+    pub kind: String,
+    /// What the service's widget is made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_key: Option<String>,
+    /// Of `sign_up`, `sign_in`, `mail`.
+    pub on: Vec<String>,
 }
 
 // Secrets never show themselves in logs.

@@ -34,6 +34,8 @@ pub(super) struct Secrets {
     pub(super) devices: Mac,
     /// What passwords that were tried are told apart by.
     pub(super) guesses: Mac,
+    /// Puzzles of ours.
+    pub(super) puzzles: Mac,
     /// What passwords go through before they are hashed: a copy of the database alone gives nobody a guess.
     pub(super) pepper: Mac,
 }
@@ -74,6 +76,7 @@ impl Secrets {
             codes: Mac::new(&expand("short codes 1")?),
             devices: Mac::new(&expand("known devices 1")?),
             guesses: Mac::new(&expand("guesses 1")?),
+            puzzles: Mac::new(&expand("puzzles 1")?),
             pepper: Mac::new(&expand("passwords 1")?),
         })
     }

@@ -8,6 +8,7 @@ mod api_keys;
 mod attempt;
 mod authenticate;
 mod breached;
+mod captcha;
 mod challenge;
 mod change_email;
 mod change_password;
@@ -53,7 +54,7 @@ mod verify_email;
 use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller, limits};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use stead_schema::{SignInMethod, SignUpMode};
+use stead_schema::{CaptchaOn, SignInMethod, SignUpMode};
 use stead_store::Store;
 use stead_wire::auth::{
     AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, NewKey,
@@ -180,6 +181,7 @@ pub fn session_alive(project: &Project, caller: &UserCaller, now: Instant) -> bo
 /// # Errors
 /// `forbidden` when the app does not let this address sign up, `proof_invalid` for an invitation, `field_invalid`, `unique_violation` on `/email`, `hash_busy`.
 pub async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Error> {
+    captcha::passed(cx, CaptchaOn::SignUp).await?;
     sign_up::sign_up(cx, body).await
 }
 
@@ -196,6 +198,7 @@ pub async fn confirm_sign_up(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAns
 /// # Errors
 /// `forbidden` when the app does not offer it or sends no mail; `field_invalid`, `rate_limited`.
 pub async fn send_magic_link(cx: &Ctx, body: SendSignIn) -> Result<Challenge, Error> {
+    captcha::passed(cx, CaptchaOn::Mail).await?;
     sign_in_by_mail::request(cx, SignInMethod::MagicLink, body).await
 }
 
@@ -204,6 +207,7 @@ pub async fn send_magic_link(cx: &Ctx, body: SendSignIn) -> Result<Challenge, Er
 /// # Errors
 /// As [`send_magic_link`].
 pub async fn send_otp(cx: &Ctx, body: SendSignIn) -> Result<Challenge, Error> {
+    captcha::passed(cx, CaptchaOn::Mail).await?;
     sign_in_by_mail::request(cx, SignInMethod::Otp, body).await
 }
 
@@ -236,6 +240,7 @@ pub async fn confirm_verification(cx: &Ctx, body: EmailConfirm) -> Result<(), Er
 /// # Errors
 /// `forbidden` when the app sends no mail; `field_invalid`, `rate_limited`.
 pub async fn request_reset(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+    captcha::passed(cx, CaptchaOn::Mail).await?;
     reset_password::request(cx, body).await
 }
 
@@ -277,6 +282,7 @@ pub async fn undo_email_change(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
 /// # Errors
 /// `invalid_credentials` for every reason alike, `hash_busy`, `rate_limited`.
 pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SessionAnswer, Error> {
+    captcha::passed(cx, CaptchaOn::SignIn).await?;
     sign_in::sign_in(cx, body).await
 }
 
@@ -473,8 +479,18 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
         verify_email: app.proof_first(),
         mail,
         cookies: app.cookies,
+        captcha: app.captcha.as_ref().map(captcha::told),
         providers: if users { social::offers(app) } else { Vec::new() },
     }
+}
+
+/// A puzzle to solve, where the app asks for that: `{puzzle, bits, expires_in}`. Its answer is `<puzzle>.<number>`, whose SHA-256 begins with
+/// so many zero bits; it is good once, from the network that asked.
+///
+/// # Errors
+/// `forbidden` when the app asks for none.
+pub fn puzzle(cx: &Ctx) -> Result<Value, Error> {
+    captcha::offer(cx)
 }
 
 /// Public keys as a JWK Set (RFC 7517 §5).

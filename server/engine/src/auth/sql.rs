@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_identities", IDENTITIES),
     ("auth_guesses_1", GUESSES),
     ("auth_cookies", COOKIES),
+    ("auth_puzzles", PUZZLES),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -142,6 +143,13 @@ const GUESSES: &str = "CREATE TABLE _guess_counts (
 /// What stands for a session: `tokens`, or a `cookie`.
 const COOKIES: &str = "ALTER TABLE _sessions ADD COLUMN carrier TEXT NOT NULL DEFAULT 'tokens';";
 
+/// Puzzles that were solved, as digests, while they could be shown again. Seconds.
+const PUZZLES: &str = "CREATE TABLE _spent_puzzles (
+        digest TEXT NOT NULL PRIMARY KEY,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _spent_puzzles_expire ON _spent_puzzles (expires_at);";
+
 statements! {
     GUESSES_OF = "SELECT count, began_at FROM _guess_counts WHERE key = ?1 AND began_at > ?2";
     /// Begins anew when the count began at `?3` or before.
@@ -263,5 +271,8 @@ statements! {
     USER_BY_EMAIL = "SELECT \"user\" FROM _emails WHERE canonical = ?1";
     /// Touches no row when the token was used before.
     SPEND_ID_TOKEN = "INSERT INTO _spent_id_tokens (digest, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    /// Touches no row when the puzzle was used before.
+    SPEND_PUZZLE = "INSERT INTO _spent_puzzles (digest, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    FORGET_SPENT_PUZZLES = "DELETE FROM _spent_puzzles WHERE expires_at <= ?1";
     FORGET_SPENT_ID_TOKENS = "DELETE FROM _spent_id_tokens WHERE expires_at < ?1";
 }

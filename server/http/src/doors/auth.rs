@@ -3,7 +3,7 @@
 use crate::answer::{self, Answer};
 use crate::extract::cookie::{self, ByCookie};
 use crate::extract::query::NoQuery;
-use crate::extract::{Body, BodyOrDefault, Cx, Patch, SignInAttempt};
+use crate::extract::{Body, BodyOrDefault, Cx, Nobody, Patch, SignInAttempt};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
@@ -216,6 +216,11 @@ pub(super) fn made_key(key: &Value) -> Answer {
 /// GET /auth/settings
 pub(crate) async fn settings(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&auth::settings(&cx))
+}
+
+/// GET /auth/puzzle
+pub(crate) async fn puzzle(cx: Nobody, _: NoQuery) -> Answer {
+    answer::value(&auth::puzzle(&cx)?).map(secret)
 }
 
 fn made(user: SessionAnswer) -> Answer {

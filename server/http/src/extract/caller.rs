@@ -15,9 +15,13 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stead_engine::{Caller, Ctx, Error, RequestMeta, auth};
 use stead_wire::Code;
+
+/// Where a client shows that no robot asks.
+const CAPTCHA: &str = "stead-captcha";
 
 /// An operation that begins now, with its caller.
 pub struct Cx(pub Ctx);
@@ -88,7 +92,9 @@ fn anonymous(request: &HttpRequest) -> Result<Ctx, Failure> {
         .cloned()
         .ok_or_else(|| Error::internal("the request did not pass the guard"))?;
     meta.params = query::declared(request.query_string(), &state.project.catalogue().schema.app)?;
-    Ok(Ctx::new(state.project.clone(), Caller::Anonymous, meta))
+    let mut cx = Ctx::new(state.project.clone(), Caller::Anonymous, meta);
+    cx.captcha = request.headers().get(CAPTCHA).and_then(|answer| answer.to_str().ok()).map(Arc::from);
+    Ok(cx)
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 §2.1).

@@ -16,8 +16,9 @@ use stead_schema::AppSettings;
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("ETag, X-Request-Id, Location, Retry-After, Idempotent-Replayed");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Stead-Captcha",
+);
 
 /// Whether an origin is the server's own or listed in `cors_origins`. Comparison is exact: no suffix, no pattern but
 /// a lone `*`.

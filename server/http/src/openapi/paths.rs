@@ -322,6 +322,12 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("getAuthSettings", "What a sign-in screen may offer.").answers("Object"),
     ),
     (
+        "/api/v1/auth/puzzle",
+        "get",
+        auth("getPuzzle", "A puzzle, where the app asks for one; its answer goes into `Stead-Captcha`.")
+            .answers("Object"),
+    ),
+    (
         "/api/v1/batch",
         "post",
         Operation::new("records", "batch", "Several operations, all or nothing.")

@@ -3,6 +3,7 @@
 //! A setting in any other file is refused, so that there is one place to look.
 
 use super::build::twice;
+use super::captcha;
 use super::facts;
 use super::names::Naming;
 use super::node::{Entry, Node, plain};
@@ -69,6 +70,7 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             if let Some(Value::Bool(cookies)) = node.get("cookies").and_then(Node::scalar).map(plain) {
                 app.cookies = cookies;
             }
+            app.captcha = captcha::declared(node, mistakes);
             app.auth_page =
                 node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
             app.roles = node.get("roles").map(texts).unwrap_or_default();

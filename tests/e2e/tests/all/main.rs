@@ -19,6 +19,7 @@ mod proof_by_mail;
 mod realtime;
 mod records;
 mod restored;
+mod robots;
 mod rule_tools;
 mod schema_files;
 mod search;

@@ -18,4 +18,5 @@ mod keys;
 mod mailing;
 mod refreshing;
 mod revoking;
+mod robots;
 mod tokens;
