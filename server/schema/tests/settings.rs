@@ -88,7 +88,8 @@ fn a_captcha_that_says_too_little_or_too_much_is_refused_where_it_stands() {
         ("{kind: riddle}", &[19]),
         ("{kind: puzzle, on: [login]}", &[32]),
         ("{kind: puzzle, url: 'https://judge.example'}", &[27]),
-        ("{kind: webhook}", &[3, 3]),
+        ("{kind: webhook, secret: 'secret:JUDGE'}", &[3]),
+        ("{kind: webhook, url: 'https://judge.example'}", &[3]),
         ("{kind: webhook, url: 'https://judge.example', secret: 'secret:judge'}", &[66]),
     ] {
         let rejected = load(file(&format!("auth:\n  captcha: {said}\n"))).err().unwrap();

@@ -17,7 +17,9 @@ pub(super) fn declared(auth: &Node, mistakes: &mut Vec<Diagnostic>) -> Option<Ca
             mistakes.extend(OF_A_SERVICE.iter().filter_map(|key| node.entry(key)).map(needless));
             CaptchaKind::Puzzle
         }
-        _ => CaptchaKind::Webhook(service(entry, mistakes)?),
+        "webhook" => CaptchaKind::Webhook(service(entry, mistakes)?),
+        // What there is none of is told with the shape.
+        _ => return None,
     };
     let named = node.get("on").map(texts);
     let asked = |on: &CaptchaOn| match &named {
