@@ -110,6 +110,7 @@ step 'faults, on Postgres'      cargo test --locked -p stead-e2e --test faults
 step 'README'                  node tests/readme.mjs
 step 'browser journey'          node tests/browser/journey.mjs
 step 'browser journey, sign-in'  node tests/browser/sign-in.mjs
+step 'browser journey, cookies'  node tests/browser/cookies.mjs
 step 'browser journey, on Postgres' on_postgres node tests/browser/journey.mjs
 step 'browser journey, sign-in, on Postgres' on_postgres node tests/browser/sign-in.mjs
 step 'browser journey, two servers on Postgres' node tests/browser/nodes.mjs

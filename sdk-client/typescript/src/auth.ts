@@ -19,8 +19,13 @@ type UserTypes<Types> = Types extends { users: infer Users } ? Users : unknown;
 export type User<Types> = (UserTypes<Types> extends { record: infer Rec } ? Rec : UntypedRecord) & { email: string | null };
 /** Fields of the user's record to begin with. */
 export type UserDraft<Types> = UserTypes<Types> extends { create: infer Draft } ? Draft : Record<string, unknown>;
+/** Somebody new may bring what the link of an invitation held: `readLink(location.href)` with the purpose `invitation`. */
+export interface Invited {
+  invitation?: string | undefined;
+}
+
 /** What makes a user; `data` may be left out when no field of the user's record is required. */
-export type SignUp<Types> = Credentials & { locale?: string | undefined } &
+export type SignUp<Types> = Credentials & { locale?: string | undefined } & Invited &
   ({} extends UserDraft<Types> ? { data?: UserDraft<Types> } : { data: UserDraft<Types> });
 /** Changes to the user's record. */
 export type UserPatch<Types> =
@@ -50,6 +55,8 @@ export interface AuthSettings {
   password: boolean;
   /** Whether anyone may sign up. */
   sign_up: boolean;
+  /** Whether who has an invitation may sign up. */
+  invitations: boolean;
   /** Fewest characters of a password. */
   password_chars_min: number;
   /** Whether one can begin without an account. */
@@ -66,6 +73,10 @@ export interface AuthSettings {
   mail: boolean;
   /** Days in which an account that was given up can be kept; absent where users do not delete theirs. */
   delete_after_days?: number;
+  /** Whether pages may have their session in a cookie (`createClient(url, { session: "cookie" })`). */
+  cookies: boolean;
+  /** What is asked of robots, and where; the SDK solves the server's own puzzles. */
+  captcha?: { kind: "puzzle" | "webhook"; site_key?: string; on: ("sign_up" | "sign_in" | "mail")[] };
   /** Services whose users may sign in. */
   providers: ProviderOffer[];
 }
@@ -208,7 +219,7 @@ export class Auth<Types extends AnyCollections<Types>> {
     details: SignUp<Types>,
     { signal }: CallOptions = {},
   ): Promise<Session<User<Types>> | Challenge> {
-    const answer = await this.#http.send({ method: "POST", path: "/auth/sign-up", body: details, anonymous: true, signal });
+    const answer = await this.#http.send({ method: "POST", path: "/auth/sign-up", body: details, anonymous: true, begins: true, signal });
     return isChallenge(answer) ? parseChallenge(answer) : this.#keeper.begin(await this.#device.keep(answer));
   }
 
@@ -256,12 +267,12 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   /** Has a link sent to sign in with. The answer is the same for every address. */
-  sendLink(to: SendTo, options: CallOptions = {}): Promise<Challenge> {
+  sendLink(to: SendTo & Invited, options: CallOptions = {}): Promise<Challenge> {
     return this.#send("/auth/sign-in/magic-link", to, { anonymous: true, ...options });
   }
 
   /** Has a code sent to sign in with. The answer is the same for every address. */
-  sendCode(to: SendTo, options: CallOptions = {}): Promise<Challenge> {
+  sendCode(to: SendTo & Invited, options: CallOptions = {}): Promise<Challenge> {
     return this.#send("/auth/sign-in/otp", to, { anonymous: true, ...options });
   }
 
@@ -396,8 +407,8 @@ export class Auth<Types extends AnyCollections<Types>> {
    *
    * What ties both together is kept where the session is, so that only this browser can end what it began.
    */
-  async signInWithProvider(name: string, { redirectTo = thisPage(), open = go }: ProviderOptions = {}): Promise<void> {
-    const challenge = await this.#attempts.begin(false);
+  async signInWithProvider(name: string, { redirectTo = thisPage(), open = go, invitation }: ProviderOptions & Invited = {}): Promise<void> {
+    const challenge = await this.#attempts.begin(false, invitation);
     const query = new URLSearchParams({ redirect_to: redirectTo, code_challenge: challenge });
     await open(this.#http.url(`/auth/oauth/${name}/start?${query}`));
   }
@@ -413,7 +424,7 @@ export class Auth<Types extends AnyCollections<Types>> {
     if (found === null) return null;
     const attempt = await this.#attempts.end();
     if ("error" in found) throw new SteadError({ code: found.error, detail: "The sign-in at the provider ended." });
-    const body = { code: found.code, code_verifier: attempt.verifier };
+    const body = { code: found.code, code_verifier: attempt.verifier, invitation: attempt.invitation };
     if (!attempt.link) return this.#begin("/auth/oauth/exchange", body, options);
     await this.#keeper.ready;
     const linked = await this.#http.send<{ session?: unknown }>({ method: "POST", path: "/auth/identities", body, ...options });
@@ -422,7 +433,7 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   /** Signs in with the ID token of a device's own sign-in, such as Apple's or Google's. A token is good once. */
-  signInWithIdToken({ idToken, ...rest }: IdTokenSignIn, options: CallOptions = {}): Promise<Session<User<Types>>> {
+  signInWithIdToken({ idToken, ...rest }: IdTokenSignIn & Invited, options: CallOptions = {}): Promise<Session<User<Types>>> {
     return this.#begin("/auth/sign-in/id-token", { ...rest, id_token: idToken }, options);
   }
 
@@ -546,7 +557,7 @@ export class Auth<Types extends AnyCollections<Types>> {
   }
 
   async #begin(path: string, body: object, { signal }: CallOptions): Promise<Session<User<Types>>> {
-    const answer = demandSession(await this.#http.send({ method: "POST", path, body, anonymous: true, signal }));
+    const answer = demandSession(await this.#http.send({ method: "POST", path, body, anonymous: true, begins: true, signal }));
     return this.#keeper.begin(await this.#device.keep(answer));
   }
 

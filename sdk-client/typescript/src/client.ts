@@ -10,6 +10,7 @@ import { Attempts } from "./providers.js";
 import { Device } from "./device.js";
 import { Http, type Call, type Tokens } from "./http.js";
 import { randomKey } from "./id.js";
+import { solve, type Puzzle } from "./puzzle.js";
 import { Realtime, type WebSocketConstructor } from "./realtime/realtime.js";
 import { SessionKeeper } from "./session.js";
 import { defaultStorage, type Storage } from "./storage.js";
@@ -19,6 +20,16 @@ import type { AnyCollections, CallOptions, UntypedCollections } from "./types.js
 export interface ClientOptions {
   /** Where the session is kept. Default: `localStorage` in a browser, memory elsewhere. */
   storage?: Storage | undefined;
+  /**
+   * What stands for a session. `"cookie"`, for a page of the app's own origin where the app allows it (`auth: cookies`): one
+   * that no script can read. Default `"tokens"`.
+   */
+  session?: "tokens" | "cookie" | undefined;
+  /**
+   * A sign that no robot asks, for an app whose `auth: captcha` is a service: what its widget gives. Puzzles of the server's own
+   * are solved without it.
+   */
+  captcha?: (() => Promise<string>) | undefined;
   /** An API key or a token from elsewhere, sent instead of a session's. */
   token?: string | (() => string | null | Promise<string | null>) | undefined;
   /** Needed for live queries where the runtime has no `WebSocket` (Node before 22): `import WebSocket from "ws"`. */
@@ -35,6 +46,9 @@ export interface ClientOptions {
   /** Clock, chance and waiting, for tests. */
   surroundings?: Surroundings | undefined;
 }
+
+/** How long a cookie lives at most, in seconds; the server knows exactly. */
+const COOKIE_S = 30 * 86_400;
 
 export interface BatchOptions extends CallOptions {
   idempotencyKey?: string | undefined;
@@ -60,6 +74,8 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
         retries: options.retries ?? 3,
         timeoutMs: options.timeoutMs ?? 30_000,
         surroundings,
+        cookies: options.session === "cookie",
+        captcha: options.captcha ?? (() => http.send<Puzzle>({ method: "GET", path: "/auth/puzzle", anonymous: true }).then(solve)),
       },
       () => tokens,
     );
@@ -71,16 +87,18 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
       key: `stead.session:${base}`,
       surroundings,
       exchange: async (refresh_token) =>
-        // Repeating is safe even when an answer got lost: the old token alone would be of no more use.
-        device.keep(
-          await http.send({
-            method: "POST",
-            path: "/auth/token/refresh",
-            body: { refresh_token },
-            anonymous: true,
-            repeatable: true,
-          }),
-        ),
+        options.session === "cookie"
+          ? cookieSession(http)
+          : // Repeating is safe even when an answer got lost: the old token alone would be of no more use.
+            device.keep(
+              await http.send({
+                method: "POST",
+                path: "/auth/token/refresh",
+                body: { refresh_token },
+                anonymous: true,
+                repeatable: true,
+              }),
+            ),
     });
     const tokens: Tokens = options.token === undefined ? this.#keeper : fixedToken(options.token);
     this.auth = new Auth(http, this.#keeper, new Attempts(storage, base), device, options.passkeys ?? browserDevice());
@@ -121,6 +139,13 @@ export class Client<Types extends AnyCollections<Types> = UntypedCollections> {
     this.realtime.close();
     this.#keeper.close();
   }
+}
+
+/** The session that the page's cookie stands for, as a sign-in would answer it. */
+async function cookieSession(http: Http): Promise<unknown> {
+  const ask = { method: "GET", anonymous: true, byCookie: true } as const;
+  const { session_id } = await http.send<{ session_id: string }>({ ...ask, path: "/auth/session" });
+  return { token_type: "Cookie", session_id, expires_in: COOKIE_S, user: await http.send({ ...ask, path: "/auth/me" }) };
 }
 
 function fixedToken(token: NonNullable<ClientOptions["token"]>): Tokens {

@@ -27,6 +27,8 @@ const SERVER_CODES = {
   field_forbidden: false,
   forbidden: false,
   origin_forbidden: false,
+  csrf_refused: false,
+  captcha_required: false,
   record_not_found: false,
   collection_not_found: false,
   provider_not_found: false,

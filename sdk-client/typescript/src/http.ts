@@ -15,6 +15,11 @@ const RETRY_AFTER_MS_MAX = 10_000;
 /** Refusals that say: nothing was done. */
 const NOT_BEGUN = ["store_busy", "hash_busy", "shutting_down"];
 
+/** How the token begins that stands for a cookie, which no script can read. It is never sent. */
+export const COOKIE = "cookie:";
+/** Whether it is no token to send. */
+export const isCookie = (token: string | null): boolean => token !== null && token.startsWith(COOKIE);
+
 /** Where the tokens of calls come from. */
 export interface Tokens {
   /** A token good to send now; null for an anonymous caller. */
@@ -37,6 +42,10 @@ export interface Call {
   signal?: AbortSignal | undefined;
   /** Sends no token. */
   anonymous?: boolean | undefined;
+  /** A sign-in: where sessions are in cookies, the answer sets one. */
+  begins?: boolean | undefined;
+  /** Acts by the page's cookie, whether or not a session is known here. */
+  byCookie?: boolean | undefined;
   /** Makes repeating a write safe. */
   idempotencyKey?: string | undefined;
   /** The call does the same once or twice, without a key. */
@@ -52,6 +61,10 @@ export interface HttpSettings {
   /** Longest a single try may take. */
   timeoutMs: number;
   surroundings: Surroundings;
+  /** Whether sessions are in cookies. */
+  cookies: boolean;
+  /** A sign that no robot asks, when the server wants one. */
+  captcha: () => Promise<string>;
 }
 
 export class Http {
@@ -73,17 +86,24 @@ export class Http {
   async send<T>(call: Call): Promise<T> {
     const { retries, surroundings } = this.#settings;
     let replaced = false;
+    let captcha: string | undefined;
     for (let attempt = 0; ;) {
       call.signal?.throwIfAborted();
       const token = call.anonymous ? null : await this.#tokens().current();
       try {
-        return (await this.#attempt(call, token)) as T;
+        return (await this.#attempt(call, token, captcha)) as T;
       } catch (thrown) {
         if (!(thrown instanceof SteadError)) throw thrown;
         if (token !== null && !replaced && isAboutToken(thrown)) {
           replaced = true;
           if ((await this.#tokens().replace(token)) !== null) continue;
         }
+        // One is good once: a repeat needs another.
+        if (thrown.code === "captcha_required" && captcha === undefined) {
+          captcha = await this.#settings.captcha();
+          continue;
+        }
+        captcha = undefined;
         const waitMs = thrown.retryAfterMs ?? 0;
         if (attempt >= retries || !mayRepeat(call, thrown) || waitMs > RETRY_AFTER_MS_MAX) throw thrown;
         const jitterMs = fullJitter(attempt, RETRY_BASE_MS, RETRY_CAP_MS, surroundings.random());
@@ -93,13 +113,13 @@ export class Http {
     }
   }
 
-  async #attempt(call: Call, token: string | null): Promise<unknown> {
+  async #attempt(call: Call, token: string | null, captcha?: string): Promise<unknown> {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), this.#settings.timeoutMs);
     const abort = () => limit.abort();
     call.signal?.addEventListener("abort", abort);
     try {
-      const answer = await this.#settings.fetch(this.#url(call), this.#init(call, token, limit.signal));
+      const answer = await this.#settings.fetch(this.#url(call), this.#init(call, token, limit.signal, captcha));
       const text = await answer.text();
       const body = parse(text);
       if (!answer.ok) throw errorFromAnswer(answer.status, answer.headers, body);
@@ -127,11 +147,17 @@ export class Http {
     return `${this.#settings.base}${API}${call.path}${text ? `?${text}` : ""}`;
   }
 
-  #init(call: Call, token: string | null, signal: AbortSignal): RequestInit {
+  #init(call: Call, token: string | null, signal: AbortSignal, captcha?: string): RequestInit {
     const headers: Record<string, string> = { Accept: "application/json", ...this.#settings.headers, ...call.headers };
-    if (token !== null) headers["Authorization"] = `Bearer ${token}`;
+    const byCookie = call.byCookie || isCookie(token);
+    if (token !== null && !byCookie) headers["Authorization"] = `Bearer ${token}`;
+    const begins = this.#settings.cookies && call.begins;
+    if (byCookie || begins) headers["Stead-Session"] = begins ? "new" : "cookie";
+    if (captcha !== undefined) headers["Stead-Captcha"] = captcha;
     if (call.idempotencyKey !== undefined) headers["Idempotency-Key"] = call.idempotencyKey;
     const init: RequestInit = { method: call.method, headers, signal };
+    // The cookie of a session that has ended here, or of somebody else, says nothing of this call.
+    if (this.#settings.cookies) init.credentials = byCookie || begins ? "same-origin" : "omit";
     if (call.body !== undefined) {
       headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(call.body);

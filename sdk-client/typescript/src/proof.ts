@@ -15,11 +15,11 @@ export type Proof = { token: string } | { challengeId: string; code: string };
 
 /** What a link in a mail is for, as {@link readLink} reads it. */
 export interface SentLink {
-  purpose: "sign_up" | "sign_in" | "verify_email" | "reset_password" | "change_email" | "undo_email" | "upgrade";
+  purpose: "sign_up" | "sign_in" | "verify_email" | "reset_password" | "change_email" | "undo_email" | "upgrade" | "invitation";
   token: string;
 }
 
-const PURPOSES = ["sign_up", "sign_in", "verify_email", "reset_password", "change_email", "undo_email", "upgrade"];
+const PURPOSES = ["sign_up", "sign_in", "verify_email", "reset_password", "change_email", "undo_email", "upgrade", "invitation"];
 
 /**
  * Reads the link of a mail that led to a page of yours (`auth: {page: …}` in app.yaml): what stands behind `#` in its

@@ -44,6 +44,8 @@ export interface Attempt {
   verifier: string;
   /** Whether the identity is added to the account that is signed in. */
   link: boolean;
+  /** For somebody new. */
+  invitation?: string | undefined;
 }
 
 /** Keeps the attempt of a page that goes away and comes back. */
@@ -57,12 +59,12 @@ export class Attempts {
   }
 
   /** Begins one: keeps its verifier, and gives the challenge (RFC 7636 §4.2). */
-  async begin(link: boolean): Promise<string> {
+  async begin(link: boolean, invitation?: string): Promise<string> {
     if (globalThis.crypto?.subtle === undefined)
       throw new TypeError("signing in at a provider needs a page that came over https, or from localhost");
     const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-    await this.#storage.set(this.#key, JSON.stringify({ verifier, link } satisfies Attempt));
+    await this.#storage.set(this.#key, JSON.stringify({ verifier, link, invitation } satisfies Attempt));
     return base64url(new Uint8Array(digest));
   }
 

@@ -3,7 +3,7 @@
 // It never sends a sign-in itself and knows no path; how tokens are traded is handed in.
 
 import { isObject, SteadError } from "./errors.js";
-import type { Tokens } from "./http.js";
+import { COOKIE, type Tokens } from "./http.js";
 import type { Storage } from "./storage.js";
 import type { Surroundings } from "./surroundings.js";
 
@@ -14,7 +14,9 @@ const REFRESH_AHEAD_MS = 60_000;
 export interface Session<User = unknown> {
   /** The user's record, as of the last sign-in, refresh, `me` or `updateMe`. */
   user: User;
+  /** Where the session is in a cookie, this is no token and lets nobody in. */
   accessToken: string;
+  /** Empty where the session is in a cookie. */
   refreshToken: string;
   sessionId: string;
   /** Milliseconds since the Unix epoch, by this machine's clock. */
@@ -182,7 +184,9 @@ export class SessionKeeper<User> implements Tokens {
 
   #parseAnswer(answer: unknown): Session<User> {
     const body = isObject(answer) ? answer : {};
-    const { access_token, refresh_token, session_id, expires_in, user } = body;
+    const cookie = { access_token: `${COOKIE}${String(body["session_id"])}`, refresh_token: "" };
+    const { access_token, refresh_token } = body["token_type"] === "Cookie" ? cookie : body;
+    const { session_id, expires_in, user } = body;
     if (typeof access_token !== "string" || typeof refresh_token !== "string" || typeof expires_in !== "number") {
       throw new SteadError({ code: "unknown", detail: "The server's answer holds no session." });
     }

@@ -347,13 +347,17 @@ pub struct Ctx {
     pub meta: RequestMeta,
     /// When: one instant for the whole operation.
     pub now: Instant,
+    /// What a session that begins here is to be known by.
+    pub carrier: auth::Carrier,
+    /// What the client says shows that no robot asks.
+    pub captcha: Option<Arc<str>>,
 }
 
 impl Ctx {
     /// An operation that begins now.
     pub fn new(project: Project, caller: Caller, meta: RequestMeta) -> Self {
         let now = project.now();
-        Self { project, caller, meta, now }
+        Self { project, caller, meta, now, carrier: auth::Carrier::default(), captcha: None }
     }
 
     /// What rules see of the request.

@@ -114,6 +114,22 @@ pub const SESSIONS_PER_USER_MAX: usize = 100;
 pub const SESSION_IDLE_S: i64 = 30 * 86_400;
 /// A session ends after this long in any case, in seconds (180 days).
 pub const SESSION_LIFE_S: i64 = 180 * 86_400;
+/// How long a puzzle is good, in seconds.
+pub const PUZZLE_S: i64 = 300;
+/// Zero bits of a puzzle's answer while few passwords wait: 32 thousand hashes, some hundred milliseconds of a page.
+pub const PUZZLE_BITS_MIN: u8 = 15;
+/// Longest an invitation is good, in seconds (30 days).
+pub const INVITATION_S_MAX: i64 = 30 * 86_400;
+/// Invitations that wait at a time.
+pub const INVITATIONS_MAX: i64 = 10_000;
+/// A session in a cookie that is not used for this long ends, in seconds (a day).
+pub const COOKIE_IDLE_S: i64 = 86_400;
+/// A session in a cookie ends after this long in any case, in seconds (30 days).
+pub const COOKIE_LIFE_S: i64 = 30 * 86_400;
+/// How exactly it is known when a session in a cookie was used, in seconds.
+pub const COOKIE_USE_NOTED_S: i64 = 600;
+/// A socket by a cookie is asked to come again after this long, in seconds; coming again is a use of the session.
+pub const COOKIE_SOCKET_S: i64 = 43_200;
 /// How long a refresh token may be repeated and gives the same successor, in milliseconds.
 pub const REFRESH_REPEAT_MS: i64 = 10_000;
 /// Tries of one short code; then only its link, or another code, helps.

@@ -92,6 +92,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/auth/api-keys").get(auth::keys).post(auth::make_key))
         .service(Door::at("/auth/api-keys/{id}").delete(auth::end_key))
         .service(Door::at("/auth/settings").get(auth::settings))
+        .service(Door::at("/auth/puzzle").get(auth::puzzle))
         .service(Door::at("/realtime").get(socket::connect))
         .service(Door::at("/admin/api-keys").get(admin::keys).post(admin::make_key))
         .service(Door::at("/admin/api-keys/{id}").delete(admin::end_key))
@@ -120,5 +121,7 @@ fn api(config: &mut ServiceConfig) {
         .service(Door::at("/admin/users/import").post(admin::import_users))
         .service(Door::at("/admin/users/{id}").patch(admin::change_user))
         .service(Door::at("/admin/users/{id}/mfa").delete(admin::reset_factors))
+        .service(Door::at("/admin/invitations").get(admin::invitations).post(admin::invite))
+        .service(Door::at("/admin/invitations/{id}").delete(admin::withdraw_invitation))
         .service(Door::at("/admin/session").post(admin::sign_in));
 }

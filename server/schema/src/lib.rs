@@ -3,6 +3,7 @@
 //! Text in, plain values or located errors out. It must never read a file, a clock or randomness, and it keeps rules
 //! as source text: what they mean is the business of `stead-rules`.
 
+pub mod captcha;
 pub mod claims;
 pub mod codes;
 pub mod decimal;
@@ -20,6 +21,7 @@ pub mod slots;
 pub mod validate;
 pub mod value;
 
+pub use captcha::{Captcha, CaptchaKind, CaptchaOn, CaptchaService};
 pub use claims::{Allow, AllowedAt, Invariant, Operation, Who};
 pub use decimal::Decimal;
 pub use diagnostic::{Diagnostic, Position, Severity, SourceFile, Sources, Span};
@@ -27,7 +29,7 @@ pub use load::{Document, Rejected, load};
 pub use model::{
     AppSettings, Collection, CollectionId, Default_, Fact, Field, FieldType, Function, Index, Kind, Language,
     MailSettings, OnDelete, PasskeySettings, RuleSlot, RuleText, Schema, Search, SearchField, SignInMethod,
-    Slot,
+    SignUpMode, Slot,
 };
 pub use providers::{AppleKey, KNOWN_PROVIDERS, Provider, Secret, SecretSource};
 pub use redirects::Redirect;

@@ -2,7 +2,7 @@
 //!
 //! Names are resolved: a reference holds the id of its target. Order is the order of the files.
 
-use crate::{Allow, Decimal, Invariant, Provider, Redirect, Sources, Span, Value};
+use crate::{Allow, Captcha, Decimal, Invariant, Provider, Redirect, Sources, Span, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -95,8 +95,10 @@ pub struct AppSettings {
     pub name: Option<String>,
     /// Where clients reach the app, for links and token issuers.
     pub public_url: Option<String>,
-    /// Whether anyone may sign up. Default true.
-    pub sign_up: bool,
+    /// Who may sign up. Default everybody.
+    pub sign_up: SignUpMode,
+    /// Domains of the addresses that may sign up, in lower case; none for any. Where there are some, addresses are proven first.
+    pub domains: Vec<String>,
     /// Fewest characters of a password, 8..=64. Default 10.
     pub password_chars_min: usize,
     /// The ways to sign in without a provider. Default: a password.
@@ -111,6 +113,10 @@ pub struct AppSettings {
     pub user_keys: bool,
     /// Days between a user's wish to delete the account and its end, 0..=90; none where users do not delete theirs.
     pub delete_after_days: Option<u32>,
+    /// Whether pages may have their session in a cookie. Default false.
+    pub cookies: bool,
+    /// What is asked of robots. Default nothing.
+    pub captcha: Option<Captcha>,
     /// Roles that `auth.roles` may hold.
     pub roles: Vec<String>,
     /// What `auth.claims` may hold.
@@ -152,7 +158,8 @@ impl Default for AppSettings {
         Self {
             name: None,
             public_url: None,
-            sign_up: true,
+            sign_up: SignUpMode::Open,
+            domains: Vec::new(),
             password_chars_min: 10,
             methods: vec![SignInMethod::Password],
             passkeys: PasskeySettings::default(),
@@ -160,6 +167,8 @@ impl Default for AppSettings {
             auth_page: None,
             user_keys: false,
             delete_after_days: None,
+            cookies: false,
+            captcha: None,
             roles: Vec::new(),
             claims: Vec::new(),
             providers: Vec::new(),
@@ -169,6 +178,18 @@ impl Default for AppSettings {
             mail: MailSettings::default(),
         }
     }
+}
+
+/// Who may sign up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignUpMode {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Who has an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
 }
 
 /// A way to sign in without a provider.
@@ -198,6 +219,16 @@ impl SignInMethod {
 }
 
 impl AppSettings {
+    /// Whether everybody may sign up, with any address.
+    pub fn open_to_all(&self) -> bool {
+        self.sign_up == SignUpMode::Open && self.domains.is_empty()
+    }
+
+    /// Whether an account begins only when its address is proven.
+    pub fn proof_first(&self) -> bool {
+        self.verify_email || !self.domains.is_empty()
+    }
+
     /// Whether a way to sign in is open.
     pub fn offers(&self, method: SignInMethod) -> bool {
         self.methods.contains(&method)

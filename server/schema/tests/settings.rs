@@ -47,6 +47,41 @@ fn accounts_are_deleted_by_their_users_only_where_it_says_after_how_many_days() 
 }
 
 #[test]
+fn who_may_sign_up_is_said_in_a_word() {
+    use stead_schema::SignUpMode::{Closed, Invite, Open};
+    for (said, mode) in [
+        ("{}", Open),
+        ("{sign_up: true}", Open),
+        ("{sign_up: open}", Open),
+        ("{sign_up: invite}", Invite),
+        ("{sign_up: closed}", Closed),
+        ("{sign_up: false}", Closed),
+    ] {
+        assert_eq!(load(file(&format!("auth: {said}\n"))).ok().unwrap().app.sign_up, mode, "{said}");
+    }
+    let app = load(file("auth: {domains: [example.org, a-b.example.com]}\n")).ok().unwrap().app;
+    assert_eq!(app.domains, ["example.org", "a-b.example.com"]);
+    assert!(app.proof_first() && !app.verify_email && !app.open_to_all());
+}
+
+#[test]
+fn a_mode_or_a_domain_that_there_is_none_of_is_refused_where_it_stands() {
+    for (line, column) in [
+        ("sign_up: maybe", 12),
+        ("cookies: 1", 12),
+        ("domains: [Example.org]", 13),
+        ("domains: ['*.example.org']", 13),
+        ("domains: [example.org, '@example.org']", 26),
+        ("domains: [localhost]", 13),
+        ("domains: []", 12),
+    ] {
+        let rejected = load(file(&format!("auth:\n  {line}\n"))).err().unwrap();
+        let at = rejected.sources.position(rejected.diagnostics[0].span);
+        assert_eq!((rejected.diagnostics.len(), at.line, at.column), (1, 2, column), "{line}");
+    }
+}
+
+#[test]
 fn nobody_comes_without_an_account_unless_the_methods_say_so() {
     for (methods, anonymous, password) in
         [("", false, true), ("  methods: [anonymous]\n", true, false), ("  methods: [otp]\n", false, false)]
@@ -56,5 +91,37 @@ fn nobody_comes_without_an_account_unless_the_methods_say_so() {
             (app.offers(SignInMethod::Anonymous), app.offers(SignInMethod::Password)),
             (anonymous, password)
         );
+    }
+}
+
+#[test]
+fn what_is_asked_of_robots_is_a_puzzle_or_a_service() {
+    use stead_schema::{CaptchaKind, CaptchaOn};
+    let of =
+        |said: &str| load(file(&format!("auth: {{captcha: {said}}}\n"))).ok().unwrap().app.captcha.unwrap();
+    let puzzle = of("{kind: puzzle}");
+    assert_eq!((puzzle.kind, puzzle.on), (CaptchaKind::Puzzle, vec![CaptchaOn::SignUp, CaptchaOn::Mail]));
+    let service =
+        of("{kind: webhook, url: 'https://judge.example/v', secret: 'secret:JUDGE', on: [sign_in]}");
+    assert_eq!(service.on, [CaptchaOn::SignIn]);
+    assert!(
+        matches!(service.kind, CaptchaKind::Webhook(service) if service.url == "https://judge.example/v")
+    );
+}
+
+#[test]
+fn a_captcha_that_says_too_little_or_too_much_is_refused_where_it_stands() {
+    for (said, columns) in [
+        ("{}", &[3][..]),
+        ("{kind: riddle}", &[19]),
+        ("{kind: puzzle, on: [login]}", &[32]),
+        ("{kind: puzzle, url: 'https://judge.example'}", &[27]),
+        ("{kind: webhook, secret: 'secret:JUDGE'}", &[3]),
+        ("{kind: webhook, url: 'https://judge.example'}", &[3]),
+        ("{kind: webhook, url: 'https://judge.example', secret: 'secret:judge'}", &[66]),
+    ] {
+        let rejected = load(file(&format!("auth:\n  captcha: {said}\n"))).err().unwrap();
+        let at = |d: &stead_schema::Diagnostic| rejected.sources.position(d.span).column;
+        assert_eq!(rejected.diagnostics.iter().map(at).collect::<Vec<_>>(), columns, "{said}");
     }
 }

@@ -18,6 +18,41 @@ pub struct SignUp {
     /// The language of the mail (BCP 47), where one is sent.
     #[serde(default)]
     pub locale: Option<String>,
+    /// From the link of an invitation.
+    #[serde(default)]
+    pub invitation: Option<String>,
+}
+
+/// Body of `POST /auth/sign-in/magic-link` and `POST /auth/sign-in/otp`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendSignIn {
+    /// The address.
+    pub email: String,
+    /// The language of the mail (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// From the link of an invitation, for somebody new.
+    #[serde(default)]
+    pub invitation: Option<String>,
+}
+
+/// Body of `POST /admin/invitations`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// Who is invited; nobody else then can use it, and it proves the address. Without one it is for whoever has it.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Roles that the user gets.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Seconds until it is worthless, 60..=2592000. Default 604800, a week.
+    #[serde(default)]
+    pub expires_in: Option<i64>,
+    /// The language of the mail (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
 }
 
 /// What was sent to an address: the token of a link, or a code with the challenge that it answers.
@@ -93,7 +128,7 @@ with_proof! {
     }
 }
 
-/// Body of the calls that have something sent to an address.
+/// Body of the other calls that have something sent to an address.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SendTo {
@@ -357,6 +392,9 @@ pub struct OauthExchange {
     pub code: String,
     /// What the challenge was made from.
     pub code_verifier: String,
+    /// From the link of an invitation, for somebody new.
+    #[serde(default)]
+    pub invitation: Option<String>,
 }
 
 /// Body of `POST /auth/sign-in/id-token`.
@@ -373,6 +411,9 @@ pub struct IdTokenSignIn {
     /// A declared platform: only tokens for it are taken.
     #[serde(default)]
     pub platform: Option<String>,
+    /// From the link of an invitation, for somebody new.
+    #[serde(default)]
+    pub invitation: Option<String>,
 }
 
 /// Body of `POST /auth/identities/{provider}/link`.
@@ -429,19 +470,24 @@ pub enum SignOutScope {
 pub struct SessionAnswer {
     /// The user's record as the user sees it, with `email`.
     pub user: Value,
-    /// A signed token for the `Authorization` header.
+    /// A signed token for the `Authorization` header. Empty, and not sent, for a session in a cookie.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub access_token: String,
-    /// Always `Bearer`.
+    /// `Bearer`, or `Cookie` for a session in a cookie.
     pub token_type: String,
-    /// Seconds until the access token expires.
+    /// Seconds until the access token expires, or the session in a cookie even if it is used.
     pub expires_in: u64,
-    /// Trade it for the next pair before the access token expires.
+    /// Trade it for the next pair before the access token expires. Empty, and not sent, for a session in a cookie.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub refresh_token: String,
-    /// The session both tokens belong to.
+    /// The session that they belong to.
     pub session_id: String,
     /// To show at later sign-ins on this device, until the password changes; absent for users without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<String>,
+    /// What the session's cookie holds, for the header alone.
+    #[serde(skip)]
+    pub cookie: Option<String>,
 }
 
 /// Answer to `GET /auth/settings`: what a sign-in screen may offer.
@@ -454,6 +500,8 @@ pub struct AuthSettings {
     pub password: bool,
     /// Whether anyone may sign up.
     pub sign_up: bool,
+    /// Whether who has an invitation may sign up.
+    pub invitations: bool,
     /// Fewest characters of a password.
     pub password_chars_min: usize,
     /// Whether one can begin without an account.
@@ -471,8 +519,25 @@ pub struct AuthSettings {
     /// Days in which an account that was given up can be kept; absent where users do not delete theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_after_days: Option<u32>,
+    /// Whether pages may have their session in a cookie.
+    pub cookies: bool,
+    /// What is asked of robots, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captcha: Option<CaptchaOffer>,
     /// Services whose users may sign in.
     pub providers: Vec<ProviderOffer>,
+}
+
+/// What is asked of robots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptchaOffer {
+    /// `puzzle` or `webhook`.
+    pub kind: String,
+    /// What the service's widget is made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_key: Option<String>,
+    /// Of `sign_up`, `sign_in`, `mail`.
+    pub on: Vec<String>,
 }
 
 // Secrets never show themselves in logs.
@@ -494,6 +559,7 @@ secret_debug!(
     ResetConfirm,
     SendTo,
     Upgrade,
+    SendSignIn,
     EmailChange,
     EmailUndo,
     OauthExchange,

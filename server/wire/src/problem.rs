@@ -63,6 +63,8 @@ codes! {
     FieldForbidden = "field_forbidden", 403, false, "The rules do not allow writing one or more fields.";
     Forbidden = "forbidden", 403, false, "The caller may not do this.";
     OriginForbidden = "origin_forbidden", 403, false, "This origin may not open a socket.";
+    CsrfRefused = "csrf_refused", 403, false, "A page of another site may have sent this.";
+    CaptchaRequired = "captcha_required", 403, false, "This needs a sign that no robot asks.";
     RecordNotFound = "record_not_found", 404, false, "The record does not exist or is not visible to you.";
     CollectionNotFound = "collection_not_found", 404, false, "There is no such collection.";
     ProviderNotFound = "provider_not_found", 404, false, "There is no such provider.";

@@ -32,15 +32,31 @@ impl Socket {
         socket.try_say(json!({ "t": "hello", "token": token })).await.then_some(socket)
     }
 
+    /// Opens one as a page does that a browser holds a cookie for; `None` when the server refuses.
+    pub async fn by_cookie(base: &str, cookie: &str, origin: Option<&str>) -> Option<Self> {
+        let mut headers = vec![("Cookie", cookie)];
+        headers.extend(origin.map(|origin| ("Origin", origin)));
+        let mut socket = Self::connect_with(base, "?session=cookie", &headers).await?;
+        socket.say(json!({ "t": "hello" })).await;
+        Some(socket)
+    }
+
     /// Connects and says nothing.
     pub async fn silent(base: &str) -> Self {
         Self::connect(base).await.expect("the socket opens")
     }
 
     async fn connect(base: &str) -> Option<Self> {
-        let mut request =
-            format!("{}/api/v1/realtime", base.replace("http", "ws")).into_client_request().unwrap();
+        Self::connect_with(base, "", &[]).await
+    }
+
+    async fn connect_with(base: &str, query: &str, headers: &[(&'static str, &str)]) -> Option<Self> {
+        let base = base.replace("http", "ws");
+        let mut request = format!("{base}/api/v1/realtime{query}").into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", "stead.v1.json".parse().unwrap());
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
         let (stream, _) = connect_async(request).await.ok()?;
         Some(Self { stream, waiting: VecDeque::new(), next: 0, closed: None })
     }

@@ -4,6 +4,7 @@
 // transcripts in `sdk-client/transcripts` say what it must do; every other SDK replays the same ones.
 
 import { SteadError } from "../errors.js";
+import { isCookie } from "../http.js";
 import { fullJitter } from "../surroundings.js";
 import { Allowance } from "./allowance.js";
 import { CLOSE, packMessages, readMessage, type ClientFrame, type ServerFrame } from "./frames.js";
@@ -169,8 +170,8 @@ export class Machine {
     this.#stale = null;
     if (this.#phase.at === "token") {
       this.#phase = { at: "greeting", until: this.#now + GREETING_MS_MAX };
-      this.#out.push({ type: "connect" });
-    } else if (this.#phase.at === "open" && token !== null && renewed) {
+      this.#out.push(isCookie(token) ? { type: "connect", byCookie: true } : { type: "connect" });
+    } else if (this.#phase.at === "open" && token !== null && renewed && !isCookie(token)) {
       this.#say({ t: "auth", i: ++this.#request, token });
     }
   }
@@ -185,7 +186,7 @@ export class Machine {
   #greet(): void {
     if (this.#phase.at !== "greeting") return;
     const { sdk } = this.#settings;
-    this.#say(this.#token === null ? { t: "hello", sdk } : { t: "hello", token: this.#token, sdk });
+    this.#say(this.#token === null || isCookie(this.#token) ? { t: "hello", sdk } : { t: "hello", token: this.#token, sdk });
   }
 
   #closed(code: number): void {

@@ -113,7 +113,7 @@ export class Realtime {
         void this.#fetchToken(output.n, output.stale);
         break;
       case "connect":
-        this.#open();
+        this.#open(output.byCookie ? "?session=cookie" : "");
         break;
       case "probe":
         void this.#probe();
@@ -163,8 +163,8 @@ export class Realtime {
     this.#handle({ type: "probed", ready });
   }
 
-  #open(): void {
-    const url = `${this.#settings.base.replace(/^http/, "ws")}/api/v1/realtime`;
+  #open(query: string): void {
+    const url = `${this.#settings.base.replace(/^http/, "ws")}/api/v1/realtime${query}`;
     const socket = this.#construct(url);
     this.#socket = socket;
     if (!socket) return this.#handle({ type: "closed", code: 0 });

@@ -33,7 +33,8 @@ export type Input =
 export type Output =
   /** Get a token, other than `stale` if that is named, and answer with the same `n`. */
   | { type: "token"; n: number; stale: string | null }
-  | { type: "connect" }
+  /** By the page's cookie, or with what `hello` says. */
+  | { type: "connect"; byCookie?: true }
   /** Ask whether a server is ready, and answer with `probed`. */
   | { type: "probe" }
   | { type: "send"; text: string }

@@ -7,6 +7,7 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod consumers;
+mod invitations;
 mod keys;
 mod mail;
 mod rules;
@@ -31,6 +32,7 @@ pub(crate) use audit::{Told as AuditTold, note as audit, tend as tend_audit};
 pub use consumers::{
     acknowledge, add_consumer, all_consumers, changes, consumer, consumers, remove_consumer,
 };
+pub use invitations::{invitations, invite, withdraw_invitation};
 pub use keys::{end_key, keys, make_key};
 pub use mail::test_mail;
 pub use rules::{explain_rules, test_rules};

@@ -3,9 +3,9 @@
 use super::attempt;
 use super::issue::Issue;
 use super::session::Beginning;
-use super::sign_up::{below_data_all, closed, record};
+use super::sign_up::{below_data_all, record};
 use super::standing::{self, Standing};
-use super::{guesses, sign_in::offered, users_of};
+use super::{guesses, may_sign_up, sign_in::offered, users_of};
 use crate::records::{Gate, Prepared, Right, insert_in};
 use crate::{Caller, Catalogue, Ctx, Error, network};
 use std::sync::Arc;
@@ -20,9 +20,7 @@ pub(super) async fn sign_in(cx: &Ctx, body: AnonymousSignIn) -> Result<SessionAn
     // Whoever signs in is nobody yet, also when a token came along.
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let catalogue = cx.project.catalogue();
-    if !catalogue.schema.app.sign_up {
-        return Err(closed());
-    }
+    may_sign_up::without_address(&catalogue.schema.app)?;
     let draft = record(&cx, &catalogue, body.data)?;
     let session = Arc::new(Beginning::draw(&cx, Method::Anonymous)?);
     let job = {

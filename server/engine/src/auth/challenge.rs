@@ -83,7 +83,7 @@ fn letter(
     if let Some(fresh) = fresh {
         values.insert("code".to_owned(), fresh.code.as_str().into());
     }
-    let minutes = fresh.map_or(NOTICE_MINUTES, |fresh| fresh.purpose().lifetime_s() / 60);
+    let minutes = fresh.map_or(NOTICE_MINUTES, |fresh| (fresh.expires_at().us() - cx.now.us()) / 60_000_000);
     let locale = locale.map(str::to_owned);
     Ok(Letter { kind, to: Some(to.address.clone()), locale, values, minutes })
 }
@@ -145,7 +145,10 @@ pub(super) async fn tell_with(
 const NOTICE_MINUTES: i64 = 3 * 24 * 60;
 
 /// Where links lead to: what is configured, never what a request says.
-fn page(cx: &Ctx) -> Result<String, Error> {
+///
+/// # Errors
+/// `forbidden` when nothing is.
+pub(super) fn page(cx: &Ctx) -> Result<String, Error> {
     let catalogue = cx.project.catalogue();
     let app = &catalogue.schema.app;
     let own = || cx.project.address().map(|address| format!("{address}/auth/ui"));

@@ -38,6 +38,8 @@ pub(super) struct Secrets {
     pub(super) guesses: Mac,
     /// Proofs that a server of this database wrote a row of the audit trail.
     audit: Mac,
+    /// Puzzles of ours.
+    pub(super) puzzles: Mac,
     /// What passwords go through before they are hashed: a copy of the database alone gives nobody a guess.
     pub(super) pepper: Mac,
 }
@@ -119,6 +121,7 @@ impl Secrets {
             devices: Mac::new(&expand("known devices 1")?),
             audit: Mac::new(&expand("audit trail 1")?),
             guesses: Mac::new(&expand("guesses 1")?),
+            puzzles: Mac::new(&expand("puzzles 1")?),
             pepper: Mac::new(&expand("passwords 1")?),
         })
     }

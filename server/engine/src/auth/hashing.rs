@@ -110,6 +110,11 @@ impl Hashing {
         Ok(stored.fits(&output) && known.is_some())
     }
 
+    /// How many hashes of strangers wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.state.lock().jobs.strangers()
+    }
+
     /// Whether a stored hash was made in another way than today's.
     pub(super) fn outdated(&self, stored: &str) -> bool {
         !stored.starts_with(&numbers())

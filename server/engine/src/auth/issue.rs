@@ -1,7 +1,7 @@
 //! The answer to a successful sign-in: both tokens and the user as the user may see it.
 
 use super::access_token::{Claims, UserClaims};
-use super::{devices, issuer, me, refresh_token, session};
+use super::{cookie, devices, issuer, me, refresh_token, session};
 use crate::{Caller, Ctx, Error};
 use stead_wire::auth::SessionAnswer;
 
@@ -31,6 +31,10 @@ impl Issue<'_> {
             generation: self.generation,
         };
         let cx = Ctx { caller: Caller::User(live.caller(expires_s)), ..cx.clone() };
+        if live.by_cookie() {
+            let user = me::shown(&cx).await?;
+            return cookie::answer(&cx, user, self.session, device_token).await;
+        }
         Ok(SessionAnswer {
             user: me::shown(&cx).await?,
             access_token: auth.tokens.sign(&Claims::User(claims), cx.now)?,
@@ -39,6 +43,7 @@ impl Issue<'_> {
             refresh_token: refresh_token::write(&auth.secrets, self.session, self.salt, self.generation),
             session_id: self.session.to_owned(),
             device_token,
+            cookie: None,
         })
     }
 }

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use stead_rules::AuthFacts;
 use stead_wire::{Code, Instant};
@@ -30,7 +30,9 @@ pub(super) struct Live {
     pub(super) id: Arc<str>,
     pub(super) facts: AuthFacts,
     pub(super) generations: Mutex<Generations>,
-    ends_at: i64,
+    ends_at: AtomicI64,
+    /// When a session in a cookie ends even if it is used; none for one with tokens.
+    cookie_until: Option<i64>,
     /// What a key allows at most; none for a session that was signed in to.
     scopes: Option<Arc<Scopes>>,
     /// False once it was dropped from memory: then its tokens ask anew.
@@ -40,8 +42,28 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(id: &str, facts: AuthFacts, generations: Generations, ends_at: i64) -> Self {
         let generations = Mutex::new(generations);
-        let current = AtomicBool::new(false);
-        Self { id: Arc::from(id), facts, generations, ends_at, scopes: None, current }
+        let (ends_at, current) = (AtomicI64::new(ends_at), AtomicBool::new(false));
+        Self { id: Arc::from(id), facts, generations, ends_at, cookie_until: None, scopes: None, current }
+    }
+
+    /// In a cookie, until then at most.
+    pub(super) fn in_cookie(self, until: i64) -> Self {
+        Self { cookie_until: Some(until), ..self }
+    }
+
+    /// Whether it is in a cookie.
+    pub(super) fn by_cookie(&self) -> bool {
+        self.cookie_until.is_some()
+    }
+
+    /// Puts off the end of a session in a cookie that is used now. When it ends unless it is used again, if that is to be
+    /// written down: the uses of some minutes count as one.
+    pub(super) fn put_off(&self, now: Instant) -> Option<i64> {
+        let ends_at = (now.us() + limits::COOKIE_IDLE_S * 1_000_000).min(self.cookie_until?);
+        let before = self.ends_at.load(Ordering::Relaxed);
+        let due = ends_at - before >= limits::COOKIE_USE_NOTED_S * 1_000_000;
+        let first = || self.ends_at.compare_exchange(before, ends_at, Ordering::Relaxed, Ordering::Relaxed);
+        (due && first().is_ok()).then_some(ends_at)
     }
 
     /// For a program with a key.
@@ -59,7 +81,7 @@ impl Live {
     }
 
     pub(super) fn ended(&self, now: Instant) -> bool {
-        now.us() >= self.ends_at
+        now.us() >= self.ends_at.load(Ordering::Relaxed)
     }
 
     fn current(&self) -> bool {

@@ -9,10 +9,12 @@ mod api_keys;
 mod attempt;
 mod authenticate;
 mod breached;
+mod captcha;
 mod challenge;
 mod change_email;
 mod change_password;
 mod claims;
+mod cookie;
 mod crypto;
 mod data_key;
 mod devices;
@@ -25,9 +27,11 @@ mod follow;
 mod guesses;
 mod hashing;
 mod import;
+mod invitation;
 mod issue;
 mod keys;
 mod leave;
+mod may_sign_up;
 mod me;
 mod memory;
 mod one_time;
@@ -65,13 +69,13 @@ use crate::{Caller, Clock, Ctx, Error, Limits, Project, Random, UserCaller};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use stead_rules::Method;
-use stead_schema::SignInMethod;
+use stead_schema::{CaptchaOn, SignInMethod, SignUpMode};
 use stead_store::Store;
 use stead_wire::auth::{
     AnonymousSignIn, AuthSettings, Challenge, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn,
     IdentityLink, MfaVerify, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof,
-    PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer,
-    SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, TotpActivate, Upgrade, VerifyRequest,
+    PasswordChange, PasswordSignIn, Reauth, Refresh, ResetConfirm, SendSignIn, SendTo, SessionAnswer,
+    SignInAnswer, SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, TotpActivate, Upgrade, VerifyRequest,
 };
 use stead_wire::{Code, FieldProblem, Instant};
 
@@ -81,11 +85,13 @@ pub(crate) use access_token::{Claims, OperatorClaims};
 pub(crate) use api_keys::{Owner, end as end_key, list as keys, make as make_key};
 pub(crate) use attempt::Attempt;
 pub use breached::Breached;
+pub use cookie::Carrier;
 pub(crate) use data_key::change_master_key;
 pub(crate) use email::Email;
 pub(crate) use factors::reset as reset_factors;
 pub(crate) use guesses::forgive;
 pub(crate) use import::import as import_users;
+pub(crate) use invitation::{list as invitations, make as invite, withdraw as withdraw_invitation};
 pub(crate) use password::{Policy as PasswordPolicy, check as check_password};
 pub(crate) use service::{list as service_accounts, make as make_service_account};
 pub(crate) use session::facts_of;
@@ -216,6 +222,14 @@ pub async fn authenticate(project: &Project, token: &str, now: Instant) -> Resul
     authenticate::authenticate(project, token, now).await
 }
 
+/// Who the cookie of a page stands for. Whether the page itself sent it is for the caller to know.
+///
+/// # Errors
+/// `token_invalid`; never silently anonymous.
+pub async fn authenticate_cookie(project: &Project, cookie: &str, now: Instant) -> Result<Caller, Error> {
+    cookie::authenticate(project, cookie, now).await
+}
+
 /// The same caller with the roles of this moment: what a socket asks when the log says that a user's grants changed.
 ///
 /// # Errors
@@ -233,8 +247,9 @@ pub fn session_alive(project: &Project, caller: &UserCaller, now: Instant) -> bo
 /// Makes a user, then signs in. Where the app asks for proof of the address, something is sent there instead.
 ///
 /// # Errors
-/// `forbidden` when sign-up is closed, `field_invalid`, `unique_violation` on `/email`, `hash_busy`.
+/// `forbidden` when the app does not let this address sign up, `proof_invalid` for an invitation, `field_invalid`, `unique_violation` on `/email`, `hash_busy`.
 pub async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Error> {
+    captcha::passed(cx, CaptchaOn::SignUp).await?;
     sign_up::sign_up(cx, body).await
 }
 
@@ -250,7 +265,8 @@ pub async fn confirm_sign_up(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAns
 ///
 /// # Errors
 /// `forbidden` when the app does not offer it or sends no mail; `field_invalid`, `rate_limited`.
-pub async fn send_magic_link(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+pub async fn send_magic_link(cx: &Ctx, body: SendSignIn) -> Result<Challenge, Error> {
+    captcha::passed(cx, CaptchaOn::Mail).await?;
     sign_in_by_mail::request(cx, SignInMethod::MagicLink, body).await
 }
 
@@ -258,7 +274,8 @@ pub async fn send_magic_link(cx: &Ctx, body: SendTo) -> Result<Challenge, Error>
 ///
 /// # Errors
 /// As [`send_magic_link`].
-pub async fn send_otp(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+pub async fn send_otp(cx: &Ctx, body: SendSignIn) -> Result<Challenge, Error> {
+    captcha::passed(cx, CaptchaOn::Mail).await?;
     sign_in_by_mail::request(cx, SignInMethod::Otp, body).await
 }
 
@@ -291,6 +308,7 @@ pub async fn confirm_verification(cx: &Ctx, body: EmailConfirm) -> Result<(), Er
 /// # Errors
 /// `forbidden` when the app sends no mail; `field_invalid`, `rate_limited`.
 pub async fn request_reset(cx: &Ctx, body: SendTo) -> Result<Challenge, Error> {
+    captcha::passed(cx, CaptchaOn::Mail).await?;
     reset_password::request(cx, body).await
 }
 
@@ -333,6 +351,7 @@ pub async fn undo_email_change(cx: &Ctx, body: EmailUndo) -> Result<(), Error> {
 /// `forbidden` when the app does not offer it or sign-up is closed; `field_invalid`; `rate_limited` after many from one
 /// network.
 pub async fn sign_in_anonymously(cx: &Ctx, body: AnonymousSignIn) -> Result<SessionAnswer, Error> {
+    captcha::passed(cx, CaptchaOn::SignUp).await?;
     anonymous::sign_in(cx, body).await
 }
 
@@ -358,6 +377,7 @@ pub async fn confirm_upgrade(cx: &Ctx, body: EmailConfirm) -> Result<SessionAnsw
 /// # Errors
 /// `invalid_credentials` for every reason alike, `hash_busy`, `rate_limited`.
 pub async fn sign_in(cx: &Ctx, body: PasswordSignIn) -> Result<SignInAnswer, Error> {
+    captcha::passed(cx, CaptchaOn::SignIn).await?;
     sign_in::sign_in(cx, body).await
 }
 
@@ -653,12 +673,20 @@ pub async fn start_link(cx: &Ctx, provider: &str, asked: IdentityLink) -> Result
     social::start_link(cx, provider, asked).await
 }
 
-/// Adds the identity that the browser came back with to the caller's account, and shows it. An anonymous user has an account by
-/// it, and `session` is the one that goes on.
+/// An identity that was added to an account.
+#[derive(Debug)]
+pub struct Linked {
+    /// `{id, provider, email?, created_at, last_used_at}`.
+    pub identity: Value,
+    /// The session that goes on, for who was anonymous before.
+    pub session: Option<SessionAnswer>,
+}
+
+/// Adds the identity that the browser came back with to the caller's account. An anonymous user has an account by it.
 ///
 /// # Errors
 /// `token_required`, `reauth_required`, `proof_invalid`, `identity_taken`.
-pub async fn link_identity(cx: &Ctx, body: OauthExchange) -> Result<Value, Error> {
+pub async fn link_identity(cx: &Ctx, body: OauthExchange) -> Result<Linked, Error> {
     social::link(cx, body).await
 }
 
@@ -679,17 +707,29 @@ pub fn settings(cx: &Ctx) -> AuthSettings {
     AuthSettings {
         name: app.name.clone(),
         password: users && app.offers(SignInMethod::Password),
-        sign_up: users && app.sign_up,
+        sign_up: users && app.sign_up == SignUpMode::Open,
+        invitations: users && app.sign_up != SignUpMode::Closed,
         password_chars_min: app.password_chars_min,
-        anonymous: users && app.sign_up && app.offers(SignInMethod::Anonymous),
+        anonymous: users && app.open_to_all() && app.offers(SignInMethod::Anonymous),
         magic_link: users && mail && app.offers(SignInMethod::MagicLink),
         otp: users && mail && app.offers(SignInMethod::Otp),
-        verify_email: app.verify_email,
+        verify_email: app.proof_first(),
         delete_after_days: app.delete_after_days.filter(|_| users),
         mail,
         passkey: users && passkeys::offered(cx),
+        cookies: app.cookies,
+        captcha: app.captcha.as_ref().map(captcha::told),
         providers: if users { social::offers(app) } else { Vec::new() },
     }
+}
+
+/// A puzzle to solve, where the app asks for that: `{puzzle, bits, expires_in}`. Its answer is `<puzzle>.<number>`, whose SHA-256 begins with
+/// so many zero bits; it is good once, from the network that asked.
+///
+/// # Errors
+/// `forbidden` when the app asks for none.
+pub fn puzzle(cx: &Ctx) -> Result<Value, Error> {
+    captcha::offer(cx)
 }
 
 /// Public keys as a JWK Set (RFC 7517 §5).

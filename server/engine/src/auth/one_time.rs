@@ -44,12 +44,14 @@ pub(super) enum Purpose {
     Passkey,
     /// The address of an anonymous user who is to have an account.
     Upgrade,
+    /// An account that somebody may begin.
+    Invitation,
 }
 
 impl Purpose {
     /// Every purpose.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::SignUp,
         Self::SignIn,
         Self::VerifyEmail,
@@ -63,6 +65,7 @@ impl Purpose {
         Self::NewPasskey,
         Self::Passkey,
         Self::Upgrade,
+        Self::Invitation,
     ];
 
     /// As the table and links have it.
@@ -81,6 +84,7 @@ impl Purpose {
             Self::NewPasskey => "new_passkey",
             Self::Passkey => "passkey",
             Self::Upgrade => "upgrade",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -90,7 +94,7 @@ impl Purpose {
             Self::SignIn => 15 * 60,
             Self::SignUp | Self::Upgrade | Self::ResetPassword | Self::ChangeEmail => 3_600,
             Self::VerifyEmail => 86_400,
-            Self::UndoEmail => 7 * 86_400,
+            Self::UndoEmail | Self::Invitation => 7 * 86_400,
             Self::OauthState => 10 * 60,
             Self::SecondFactor | Self::NewPasskey | Self::Passkey => 5 * 60,
             Self::OauthCode | Self::OauthLink => 2 * 60,
@@ -132,6 +136,16 @@ impl Fresh {
             code,
             purpose,
         })
+    }
+
+    /// The same, good for so long from now instead.
+    pub(super) fn good_for(self, seconds: i64, now: Instant) -> Self {
+        Self { expires_at: now.us().saturating_add(seconds.saturating_mul(1_000_000)), ..self }
+    }
+
+    /// When it is worthless.
+    pub(super) fn expires_at(&self) -> Instant {
+        Instant(self.expires_at)
     }
 
     /// What it is good for.
@@ -221,6 +235,11 @@ pub(super) async fn present(cx: &Ctx, purpose: Purpose, proof: &Proof) -> Result
     }
 }
 
+/// A token, to be taken; nobody has looked whether it is there.
+pub(super) fn token(text: &str) -> Presented {
+    Presented::Token(digest(text))
+}
+
 /// What something is about, if it is there: looked at without using it up or counting a try. It proves nothing.
 ///
 /// # Errors
@@ -248,6 +267,40 @@ pub(super) async fn held<P: DeserializeOwned>(
     let job = async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::HELD_ONCE, &params).await?);
     let rows = cx.project.store().read(job).await?;
     read(&cx.project.auth().secrets, rows.first().ok_or_else(refused)?)
+}
+
+/// Everything that waits for a purpose, with when it is worthless, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn waiting<P: DeserializeOwned>(
+    cx: &Ctx,
+    purpose: Purpose,
+) -> Result<Vec<(Claimed<P>, Instant)>, Error> {
+    let params = [Value::text(purpose.name()), Value::Int(cx.now.us())];
+    let job =
+        async |reader: &mut Reader<'_>| Ok::<_, Error>(reader.fetch(&sql::WAITING_ONCE, &params).await?);
+    let rows = cx.project.store().read(job).await?;
+    let secrets = &cx.project.auth().secrets;
+    rows.iter().map(|row| Ok((read(secrets, row)?, Instant(row.int(4)?)))).collect()
+}
+
+/// How many wait for a purpose.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn count(tx: &mut Tx<'_>, purpose: Purpose, now: Instant) -> Result<i64, Error> {
+    let rows = tx.fetch(&sql::COUNT_ONCE, &[Value::text(purpose.name()), Value::Int(now.us())]).await?;
+    rows.first().map_or(Ok(0), |row| Ok(row.int(0)?))
+}
+
+/// Makes one worthless; false when it is not there.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn withdraw_one(tx: &mut Tx<'_>, purpose: Purpose, id: &str) -> Result<bool, Error> {
+    let params = [Value::text(id), Value::text(purpose.name())];
+    Ok(tx.execute(&sql::WITHDRAW_ONE_ONCE, &params).await? > 0)
 }
 
 async fn try_code(cx: &Ctx, purpose: Purpose, id: &str, code: &str) -> Result<Presented, Error> {

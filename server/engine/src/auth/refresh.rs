@@ -48,7 +48,7 @@ async fn prove(cx: &Ctx, presented: &Presented) -> Result<(), Error> {
     let stored =
         cx.project.store().read(async |reader| Stored::find(reader, &presented.session).await).await?;
     let stored = stored.ok_or_else(invalid)?;
-    if !presented.proven(&cx.project.auth().secrets, &stored.salt) {
+    if stored.in_cookie || !presented.proven(&cx.project.auth().secrets, &stored.salt) {
         return Err(invalid());
     }
     if stored.expired(cx.now) {

@@ -22,6 +22,8 @@ pub(super) struct Stored {
     created_at: i64,
     method: Method,
     aal: u8,
+    /// Whether a cookie stands for it, and no tokens.
+    pub(super) in_cookie: bool,
 }
 
 impl Stored {
@@ -48,6 +50,7 @@ impl Stored {
             method: Method::parse(row.text(9)?)
                 .ok_or_else(|| Error::internal("an unknown way to sign in"))?,
             aal: u8::try_from(row.int(10)?).map_err(Error::internal)?,
+            in_cookie: row.text(11)? == COOKIE,
         })
     }
 
@@ -97,7 +100,8 @@ async fn read(project: &Project, id: &str) -> Result<Option<Live>, Error> {
                 ..facts_of(reader, schema, &record, stored.created_at).await?
             };
             let ends_at = stored.idle_expires_at.min(stored.expires_at);
-            Ok(Some(Live::new(id, facts, stored.generations, ends_at)))
+            let live = Live::new(id, facts, stored.generations, ends_at);
+            Ok(Some(if stored.in_cookie { live.in_cookie(stored.expires_at) } else { live }))
         })
         .await
 }
@@ -121,6 +125,10 @@ pub(crate) async fn facts_of(
     Ok(AuthFacts { roles, verified, claims, ..AuthFacts::of(id, began) })
 }
 
+/// How the table names what stands for a session.
+const COOKIE: &str = "cookie";
+const TOKENS: &str = "tokens";
+
 /// What a new session needs, drawn before the transaction.
 pub(super) struct Beginning {
     pub(super) id: String,
@@ -129,6 +137,7 @@ pub(super) struct Beginning {
     agent: Option<Arc<str>>,
     method: Method,
     second_factor: bool,
+    in_cookie: bool,
     now: Instant,
 }
 
@@ -144,6 +153,7 @@ impl Beginning {
             agent: cx.meta.agent.clone(),
             method,
             second_factor: false,
+            in_cookie: cx.carrier.is_cookie(),
             now: cx.now,
         })
     }
@@ -165,18 +175,23 @@ impl Beginning {
         let others = live_ids(tx, user).await?;
         let surplus: Vec<String> = others.into_iter().skip(limits::SESSIONS_PER_USER_MAX - 1).collect();
         revoke(tx, user, &surplus, "too_many", self.now).await?;
+        let (idle_s, life_s, carrier) = match self.in_cookie {
+            true => (limits::COOKIE_IDLE_S, limits::COOKIE_LIFE_S, COOKIE),
+            false => (limits::SESSION_IDLE_S, limits::SESSION_LIFE_S, TOKENS),
+        };
         let params = [
             Value::text(&self.id),
             Value::text(user),
             Value::Int(now),
-            Value::Int(idle_end(self.now)),
-            Value::Int(now + limits::SESSION_LIFE_S * 1_000_000),
+            Value::Int(now + idle_s * 1_000_000),
+            Value::Int(now + life_s * 1_000_000),
             Value::text(&self.salt),
             self.ip.as_deref().map_or(Value::Null, Value::text),
             Value::text(self.method.name()),
             Value::Int(if self.second_factor { 2 } else { 1 }),
             self.agent.as_deref().map_or(Value::Null, Value::text),
             if self.second_factor { Value::Int(now) } else { Value::Null },
+            Value::text(carrier),
         ];
         tx.execute(&sql::INSERT_SESSION, &params).await?;
         admin::audit(tx, user, "users.sign_in", &target(&self.id), now).await?;

@@ -77,6 +77,12 @@ pub(super) async fn end_reused(project: &Project, user: &str, id: &str, now: Ins
     Ok(())
 }
 
+/// A page signed in anew: the session that its cookie held before is over.
+pub(super) async fn end_replaced(project: &Project, user: &str, id: &str, now: Instant) -> Result<(), Error> {
+    revoke(project, user.to_owned(), id.to_owned(), "replaced", now).await?;
+    Ok(())
+}
+
 async fn revoke(
     project: &Project,
     user: String,

@@ -2,34 +2,57 @@
 
 use super::challenge::Sending;
 use super::entrance::{Entered, Entrance};
+use super::invitation;
+use super::may_sign_up::{self, Applicant, may_sign_up};
 use super::one_time::{self, Claimed, Presented, Purpose};
 use super::prove::{self, Proven};
 use super::sign_up::{self, Newcomer};
 use super::{Email, sign_in, sql};
 use crate::mail::Kind;
 use crate::{Caller, Ctx, Error};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use stead_rules::Method;
 use stead_schema::{SignInMethod, Value};
 use stead_store::Tx;
-use stead_wire::auth::{Challenge, OtpVerify, SendTo, SignInAnswer};
+use stead_wire::Code;
+use stead_wire::auth::{Challenge, OtpVerify, SendSignIn, SignInAnswer};
 
 /// Sends a link or a code.
-pub(super) async fn request(cx: &Ctx, method: SignInMethod, body: SendTo) -> Result<Challenge, Error> {
+pub(super) async fn request(cx: &Ctx, method: SignInMethod, body: SendSignIn) -> Result<Challenge, Error> {
     sign_in::offered(cx, method)?;
     let email = Email::parse(&body.email).ok_or_else(|| Error::fields(vec![Email::problem()]))?;
     let known = sign_in::find(cx, &email.canonical).await?;
+    let new = may_be_new(cx, &email, body.invitation.as_deref()).await?;
     let sending = Sending {
         purpose: Purpose::SignIn,
         kind: if method == SignInMethod::Otp { Kind::SignInCode } else { Kind::SignInLink },
         subject: &email.canonical,
         user: known.as_ref().map(|known| known.user.as_str()),
         to: &email,
-        wanted: known.is_some() || cx.project.catalogue().schema.app.sign_up,
+        wanted: known.is_some() || new,
         locale: body.locale.as_deref(),
-        payload: &email.address,
+        payload: Asked { address: email.address.clone(), invitation: body.invitation },
     };
     sending.send(cx).await
+}
+
+/// What is kept until it comes back.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    address: String,
+    invitation: Option<String>,
+}
+
+/// Whether somebody new may sign up by it. An invitation that is worth nothing is not told here: known and unknown addresses
+/// get one answer.
+async fn may_be_new(cx: &Ctx, email: &Email, token: Option<&str>) -> Result<bool, Error> {
+    let invitation = match invitation::look(cx, token).await {
+        Err(error) if error.code == Code::ProofInvalid => return Ok(false),
+        looked => looked?,
+    };
+    let app = &cx.project.catalogue().schema.app;
+    Ok(may_sign_up(app, &Applicant { email, proven: true, invitation: invitation.as_ref() }).is_ok())
 }
 
 /// Signs in whoever shows what was sent.
@@ -60,7 +83,7 @@ async fn enter(
     entrance: &Entrance,
 ) -> Result<Entered, Error> {
     let secrets = &cx.project.auth().secrets;
-    let claimed: Claimed<String> = one_time::claim(tx, secrets, Purpose::SignIn, presented, cx.now).await?;
+    let claimed: Claimed<Asked> = one_time::claim(tx, secrets, Purpose::SignIn, presented, cx.now).await?;
     let catalogue = cx.project.catalogue();
     let rows = tx.fetch(&sql::USER_BY_EMAIL, &[Value::text(&claimed.subject)]).await?;
     if let Some(row) = rows.first() {
@@ -68,11 +91,13 @@ async fn enter(
         let ended = prove::address(tx, &catalogue, &user, Proven::ByMail, cx.now).await?;
         return Ok(entrance.enter(tx, cx, &user).await?.with_ended(ended));
     }
-    if !catalogue.schema.app.sign_up {
-        return Err(one_time::refused());
-    }
-    let email = Email::parse(&claimed.payload).ok_or_else(one_time::refused)?;
-    let draft = sign_up::draft(cx, &catalogue, data, &email, true)?;
-    Newcomer { email, phc: None, draft }.enter(tx, cx, &catalogue, &entrance.session).await?;
+    let Asked { address, invitation } = claimed.payload;
+    let email = Email::parse(&address).ok_or_else(one_time::refused)?;
+    // Nothing was sent to who may not, so whoever is here may no longer.
+    let admission = may_sign_up::admit(tx, cx, &email, true, invitation.as_deref()).await;
+    let admission =
+        admission.map_err(|error| if error.code == Code::Forbidden { one_time::refused() } else { error })?;
+    let draft = sign_up::draft(cx, &catalogue, data, &email)?;
+    Newcomer { email, phc: None, draft }.enter(tx, cx, &catalogue, admission, &entrance.session).await?;
     Ok(Entered::default())
 }

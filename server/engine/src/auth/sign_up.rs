@@ -5,6 +5,8 @@
 
 use super::attempt::Attempt;
 use super::challenge::Sending;
+use super::invitation;
+use super::may_sign_up::{self, Admission, Applicant, may_sign_up};
 use super::one_time::{self, Claimed, Presented, Purpose};
 use super::password::Policy;
 use super::session::Beginning;
@@ -26,22 +28,30 @@ pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Erro
     // Whoever signs up is nobody yet, also when a token came along: rules see an anonymous caller.
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let catalogue = cx.project.catalogue();
-    if !catalogue.schema.app.sign_up {
-        return Err(closed());
-    }
+    let app = &catalogue.schema.app;
+    may_sign_up::open_to(app, body.invitation.is_some())?;
+    let invitation = invitation::look(&cx, body.invitation.as_deref()).await?;
     let (email, draft) = check(&cx, &catalogue, &body).await?;
+    let invited = invitation.as_ref().is_some_and(|invitation| invitation.proves(&email));
+    let proven = invited || app.proof_first();
+    may_sign_up(app, &Applicant { email: &email, proven, invitation: invitation.as_ref() })?;
     let seat = Attempt::new(&cx, "user", &email.canonical).seat();
     // Before the address is looked at, so that time does not tell whether it is known.
     let phc = users::hash_password(&cx.project, seat, &body.password).await?;
-    if catalogue.schema.app.verify_email {
-        let waiting = Waiting { address: email.address.clone(), phc, data: body.data };
+    if app.proof_first() && !invited {
+        let SignUp { data, invitation, .. } = body;
+        let waiting = Waiting { address: email.address.clone(), phc, data, invitation };
         return Ok(SignUpAnswer::Challenge(waiting.send(&cx, &email, body.locale.as_deref()).await?));
     }
     let session = Arc::new(Beginning::draw(&cx, Method::Password)?);
     let newcomer = Newcomer { email, phc: Some(phc), draft };
     let job = {
-        let (cx, session) = (cx.clone(), Arc::clone(&session));
-        async move |tx: &mut Tx<'_>| newcomer.enter(tx, &cx, &catalogue, &session).await
+        let (cx, session, catalogue) = (cx.clone(), Arc::clone(&session), Arc::clone(&catalogue));
+        async move |tx: &mut Tx<'_>| {
+            let token = body.invitation.as_deref();
+            let admission = may_sign_up::admit(tx, &cx, &newcomer.email, false, token).await?;
+            newcomer.enter(tx, &cx, &catalogue, admission, &session).await
+        }
     };
     cx.project.store().write(job).await?;
     tracing::info!(session.id = session.id, "signed up");
@@ -51,9 +61,8 @@ pub(super) async fn sign_up(cx: &Ctx, body: SignUp) -> Result<SignUpAnswer, Erro
 /// Makes the user of a sign-up whose address is proven.
 pub(super) async fn confirm(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAnswer, Error> {
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
-    if !cx.project.catalogue().schema.app.sign_up {
-        return Err(closed());
-    }
+    // That it waits shows that an invitation was there if one was needed.
+    may_sign_up::open_to(&cx.project.catalogue().schema.app, true)?;
     let presented = one_time::present(&cx, Purpose::SignUp, &body.proof()).await?;
     same_client(&cx, &presented, &body).await?;
     let session = Arc::new(Beginning::draw(&cx, Method::Password)?);
@@ -63,11 +72,12 @@ pub(super) async fn confirm(cx: &Ctx, body: SignUpConfirm) -> Result<SessionAnsw
             let secrets = &cx.project.auth().secrets;
             let claimed: Claimed<Waiting> =
                 one_time::claim(tx, secrets, Purpose::SignUp, &presented, cx.now).await?;
-            let Waiting { address, phc, data } = claimed.payload;
+            let Waiting { address, phc, data, invitation } = claimed.payload;
             let email = Email::parse(&address).ok_or_else(one_time::refused)?;
             let catalogue = cx.project.catalogue();
-            let draft = draft(&cx, &catalogue, body.data.unwrap_or(data), &email, true)?;
-            Newcomer { email, phc: Some(phc), draft }.enter(tx, &cx, &catalogue, &session).await
+            let admission = may_sign_up::admit(tx, &cx, &email, true, invitation.as_deref()).await?;
+            let draft = draft(&cx, &catalogue, body.data.unwrap_or(data), &email)?;
+            Newcomer { email, phc: Some(phc), draft }.enter(tx, &cx, &catalogue, admission, &session).await
         }
     };
     cx.project.store().write(job).await?;
@@ -91,17 +101,14 @@ async fn same_client(cx: &Ctx, presented: &Presented, body: &SignUpConfirm) -> R
     sign_in::verify(cx, &attempt, password, Some(&held.payload.phc)).await
 }
 
-/// Of an app that nobody may sign up to.
-pub(super) fn closed() -> Error {
-    Error::with(Code::Forbidden, "Nobody may sign up here.")
-}
-
 /// A sign-up whose address is not proven.
 #[derive(Serialize, Deserialize)]
 struct Waiting {
     address: String,
     phc: String,
     data: Map<String, Json>,
+    #[serde(default)]
+    invitation: Option<String>,
 }
 
 impl Waiting {
@@ -131,12 +138,12 @@ async fn check(cx: &Ctx, catalogue: &Catalogue, body: &SignUp) -> Result<(Email,
     let name = body.data.get("name").and_then(serde_json::Value::as_str);
     let policy = Policy::of(&catalogue.schema.app, email.as_ref(), name);
     problems.extend(password::check(&cx.project, &body.password, &policy).await?);
-    if !body.data.is_empty() && catalogue.schema.app.verify_email {
+    if !body.data.is_empty() && catalogue.schema.app.proof_first() {
         problems.extend(too_much(&body.data));
     }
     // With any address, to tell what else is wrong.
     let nobody = Email { canonical: String::new(), address: String::new() };
-    let draft = draft(cx, catalogue, body.data.clone(), email.as_ref().unwrap_or(&nobody), false);
+    let draft = draft(cx, catalogue, body.data.clone(), email.as_ref().unwrap_or(&nobody));
     match (email, draft) {
         (Some(email), Ok(draft)) if problems.is_empty() => Ok((email, draft)),
         (_, Err(error)) if error.code != Code::FieldInvalid => Err(error),
@@ -162,10 +169,9 @@ pub(super) fn draft(
     catalogue: &Catalogue,
     data: Map<String, Json>,
     email: &Email,
-    verified: bool,
 ) -> Result<Prepared, Error> {
     let people = users_of(&catalogue.schema)?;
-    Ok(users::with_address(people, record(cx, catalogue, data)?, email, verified))
+    Ok(users::with_address(people, record(cx, catalogue, data)?, email, false))
 }
 
 /// The same without an address.
@@ -202,7 +208,7 @@ pub(super) struct Newcomer {
 }
 
 impl Newcomer {
-    /// Makes the user and begins a session.
+    /// Makes the user, who was admitted, and begins a session.
     ///
     /// # Errors
     /// `unique_violation`, and what the rules say.
@@ -211,12 +217,16 @@ impl Newcomer {
         tx: &mut Tx<'_>,
         cx: &Ctx,
         catalogue: &Catalogue,
+        admission: Admission,
         session: &Beginning,
     ) -> Result<(), Error> {
-        let gate = Gate::new(cx, catalogue, &users_of(&catalogue.schema)?.name)?;
-        let user = self.draft.id().to_owned();
+        let people = users_of(&catalogue.schema)?;
+        let gate = Gate::new(cx, catalogue, &people.name)?;
+        let draft = users::with_address(people, self.draft, &self.email, admission.proven);
+        let user = draft.id().to_owned();
         users::claim_email(tx, &user, &self.email).await?;
-        insert_in(tx, gate, self.draft, Right::SignUp).await.map_err(below_data_all)?;
+        insert_in(tx, gate, draft, Right::SignUp).await.map_err(below_data_all)?;
+        users::give_roles(tx, &user, &admission.roles).await?;
         if let Some(phc) = &self.phc {
             let params = [Value::text(&user), Value::text(phc), Value::Int(cx.now.us())];
             tx.execute(&sql::SET_PASSWORD, &params).await?;

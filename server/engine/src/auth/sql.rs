@@ -17,6 +17,8 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("auth_signing_keys", SIGNING_KEY_TURNS),
     ("auth_data_keys", DATA_KEYS),
     ("auth_standing", STANDING),
+    ("auth_cookies", COOKIES),
+    ("auth_puzzles", PUZZLES),
 ];
 
 const FIRST: &str = "CREATE TABLE _emails (
@@ -194,6 +196,16 @@ const STANDING: &str = "CREATE TABLE _standing (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX _standing_at ON _standing (standing, at);";
 
+/// What stands for a session: `tokens`, or a `cookie`.
+const COOKIES: &str = "ALTER TABLE _sessions ADD COLUMN carrier TEXT NOT NULL DEFAULT 'tokens';";
+
+/// Puzzles that were solved, as digests, while they could be shown again. Seconds.
+const PUZZLES: &str = "CREATE TABLE _spent_puzzles (
+        digest TEXT NOT NULL PRIMARY KEY,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX _spent_puzzles_expire ON _spent_puzzles (expires_at);";
+
 statements! {
     PASSKEY = "SELECT id, \"user\", passkey FROM _passkeys WHERE credential_id = ?1";
     PASSKEYS_OF = "SELECT id, name, created_at, last_used_at, credential_id FROM _passkeys WHERE \"user\" = ?1 ORDER BY created_at DESC, id DESC";
@@ -281,6 +293,9 @@ statements! {
      RETURNING id, subject, \"user\", payload";
     HELD_ONCE = "SELECT id, subject, \"user\", payload FROM _one_time WHERE token = ?1 AND purpose = ?2 AND expires_at > ?3";
     SUBJECT_ONCE = "SELECT subject FROM _one_time WHERE (token = ?1 OR id = ?2) AND purpose = ?3 AND expires_at > ?4";
+    WAITING_ONCE = "SELECT id, subject, \"user\", payload, expires_at FROM _one_time WHERE purpose = ?1 AND expires_at > ?2 ORDER BY id";
+    COUNT_ONCE = "SELECT count(*) FROM _one_time WHERE purpose = ?1 AND expires_at > ?2";
+    WITHDRAW_ONE_ONCE = "DELETE FROM _one_time WHERE id = ?1 AND purpose = ?2";
     /// But what gives an account back to whoever it was taken from.
     WITHDRAW_ALL_ONCE = "DELETE FROM _one_time WHERE \"user\" = ?1 AND purpose <> 'undo_email'";
     FORGET_ONCE_ABOUT = "DELETE FROM _one_time WHERE subject = ?1";
@@ -331,12 +346,16 @@ statements! {
     REMOVE_CLAIMS = "DELETE FROM _user_claims WHERE \"user\" = ?1";
 
     INSERT_SESSION = "INSERT INTO _sessions (id, \"user\", created_at, last_seen_at, idle_expires_at, expires_at, generation, rotated_at, salt,
-     ip, method, aal, user_agent, second_at) VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9, ?10, ?11)";
+     ip, method, aal, user_agent, second_at, carrier)
+     VALUES (?1, ?2, ?3, ?3, ?4, ?5, 0, ?3, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     /// What decides about a session, in the order [`super::session`] reads it.
-    SESSION = "SELECT \"user\", idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal
+    SESSION = "SELECT \"user\", idle_expires_at, expires_at, generation, previous, pending, rotated_at, salt, created_at, method, aal, carrier
      FROM _sessions WHERE id = ?1 AND revoked_at IS NULL";
     ROTATE_SESSION = "UPDATE _sessions SET generation = ?2, previous = ?3, pending = ?4, rotated_at = ?5, last_seen_at = ?6,
      idle_expires_at = ?7 WHERE id = ?1";
+    /// A session in a cookie was used.
+    PUT_OFF_SESSION = "UPDATE _sessions SET idle_expires_at = ?2, last_seen_at = ?3
+     WHERE id = ?1 AND revoked_at IS NULL AND idle_expires_at < ?2";
     /// The pending generation was seen in an access token.
     CONFIRM_SESSION = "UPDATE _sessions SET previous = generation, generation = pending, pending = NULL, last_seen_at = ?3
      WHERE id = ?1 AND pending = ?2";
@@ -362,5 +381,8 @@ statements! {
     USER_BY_EMAIL = "SELECT \"user\" FROM _emails WHERE canonical = ?1";
     /// Touches no row when the token was used before.
     SPEND_ID_TOKEN = "INSERT INTO _spent_id_tokens (digest, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    /// Touches no row when the puzzle was used before.
+    SPEND_PUZZLE = "INSERT INTO _spent_puzzles (digest, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    FORGET_SPENT_PUZZLES = "DELETE FROM _spent_puzzles WHERE expires_at <= ?1";
     FORGET_SPENT_ID_TOKENS = "DELETE FROM _spent_id_tokens WHERE expires_at < ?1";
 }

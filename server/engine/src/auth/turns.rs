@@ -58,6 +58,11 @@ impl<T> Turns<T> {
         if seat.known_device { self.known.push(seat, job) } else { self.strangers.push(seat, job) }
     }
 
+    /// How many of strangers wait.
+    pub(super) fn strangers(&self) -> usize {
+        self.strangers.accounts.len()
+    }
+
     /// The job whose turn it is.
     pub(super) fn next(&mut self) -> Option<T> {
         let (first, second) = if self.known_next {

@@ -7,10 +7,10 @@
 use super::attempt::Attempt;
 use super::challenge::Sending;
 use super::issue::Issue;
+use super::may_sign_up::{Applicant, may_sign_up, open_to, without_address};
 use super::one_time::{self, Claimed, Presented, Purpose};
 use super::password::Policy;
 use super::session::{self, Beginning};
-use super::sign_up::closed;
 use super::standing::{self, Standing};
 use super::verify_email::asked_by;
 use super::{Email, password, prove, sessions, sign_in, signed_in, sql, users};
@@ -38,6 +38,9 @@ pub(super) async fn request(cx: &Ctx, body: Upgrade) -> Result<SignUpAnswer, Err
     let catalogue = cx.project.catalogue();
     open(&catalogue.schema.app, body.password.is_some())?;
     let email = check(cx, &catalogue, &body).await?;
+    let app = &catalogue.schema.app;
+    let proven = app.proof_first() || body.password.is_none();
+    may_sign_up(app, &Applicant { email: &email, proven, invitation: None })?;
     let phc = match &body.password {
         Some(password) => {
             let seat = Attempt::new(cx, "user", &email.canonical).seat();
@@ -45,7 +48,7 @@ pub(super) async fn request(cx: &Ctx, body: Upgrade) -> Result<SignUpAnswer, Err
         }
         None => None,
     };
-    if catalogue.schema.app.verify_email || phc.is_none() {
+    if proven {
         let known = sign_in::find(cx, &email.canonical).await?.is_some();
         let sending = Sending {
             purpose: Purpose::Upgrade,
@@ -160,8 +163,14 @@ impl Gain {
             return Err(ordinary());
         }
         standing::clear(tx, user).await?;
+        let catalogue = cx.project.catalogue();
+        let app = &catalogue.schema.app;
+        match &self.email {
+            Some(email) => may_sign_up(app, &Applicant { email, proven: self.verified, invitation: None })?,
+            None => without_address(app)?,
+        }
         if let Some(email) = &self.email {
-            prove::set_address(tx, &cx.project.catalogue(), user, email, self.verified, now).await?;
+            prove::set_address(tx, &catalogue, user, email, self.verified, now).await?;
         }
         if let Some(phc) = &self.phc {
             let params = [Value::text(user), Value::text(phc), Value::Int(now.us())];
@@ -194,10 +203,10 @@ fn ordinary() -> Error {
 fn open(app: &AppSettings, with_password: bool) -> Result<(), Error> {
     let by_mail = app.offers(SignInMethod::MagicLink) || app.offers(SignInMethod::Otp);
     let way = if with_password { app.offers(SignInMethod::Password) } else { by_mail };
-    match (app.sign_up, way) {
-        (false, _) => Err(closed()),
-        (true, true) => Ok(()),
-        (true, false) => Err(Error::with(Code::Forbidden, "This app is not signed in to in this way.")
+    open_to(app, false)?;
+    match way {
+        true => Ok(()),
+        false => Err(Error::with(Code::Forbidden, "This app is not signed in to in this way.")
             .hint("`GET /api/v1/auth/settings` tells which ways there are.")),
     }
 }

@@ -91,6 +91,14 @@ pub(super) fn with_address(
     draft
 }
 
+/// Gives somebody who is new these roles.
+pub(super) async fn give_roles(tx: &mut Tx<'_>, user: &str, roles: &[String]) -> Result<(), Error> {
+    for role in roles {
+        tx.execute(&sql::ADD_ROLE, &[Value::text(user), Value::text(role)]).await?;
+    }
+    Ok(())
+}
+
 /// Of an address that another user has.
 pub(super) fn address_taken() -> Error {
     let problem = FieldProblem::of_field("email", "not_unique", "Somebody has signed up with this address.");

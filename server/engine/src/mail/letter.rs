@@ -41,11 +41,13 @@ pub(crate) enum Kind {
     AccountLeaving,
     /// The account is gone.
     AccountDeleted,
+    /// Begin an account. `link`.
+    Invitation,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::SignUp,
         Self::SignUpKnown,
         Self::SignInLink,
@@ -61,6 +63,7 @@ impl Kind {
         Self::PasskeyRemoved,
         Self::AccountLeaving,
         Self::AccountDeleted,
+        Self::Invitation,
     ];
 
     /// As templates and operators call it.
@@ -81,6 +84,7 @@ impl Kind {
             Self::PasskeyRemoved => "passkey_removed",
             Self::AccountLeaving => "account_leaving",
             Self::AccountDeleted => "account_deleted",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -93,7 +97,7 @@ impl Kind {
     pub(crate) const fn values(self) -> &'static [&'static str] {
         match self {
             Self::SignUp | Self::VerifyEmail | Self::ResetPassword | Self::ChangeEmail => &["link", "code"],
-            Self::SignUpKnown | Self::SignInLink | Self::EmailChanged => &["link"],
+            Self::SignUpKnown | Self::SignInLink | Self::EmailChanged | Self::Invitation => &["link"],
             Self::SignInCode => &["code"],
             Self::AccountLeaving => &["link", "days"],
             Self::PasswordChanged
@@ -123,6 +127,7 @@ pub const KINDS: &[&str] = &[
     Kind::PasskeyRemoved.name(),
     Kind::AccountLeaving.name(),
     Kind::AccountDeleted.name(),
+    Kind::Invitation.name(),
 ];
 
 /// A mail to one person.

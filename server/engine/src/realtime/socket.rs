@@ -32,6 +32,8 @@ pub struct Socket {
     outbox: Arc<Outbox>,
     commands: mpsc::Sender<Command>,
     identity: Option<Identity>,
+    /// Says who is there when `hello` brings no token.
+    cookie: Option<String>,
     /// The app by whose declarations the identity was read.
     catalogue: Arc<Catalogue>,
     allowance: Allowance,
@@ -113,7 +115,14 @@ impl Socket {
         let allowance = Allowance { left: i64::from(SOCKET_MESSAGES_BURST) * 1000, at: project.now() };
         let outgoing = Outgoing { outbox: Arc::clone(&outbox) };
         let catalogue = project.catalogue();
-        (Self { project, meta, id, outbox, commands, identity: None, catalogue, allowance }, outgoing)
+        let socket =
+            Self { project, meta, id, outbox, commands, identity: None, cookie: None, catalogue, allowance };
+        (socket, outgoing)
+    }
+
+    /// By the cookie of its page. Tell it before the first message is taken.
+    pub fn known_by(&mut self, cookie: Option<String>) {
+        self.cookie = cookie;
     }
 
     /// Whether the connection has ended and nothing needs to be read any more.
@@ -240,12 +249,13 @@ impl Socket {
     async fn identify(&mut self, token: Option<&str>) -> Result<Identity, Ended> {
         let (as_of, revocations) = (self.head(), self.revocations());
         self.catalogue = self.project.catalogue();
-        let caller = match token {
-            None => Caller::Anonymous,
-            Some(token) => auth::authenticate(&self.project, token, self.project.now())
-                .await
-                .map_err(|error| ended(&error))?,
+        let now = self.project.now();
+        let caller = match (token, &self.cookie) {
+            (Some(token), _) => auth::authenticate(&self.project, token, now).await,
+            (None, Some(cookie)) => auth::authenticate_cookie(&self.project, cookie, now).await,
+            (None, None) => Ok(Caller::Anonymous),
         };
+        let caller = caller.map_err(|error| ended(&error))?;
         if let (Caller::Operator(_), Some(_)) = (&caller, caller.scopes()) {
             let detail = "A key of the server opens no socket; take changes as a consumer.".to_owned();
             return Err(Ended { code: Code::Forbidden, detail, close: CloseCode::Forbidden });

@@ -1,13 +1,15 @@
 // The sign-in page: it offers what the app has, and nothing else. All of it through the SDK, with the documented calls.
 import { createClient, readLink } from '/sdk/stead.js';
 
-const stead = createClient();
-const { auth } = stead;
+/** Of the app's settings: what a session is known by. */
+let auth = createClient().auth;
 const main = document.querySelector('main');
 /** What the app offers. */
 let offers;
 /** The link that a mail led here with, once. */
 const sent = readLink(location.href);
+/** What somebody new was invited with. */
+const invitation = sent?.purpose === 'invitation' ? sent.token : undefined;
 
 // ── pieces of a page ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,12 +177,12 @@ function signIn(note = null, email = '') {
     offers.passkey && auth.passkeys.available ? button('Use a passkey', withPasskey) : null,
     offers.magic_link ? button('E-mail me a link', () => sendTo('A link to sign in', 'sendLink')) : null,
     offers.otp ? button('E-mail me a code', () => sendTo('A code to sign in', 'sendCode')) : null,
-    ...offers.providers.map(({ name, label }) => button(`Continue with ${label}`, () => auth.signInWithProvider(name, { redirectTo: here() }))),
+    ...offers.providers.map(({ name, label }) => button(`Continue with ${label}`, () => auth.signInWithProvider(name, { redirectTo: here(), invitation }))),
   ].filter((way) => way !== null);
   if (others.length > 0) ways.push(ways.length > 0 ? text('div', 'or', 'or') : null, element('div', { className: 'ways' }, others));
   const links = [
     offers.password && offers.mail ? quiet('Forgot the password?', forgotten) : null,
-    offers.password && offers.sign_up ? quiet('New here? Make an account', signUp) : null,
+    offers.password && (offers.sign_up || (invitation && offers.invitations)) ? quiet('New here? Make an account', () => signUp()) : null,
     offers.anonymous ? quiet('Continue without an account', withoutAccount) : null,
   ];
   show(offers.name ? `Sign in to ${offers.name}` : 'Sign in', note, ...ways, element('div', { className: 'links' }, links));
@@ -223,20 +225,20 @@ function here() {
   return location.origin + location.pathname + location.search;
 }
 
-function signUp() {
+function signUp(note = null) {
   const fields = [field('email'), field('password', { autocomplete: 'new-password', minLength: offers.password_chars_min })];
   const made = form(fields, 'Make an account', async (values) => {
     const { email, password } = values;
-    const answer = await auth.signUp({ email, password, data: dataOf(values) });
+    const answer = await auth.signUp({ email, password, data: dataOf(values), invitation });
     if ('challengeId' in answer) checkMail(email, 'Confirm your e-mail address', (proof, data) => auth.confirmSignUp({ ...proof, data }), answer);
     else entered();
   });
-  show('Make an account', made, element('div', { className: 'links' }, quiet('I have an account', () => signIn())));
+  show('Make an account', note, made, element('div', { className: 'links' }, quiet('I have an account', () => signIn())));
 }
 
 function sendTo(title, call) {
   const made = form([field('email')], 'Send', async ({ email }) => {
-    const challenge = await auth[call]({ email });
+    const challenge = await auth[call]({ email, invitation });
     checkMail(email, 'Check your mail', call === 'sendCode' ? (proof, data) => auth.verify({ ...proof, data }) : null, challenge);
   });
   show(title, made, back());
@@ -299,6 +301,10 @@ const LINKS = {
     await auth.confirmUpgrade({ token });
     await account('You have an account now.');
   }),
+  invitation: () => {
+    const invited = text('p', offers.invitations ? 'You are invited. Make your account with the address that was invited.' : 'Nobody may sign up here.', 'quiet');
+    return offers.password && offers.invitations ? signUp(invited) : signIn(invited);
+  },
   undo_email: (token) => confirmed('Undo the change', 'Your account gets its old address back. Everybody who is signed in to it is signed out, and you choose a new password by mail.', async () => {
     await auth.undoEmailChange(token);
     if (auth.session) await auth.signOut().catch(() => {});
@@ -517,6 +523,7 @@ function toAccount() {
 
 async function begin() {
   offers = await auth.settings();
+  if (offers.cookies) auth = createClient(undefined, { session: 'cookie' }).auth;
   await auth.ready;
   // What a link holds must not stay in the address bar or the history.
   if (sent) history.replaceState(null, '', here());

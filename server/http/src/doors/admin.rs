@@ -11,7 +11,7 @@ use stead_wire::admin::{
     Acknowledgement, ConsumerStart, KeyRotation, MailTest, NewServiceAccount, RulesQuestion, RulesTest,
     UserChange, UserImport,
 };
-use stead_wire::auth::{NewKey, PasswordSignIn};
+use stead_wire::auth::{NewInvitation, NewKey, PasswordSignIn};
 
 /// POST /admin/session
 pub(crate) async fn sign_in(
@@ -118,6 +118,22 @@ pub(crate) async fn change_user(
 /// DELETE /admin/users/{id}/mfa
 pub(crate) async fn reset_factors(cx: Cx, user: Path<String>, _: NoQuery) -> Answer {
     admin::reset_factors(&cx, &user).await?;
+    Ok(answer::no_content())
+}
+
+/// POST /admin/invitations
+pub(crate) async fn invite(cx: Cx, _: NoQuery, Body(body): Body<NewInvitation>) -> Answer {
+    made_key(&admin::invite(&cx, body).await?)
+}
+
+/// GET /admin/invitations
+pub(crate) async fn invitations(cx: Cx, _: NoQuery) -> Answer {
+    answer::value(&admin::invitations(&cx).await?)
+}
+
+/// DELETE /admin/invitations/{id}
+pub(crate) async fn withdraw_invitation(cx: Cx, invitation: Path<String>, _: NoQuery) -> Answer {
+    admin::withdraw_invitation(&cx, &invitation).await?;
     Ok(answer::no_content())
 }
 

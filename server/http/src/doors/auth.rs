@@ -1,18 +1,19 @@
 //! Sign-up, sign-in and sessions of the app's users.
 
 use crate::answer::{self, Answer};
+use crate::extract::cookie::{self, ByCookie};
 use crate::extract::query::NoQuery;
-use crate::extract::{Body, BodyOrDefault, Cx, Patch, SignInAttempt};
+use crate::extract::{Body, BodyOrDefault, Cx, Nobody, Patch, SignInAttempt};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
 use actix_web::web::Path;
 use serde_json::Value;
-use stead_engine::auth;
+use stead_engine::{Error, auth};
 use stead_wire::auth::{
     AnonymousSignIn, Challenge, EmailChange, EmailConfirm, EmailUndo, NewKey, OtpVerify, PasswordChange,
-    PasswordSignIn, Refresh, ResetConfirm, SendTo, SessionAnswer, SignInAnswer, SignOut, SignUp,
-    SignUpAnswer, SignUpConfirm, Upgrade, VerifyRequest,
+    PasswordSignIn, Refresh, ResetConfirm, SendSignIn, SendTo, SessionAnswer, SignInAnswer, SignOut,
+    SignOutScope, SignUp, SignUpAnswer, SignUpConfirm, Upgrade, VerifyRequest,
 };
 
 /// POST /auth/sign-up
@@ -66,13 +67,13 @@ pub(crate) async fn send_magic_link(
     _: SignInAttempt,
     cx: Cx,
     _: NoQuery,
-    Body(body): Body<SendTo>,
+    Body(body): Body<SendSignIn>,
 ) -> Answer {
     sent(&auth::send_magic_link(&cx, body).await?)
 }
 
 /// POST /auth/sign-in/otp
-pub(crate) async fn send_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SendTo>) -> Answer {
+pub(crate) async fn send_otp(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<SendSignIn>) -> Answer {
     sent(&auth::send_otp(&cx, body).await?)
 }
 
@@ -177,9 +178,18 @@ pub(crate) async fn refresh(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Bo
 }
 
 /// POST /auth/sign-out
-pub(crate) async fn sign_out(cx: Cx, _: NoQuery, BodyOrDefault(body): BodyOrDefault<SignOut>) -> Answer {
+pub(crate) async fn sign_out(
+    cx: Cx,
+    ByCookie(by_cookie): ByCookie,
+    _: NoQuery,
+    BodyOrDefault(body): BodyOrDefault<SignOut>,
+) -> Answer {
     auth::sign_out(&cx, body.scope).await?;
-    Ok(answer::no_content())
+    let answer = answer::no_content();
+    match by_cookie && body.scope != SignOutScope::Others {
+        true => with_cookie(answer, &cookie::taken()),
+        false => Ok(answer),
+    }
 }
 
 /// GET /auth/me
@@ -246,6 +256,11 @@ pub(crate) async fn settings(cx: Cx, _: NoQuery) -> Answer {
     answer::value(&auth::settings(&cx))
 }
 
+/// GET /auth/puzzle
+pub(crate) async fn puzzle(cx: Nobody, _: NoQuery) -> Answer {
+    answer::value(&auth::puzzle(&cx)?).map(secret)
+}
+
 fn made(user: SessionAnswer) -> Answer {
     let mut answer = session(user)?;
     *answer.status_mut() = StatusCode::CREATED;
@@ -271,8 +286,23 @@ pub(super) fn signed_in(answer: SignInAnswer) -> Answer {
     }
 }
 
+/// The end of every sign-in: a session, in the body or in a cookie.
 pub(super) fn session(session: SessionAnswer) -> Answer {
-    answer::value(&session).map(secret)
+    with_cookie_of(answer::value(&session).map(secret)?, Some(&session))
+}
+
+/// Together with the cookie of a session that is in one.
+pub(super) fn with_cookie_of(answer: HttpResponse, session: Option<&SessionAnswer>) -> Answer {
+    match session.and_then(|session| session.cookie.as_deref()) {
+        Some(value) => with_cookie(answer, &cookie::given(value)),
+        None => Ok(answer),
+    }
+}
+
+fn with_cookie(mut answer: HttpResponse, cookie: &str) -> Answer {
+    let cookie = HeaderValue::from_str(cookie).map_err(Error::internal)?;
+    answer.headers_mut().append(SET_COOKIE, cookie);
+    Ok(answer)
 }
 
 /// Tokens must not stay in any cache (RFC 6749 §5.1).

@@ -1,14 +1,15 @@
 //! Sign-in at providers, and who a user is there.
 
-use super::auth::{secret, signed_in};
+use super::auth::{secret, signed_in, with_cookie_of};
 use crate::answer::{self, Answer};
 use crate::extract::oauth::{Departing, PLAIN_COOKIE, Returned, SECURE_COOKIE};
 use crate::extract::query::NoQuery;
-use crate::extract::{Body, Cx, SignInAttempt};
+use crate::extract::{Body, Cx, Nobody, SignInAttempt};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, REFERRER_POLICY, SET_COOKIE};
 use actix_web::web::Path;
+use stead_engine::Error;
 use stead_engine::auth::{self, Departure};
 use stead_wire::auth::{IdTokenSignIn, IdentityLink, OauthExchange};
 
@@ -18,7 +19,7 @@ const COOKIE_S: u32 = 600;
 /// GET /auth/oauth/{provider}/start
 pub(crate) async fn start(
     _: SignInAttempt,
-    cx: Cx,
+    cx: Nobody,
     provider: Path<String>,
     Departing(asked): Departing,
 ) -> Answer {
@@ -31,7 +32,7 @@ pub(crate) async fn start(
 /// GET or POST /auth/oauth/{provider}/callback
 pub(crate) async fn callback(
     _: SignInAttempt,
-    cx: Cx,
+    cx: Nobody,
     provider: Path<String>,
     Returned(arrival): Returned,
 ) -> Answer {
@@ -77,9 +78,14 @@ pub(crate) async fn start_link(
 
 /// POST /auth/identities
 pub(crate) async fn link(_: SignInAttempt, cx: Cx, _: NoQuery, Body(body): Body<OauthExchange>) -> Answer {
-    let mut response = answer::value(&auth::link_identity(&cx, body).await?)?;
+    let mut linked = auth::link_identity(&cx, body).await?;
+    let session = linked.session.as_ref();
+    if let (Some(session), Some(members)) = (session, linked.identity.as_object_mut()) {
+        members.insert("session".to_owned(), serde_json::to_value(session).map_err(Error::internal)?);
+    }
+    let mut response = answer::value(&linked.identity).map(secret)?;
     *response.status_mut() = StatusCode::CREATED;
-    Ok(response)
+    with_cookie_of(response, session)
 }
 
 /// DELETE /auth/identities/{id}

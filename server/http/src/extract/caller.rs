@@ -1,7 +1,9 @@
-//! Who asks: the bearer token of a request, made into an operation's surroundings.
+//! Who asks: the bearer token of a request or the cookie of its page, made into an operation's surroundings.
 //!
-//! A token that is wrong in any way refuses the request; it never makes the caller anonymous.
+//! A token or cookie that is wrong in any way refuses the request; it never makes the caller anonymous. Where there is a token,
+//! the cookie is not looked at.
 
+use super::cookie::{self, Role};
 use super::{query, state};
 use crate::address;
 use crate::answer::Failure;
@@ -13,9 +15,14 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use stead_engine::auth::Carrier;
 use stead_engine::{Caller, Ctx, Error, RequestMeta, auth};
 use stead_wire::Code;
+
+/// Where a client shows that no robot asks.
+const CAPTCHA: &str = "stead-captcha";
 
 /// An operation that begins now, with its caller.
 pub struct Cx(pub Ctx);
@@ -24,6 +31,25 @@ impl Deref for Cx {
     type Target = Ctx;
     fn deref(&self) -> &Ctx {
         &self.0
+    }
+}
+
+/// The same where who asks makes no difference: browsers come here from other sites, with whatever cookie they have.
+pub struct Nobody(pub Ctx);
+
+impl Deref for Nobody {
+    type Target = Ctx;
+    fn deref(&self) -> &Ctx {
+        &self.0
+    }
+}
+
+impl FromRequest for Nobody {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(anonymous(request).map(Self))
     }
 }
 
@@ -39,15 +65,19 @@ impl FromRequest for Cx {
 
 async fn identify(request: &HttpRequest) -> Result<Ctx, Failure> {
     let state = state(request)?;
-    let mut meta = request
-        .extensions()
-        .get::<RequestMeta>()
-        .cloned()
-        .ok_or_else(|| Error::internal("the request did not pass the guard"))?;
-    meta.params = query::declared(request.query_string(), &state.project.catalogue().schema.app)?;
-    let mut cx = Ctx::new(state.project.clone(), Caller::Anonymous, meta);
+    let mut cx = anonymous(request)?;
     if let Some(token) = bearer(request.headers())? {
         cx.caller = auth::authenticate(&cx.project, token, cx.now).await?;
+    } else {
+        match cookie::role(request, &cx.project.catalogue().schema.app)? {
+            Role::None => {}
+            Role::Caller(held) => {
+                cx.caller = auth::authenticate_cookie(&cx.project, &held, cx.now).await?;
+                // Where it goes on in another session, that one is in a cookie too.
+                cx.carrier = Carrier::Cookie { before: None };
+            }
+            Role::Begins(carrier) => cx.carrier = carrier,
+        }
     }
     if let Caller::User(user) = &cx.caller
         && let Err(ms) = state.by_user.check(&user.facts.id)
@@ -55,6 +85,20 @@ async fn identify(request: &HttpRequest) -> Result<Ctx, Failure> {
         state.metrics.rate_limited.fetch_add(1, Ordering::Relaxed);
         return Err(Error::new(Code::RateLimited).retry_after_ms(ms).into());
     }
+    Ok(cx)
+}
+
+/// What everybody gets, before anything is known of the caller.
+fn anonymous(request: &HttpRequest) -> Result<Ctx, Failure> {
+    let state = state(request)?;
+    let mut meta = request
+        .extensions()
+        .get::<RequestMeta>()
+        .cloned()
+        .ok_or_else(|| Error::internal("the request did not pass the guard"))?;
+    meta.params = query::declared(request.query_string(), &state.project.catalogue().schema.app)?;
+    let mut cx = Ctx::new(state.project.clone(), Caller::Anonymous, meta);
+    cx.captcha = request.headers().get(CAPTCHA).and_then(|answer| answer.to_str().ok()).map(Arc::from);
     Ok(cx)
 }
 

@@ -5,13 +5,14 @@
 pub mod body;
 pub mod caller;
 pub mod condition;
+pub mod cookie;
 pub mod oauth;
 pub mod query;
 pub mod shape;
 pub mod strict;
 
 pub use body::{Body, BodyOrDefault, Keyed, Patch};
-pub use caller::{Cx, SignInAttempt};
+pub use caller::{Cx, Nobody, SignInAttempt};
 pub use condition::{IfMatch, IfNoneMatch};
 pub use query::{AggregateQuery, CreateQuery, ListQuery, ShowQuery};
 

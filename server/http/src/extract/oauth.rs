@@ -2,10 +2,10 @@
 //! it is the same browser.
 
 use super::query::all;
-use super::{body, query, state};
+use super::{body, cookie, query, state};
 use crate::answer::Failure;
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderMap};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -95,21 +95,14 @@ fn arrival(form: &str, browser: Option<String>) -> Result<Arrival, Failure> {
 
 /// The value of our cookie, if it was sent once.
 fn cookie(headers: &HeaderMap) -> Option<String> {
-    let sent = headers.get_all(COOKIE).filter_map(|value| value.to_str().ok());
-    let pairs: Vec<(&str, &str)> =
-        sent.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
-    let named = |wanted: &str| {
-        let mut found = pairs.iter().filter(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        found.next().filter(|_| found.next().is_none())
-    };
-    named(SECURE_COOKIE).or_else(|| named(PLAIN_COOKIE)).map(str::to_owned)
+    cookie::named(headers, SECURE_COOKIE).or_else(|| cookie::named(headers, PLAIN_COOKIE)).map(str::to_owned)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use actix_web::http::header::HeaderValue;
+    use actix_web::http::header::{COOKIE, HeaderValue};
 
     #[test]
     fn what_counts_comes_once_and_the_rest_is_passed_over() {

@@ -11,10 +11,10 @@ use stead_wire::admin::{
     UserChange, UserImport,
 };
 use stead_wire::auth::{
-    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey,
-    NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn,
-    Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, Upgrade,
-    VerifyRequest,
+    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify,
+    NewInvitation, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange,
+    PasswordSignIn, Reauth, Refresh, ResetConfirm, SendSignIn, SendTo, SignOut, SignUp, SignUpConfirm,
+    TotpActivate, Upgrade, VerifyRequest,
 };
 use stead_wire::records::Batch;
 use stead_wire::{Code, FieldProblem};
@@ -65,13 +65,14 @@ const fn optional(name: &'static str, holds: Holds) -> Member {
 
 impl Shape for SignUp {
     const MEMBERS: &'static [Member] =
-        &[text("email"), text("password"), optional("data", Holds::Object), optional("locale", Holds::Text)];
+        &[text("email"), text("password"), optional("data", Holds::Object), LOCALE, INVITATION];
 }
 
 const TOKEN: Member = optional("token", Holds::Text);
 const CHALLENGE: Member = optional("challenge_id", Holds::Text);
 const CODE: Member = optional("code", Holds::Text);
 const LOCALE: Member = optional("locale", Holds::Text);
+const INVITATION: Member = optional("invitation", Holds::Text);
 
 impl Shape for AnonymousSignIn {
     const MEMBERS: &'static [Member] = &[optional("data", Holds::Object)];
@@ -100,6 +101,19 @@ impl Shape for ResetConfirm {
 
 impl Shape for SendTo {
     const MEMBERS: &'static [Member] = &[text("email"), LOCALE];
+}
+
+impl Shape for SendSignIn {
+    const MEMBERS: &'static [Member] = &[text("email"), LOCALE, INVITATION];
+}
+
+impl Shape for NewInvitation {
+    const MEMBERS: &'static [Member] = &[
+        optional("email", Holds::Text),
+        optional("roles", Holds::Texts(0, USER_ROLES_MAX)),
+        optional("expires_in", Holds::Count),
+        LOCALE,
+    ];
 }
 
 impl Shape for VerifyRequest {
@@ -168,7 +182,7 @@ impl Shape for PasswordChange {
 }
 
 impl Shape for OauthExchange {
-    const MEMBERS: &'static [Member] = &[text("code"), text("code_verifier")];
+    const MEMBERS: &'static [Member] = &[text("code"), text("code_verifier"), INVITATION];
 }
 
 impl Shape for IdTokenSignIn {
@@ -177,6 +191,7 @@ impl Shape for IdTokenSignIn {
         text("id_token"),
         optional("nonce", Holds::Text),
         optional("platform", Holds::Text),
+        INVITATION,
     ];
 }
 

@@ -1,7 +1,7 @@
 //! Which web pages may call the API (the Fetch standard's CORS protocol).
 //!
-//! Callers are known by a bearer token, never by a cookie, so `Access-Control-Allow-Credentials` is never sent: a page
-//! of a foreign origin can at most do what anybody without a token can.
+//! `Access-Control-Allow-Credentials` is never sent, and the header that makes a session cookie count (`extract::cookie`) is not
+//! among those allowed: a page of a foreign origin can at most do what anybody without a token can.
 
 use actix_web::HttpResponse;
 use actix_web::dev::RequestHead;
@@ -16,8 +16,9 @@ use stead_schema::AppSettings;
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("ETag, X-Request-Id, Location, Retry-After, Idempotent-Replayed");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Stead-Captcha",
+);
 
 /// Whether an origin is the server's own or listed in `cors_origins`. Comparison is exact: no suffix, no pattern but
 /// a lone `*`.

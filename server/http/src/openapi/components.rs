@@ -9,10 +9,10 @@ use stead_wire::admin::{
     UserChange, UserImport,
 };
 use stead_wire::auth::{
-    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify, NewKey,
-    NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange, PasswordSignIn,
-    Reauth, Refresh, ResetConfirm, SendTo, SignOut, SignUp, SignUpConfirm, TotpActivate, Upgrade,
-    VerifyRequest,
+    AnonymousSignIn, EmailChange, EmailConfirm, EmailUndo, IdTokenSignIn, IdentityLink, MfaVerify,
+    NewInvitation, NewKey, NewPasskey, OauthExchange, OtpVerify, PasskeyChange, PasskeyProof, PasswordChange,
+    PasswordSignIn, Reauth, Refresh, ResetConfirm, SendSignIn, SendTo, SignOut, SignUp, SignUpConfirm,
+    TotpActivate, Upgrade, VerifyRequest,
 };
 use stead_wire::records::Batch;
 
@@ -46,6 +46,9 @@ pub(super) fn components(schema: &Schema) -> Value {
         "securitySchemes": {"bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "Access token of a sign-in, or of an operator. Without one the caller is anonymous.",
+        }, "cookie": {
+            "type": "apiKey", "in": "cookie", "name": crate::extract::cookie::NAME,
+            "description": "Session of a page, where the app has `auth: {cookies: true}`. Calls that may change something also bring `Stead-Session: cookie` and the `Origin` of the app; a sign-in that is to set it brings `Stead-Session: new`.",
         }},
     })
 }
@@ -141,11 +144,11 @@ fn fixed_schemas() -> Map<String, Value> {
         },
         "Session": {
             "type": "object",
-            "required": ["user", "access_token", "token_type", "expires_in", "refresh_token", "session_id"],
+            "required": ["user", "token_type", "expires_in", "session_id"],
             "properties": {
                 "user": {"type": "object", "description": "The user's record, with `email`."},
                 "access_token": {"type": "string"},
-                "token_type": {"const": "Bearer"},
+                "token_type": {"enum": ["Bearer", "Cookie"], "description": "With `Cookie` there are no tokens: the session is in the cookie that the answer sets."},
                 "expires_in": {"type": "integer", "description": "Seconds."},
                 "refresh_token": {"type": "string"},
                 "session_id": {"type": "string"},
@@ -213,6 +216,8 @@ fn fixed_schemas() -> Map<String, Value> {
         ("SendTo", SendTo::MEMBERS),
         ("AnonymousSignIn", AnonymousSignIn::MEMBERS),
         ("Upgrade", Upgrade::MEMBERS),
+        ("SendSignIn", SendSignIn::MEMBERS),
+        ("NewInvitation", NewInvitation::MEMBERS),
         ("VerifyRequest", VerifyRequest::MEMBERS),
         ("EmailChange", EmailChange::MEMBERS),
         ("EmailUndo", EmailUndo::MEMBERS),

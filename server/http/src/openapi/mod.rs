@@ -24,11 +24,20 @@ pub fn document(schema: &Schema) -> Value {
             "description": "Records, sign-in and realtime of this app. Errors are problem details (RFC 9457) with a stable `code`.",
         },
         "servers": [{"url": schema.app.public_url.as_deref().unwrap_or("/")}],
-        "security": [{}, {"bearer": []}],
+        "security": security(schema),
         "tags": [{"name": "auth"}, {"name": "records"}, {"name": "realtime"}, {"name": "operators"}, {"name": "server"}],
         "paths": all,
         "components": components::components(schema),
     })
+}
+
+/// As nobody, with a token, or, where the app has them, with the cookie of a page.
+fn security(schema: &Schema) -> Value {
+    let mut ways = vec![json!({}), json!({"bearer": []})];
+    if schema.app.cookies {
+        ways.push(json!({"cookie": []}));
+    }
+    Value::Array(ways)
 }
 
 #[cfg(test)]

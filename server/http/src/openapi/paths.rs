@@ -154,7 +154,7 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/auth/sign-in/magic-link",
         "post",
-        auth("sendMagicLink", "Send a link to sign in with.").trades("SendTo", "Challenge").status("202"),
+        auth("sendMagicLink", "Send a link to sign in with.").trades("SendSignIn", "Challenge").status("202"),
     ),
     (
         "/api/v1/auth/sign-in/anonymous",
@@ -184,7 +184,7 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
     (
         "/api/v1/auth/sign-in/otp",
         "post",
-        auth("sendOtp", "Send a code to sign in with.").trades("SendTo", "Challenge").status("202"),
+        auth("sendOtp", "Send a code to sign in with.").trades("SendSignIn", "Challenge").status("202"),
     ),
     (
         "/api/v1/auth/otp/verify",
@@ -454,6 +454,12 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         auth("getAuthSettings", "What a sign-in screen may offer.").answers("Object"),
     ),
     (
+        "/api/v1/auth/puzzle",
+        "get",
+        auth("getPuzzle", "A puzzle, where the app asks for one; its answer goes into `Stead-Captcha`.")
+            .answers("Object"),
+    ),
+    (
         "/api/v1/batch",
         "post",
         Operation::new("records", "batch", "Several operations, all or nothing.")
@@ -466,6 +472,25 @@ const GENERAL: &[(&str, &str, Operation<'static>)] = &[
         "post",
         Operation::new("operators", "signInOperator", "Sign in as an operator.")
             .trades("PasswordSignIn", "Object"),
+    ),
+    (
+        "/api/v1/admin/invitations",
+        "get",
+        Operation::new("operators", "listInvitations", "Invitations that wait.").answers("Object"),
+    ),
+    (
+        "/api/v1/admin/invitations",
+        "post",
+        Operation::new("operators", "invite", "Invite somebody to sign up; the link is told once.")
+            .trades("NewInvitation", "Object")
+            .status("201"),
+    ),
+    (
+        "/api/v1/admin/invitations/{id}",
+        "delete",
+        Operation::new("operators", "withdrawInvitation", "Make an invitation worthless.")
+            .takes(&["id"])
+            .status("204"),
     ),
     (
         "/api/v1/admin/api-keys",

@@ -7,7 +7,7 @@ mod message;
 pub(crate) mod metrics;
 
 use crate::answer::Failure;
-use crate::extract::state;
+use crate::extract::{cookie, state};
 use crate::guard::cors;
 use actix_http::ws::{self, HandshakeError};
 use actix_web::body::{BodyStream, MessageBody};
@@ -24,12 +24,15 @@ use stead_wire::frames::SUBPROTOCOL;
 /// GET /api/v1/realtime
 pub async fn connect(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Failure> {
     let state = state(&request)?;
-    check_origin(&request, &state.project.catalogue().schema.app)?;
+    let catalogue = state.project.catalogue();
+    check_origin(&request, &catalogue.schema.app)?;
+    let cookie = cookie::of_socket(&request, &catalogue.schema.app)?;
     let protocol = protocol(request.headers())?;
     ws::verify_handshake(request.head()).map_err(|error| not_a_socket(&error))?;
     let meta = request.extensions().get::<RequestMeta>().cloned();
     let meta = meta.ok_or_else(|| Error::internal("the request did not pass the guard"))?;
-    let (socket, outgoing) = state.project.hub().connect(&state.project, meta).await?;
+    let (mut socket, outgoing) = state.project.hub().connect(&state.project, meta).await?;
+    socket.known_by(cookie);
     let mut response = ws::handshake_response(request.head());
     if let Some(protocol) = protocol {
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, protocol));

@@ -250,7 +250,7 @@ impl Comparing<'_> {
     }
 
     fn settings(&mut self) {
-        if self.new.app.sign_up && !self.old.app.sign_up && self.new.users().is_some() {
+        if self.new.app.open_to_all() && !self.old.app.open_to_all() && self.new.users().is_some() {
             let users = self.new.users().map_or("", |users| name_of(self.new, users.id));
             let what = "anyone may sign up now, and so be signed in".to_owned();
             self.tell(format!("{users}.sign_up"), Verdict::Loosened(what));

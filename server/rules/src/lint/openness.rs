@@ -92,7 +92,7 @@ fn from_outside(part: &Expr) -> bool {
 fn signed_in_is_anyone(schema: &Schema, ruled: &Ruled<'_>) -> Option<Finding> {
     let signed_in = normalise::not(Expr::Auth(AuthFact::IsAnonymous));
     let narrow = matches!(ruled.decides, Decides::FieldWrite(_));
-    (schema.app.sign_up && !narrow && ruled.rule.expr == signed_in).then(|| Finding {
+    (schema.app.open_to_all() && !narrow && ruled.rule.expr == signed_in).then(|| Finding {
         code: "L10",
         at: ruled.at(),
         span: ruled.span,

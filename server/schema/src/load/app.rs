@@ -3,11 +3,12 @@
 //! A setting in any other file is refused, so that there is one place to look.
 
 use super::build::twice;
+use super::captcha;
 use super::facts;
 use super::names::Naming;
 use super::node::{Entry, Node, plain};
 use super::providers;
-use crate::{AppSettings, Diagnostic, MailSettings, SignInMethod, Sources};
+use crate::{AppSettings, Diagnostic, MailSettings, SignInMethod, SignUpMode, Sources};
 use serde_json::Value;
 
 const SETTINGS: [&str; 5] = ["name", "public_url", "auth", "cors", "mail"];
@@ -43,9 +44,10 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
         "name" => app.name = node.text().map(str::to_owned),
         "public_url" => app.public_url = node.text().map(|url| url.trim_end_matches('/').to_owned()),
         "auth" => {
-            if let Some(Value::Bool(sign_up)) = node.get("sign_up").and_then(Node::scalar).map(plain) {
-                app.sign_up = sign_up;
+            if let Some(mode) = node.get("sign_up").and_then(Node::scalar).map(plain).and_then(sign_up_mode) {
+                app.sign_up = mode;
             }
+            app.domains = node.get("domains").map(texts).unwrap_or_default();
             let policy = node.get("password_policy").and_then(Node::text);
             if let Some(chars) = policy.and_then(policy_chars_min) {
                 app.password_chars_min = chars;
@@ -69,6 +71,10 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
             let days =
                 node.get("delete_after_days").and_then(Node::scalar).map(plain).and_then(|n| n.as_u64());
             app.delete_after_days = days.and_then(|days| u32::try_from(days).ok());
+            if let Some(Value::Bool(cookies)) = node.get("cookies").and_then(Node::scalar).map(plain) {
+                app.cookies = cookies;
+            }
+            app.captcha = captcha::declared(node, mistakes);
             app.auth_page =
                 node.get("page").and_then(Node::text).map(|url| url.trim_end_matches('#').to_owned());
             app.roles = node.get("roles").map(texts).unwrap_or_default();
@@ -85,6 +91,17 @@ fn read(entry: &Entry, app: &mut AppSettings, mistakes: &mut Vec<Diagnostic>) {
                 MailSettings { from: text("from"), reply_to: text("reply_to"), locale: text("locale") };
         }
         _ => {}
+    }
+}
+
+fn sign_up_mode(said: Value) -> Option<SignUpMode> {
+    match said {
+        Value::Bool(true) => Some(SignUpMode::Open),
+        Value::Bool(false) => Some(SignUpMode::Closed),
+        Value::String(mode) if mode == "open" => Some(SignUpMode::Open),
+        Value::String(mode) if mode == "invite" => Some(SignUpMode::Invite),
+        Value::String(mode) if mode == "closed" => Some(SignUpMode::Closed),
+        _ => None,
     }
 }
 

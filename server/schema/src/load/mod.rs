@@ -5,6 +5,7 @@
 
 mod app;
 mod build;
+mod captcha;
 mod claims;
 mod columns;
 mod document;

@@ -119,7 +119,7 @@ fn needs_issuer(entry: &Entry, known: bool, mistakes: &mut Vec<Diagnostic>) {
     mistakes.push(missing(entry, "issuer").help(help));
 }
 
-fn missing(entry: &Entry, key: &str) -> Diagnostic {
+pub(super) fn missing(entry: &Entry, key: &str) -> Diagnostic {
     let text = format!("`{}` needs `{key}`", entry.key);
     Diagnostic::new("E0114", entry.key_span, text).help(format!("add `{key}:`"))
 }
@@ -158,7 +158,7 @@ fn issuer(node: &Node, mistakes: &mut Vec<Diagnostic>) -> Option<String> {
     }
 }
 
-fn secret(node: &Node, mistakes: &mut Vec<Diagnostic>) -> Option<Secret> {
+pub(super) fn secret(node: &Node, mistakes: &mut Vec<Diagnostic>) -> Option<Secret> {
     let text = node.text()?;
     let source = match text.strip_prefix("secret:") {
         Some(name) => {

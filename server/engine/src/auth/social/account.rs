@@ -6,7 +6,7 @@
 use super::profile::Profile;
 use crate::auth::entrance::{self, Entrance};
 use crate::auth::prove::{self, Proven};
-use crate::auth::{Email, sql, users, users_of};
+use crate::auth::{Email, may_sign_up, sql, users, users_of};
 use crate::records::{Gate, Making, Prepared, Right, insert_in, prepare};
 use crate::{Ctx, Error, admin};
 use serde_json::{Map, Value as Json};
@@ -78,6 +78,7 @@ pub(super) async fn enter(
     tx: &mut Tx<'_>,
     cx: &Ctx,
     profile: &Profile,
+    invitation: Option<&str>,
     entrance: &Entrance,
 ) -> Result<Entered, Error> {
     let catalogue = cx.project.catalogue();
@@ -98,7 +99,7 @@ pub(super) async fn enter(
         Some(_) => Owner::Unproven,
     };
     let verdict = judge(known.is_some(), word(profile, email.as_ref()), owner);
-    let at_door = Door { cx, people, profile };
+    let at_door = Door { cx, people, profile, invitation };
     let mut ended = Vec::new();
     let user = match (verdict, known, holder, email) {
         (Verdict::Enter, Some(user), ..) => at_door.used(tx, user).await?,
@@ -160,6 +161,8 @@ struct Door<'a> {
     cx: &'a Ctx,
     people: &'a Collection,
     profile: &'a Profile,
+    /// What somebody new brought along.
+    invitation: Option<&'a str>,
 }
 
 impl Door<'_> {
@@ -181,14 +184,13 @@ impl Door<'_> {
 
     async fn sign_up(&self, tx: &mut Tx<'_>, email: &Email, verified: bool) -> Result<String, Error> {
         let catalogue = self.cx.project.catalogue();
-        if !catalogue.schema.app.sign_up {
-            return Err(Error::with(Code::Forbidden, "Nobody may sign up here."));
-        }
-        let draft = users::with_address(self.people, self.draft()?, email, verified);
+        let admission = may_sign_up::admit(tx, self.cx, email, verified, self.invitation).await?;
+        let draft = users::with_address(self.people, self.draft()?, email, admission.proven);
         let user = draft.id().to_owned();
         users::claim_email(tx, &user, email).await?;
         let gate = Gate::new(self.cx, &catalogue, &self.people.name)?;
         insert_in(tx, gate, draft, Right::SignUp).await?;
+        users::give_roles(tx, &user, &admission.roles).await?;
         self.add(tx, user).await
     }
 

@@ -30,7 +30,7 @@ pub(in crate::auth) async fn exchange(cx: &Ctx, body: OauthExchange) -> Result<S
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let code = presented(&cx, Purpose::OauthCode, &body.code).await?;
     let source = Source::Code { code, challenge: challenge_of(&body.code_verifier) };
-    enter(&cx, &source).await
+    enter(&cx, &source, body.invitation.as_deref()).await
 }
 
 /// Where a profile comes from.
@@ -43,10 +43,14 @@ pub(super) enum Source {
 }
 
 /// Signs in whoever the source is about.
-pub(super) async fn enter(cx: &Ctx, source: &Source) -> Result<SignInAnswer, Error> {
+pub(super) async fn enter(
+    cx: &Ctx,
+    source: &Source,
+    invitation: Option<&str>,
+) -> Result<SignInAnswer, Error> {
     let mut tried = 1;
     loop {
-        match try_enter(cx, source).await {
+        match try_enter(cx, source, invitation).await {
             // Somebody signed up with the address between our look and our write; look again.
             Err(error) if error.code == Code::UniqueViolation && tried < TRIES => tried += 1,
             done => return done,
@@ -54,17 +58,18 @@ pub(super) async fn enter(cx: &Ctx, source: &Source) -> Result<SignInAnswer, Err
     }
 }
 
-async fn try_enter(cx: &Ctx, source: &Source) -> Result<SignInAnswer, Error> {
+async fn try_enter(cx: &Ctx, source: &Source, invitation: Option<&str>) -> Result<SignInAnswer, Error> {
     let entrance = Entrance::draw(cx, Method::Oauth, false)?;
     let job = {
         let (cx, entrance, source) = (cx.clone(), entrance.clone(), source.clone());
+        let invitation = invitation.map(str::to_owned);
         async move |tx: &mut Tx<'_>| {
             // A code is used up by a wrong verifier too, so this refusal is no rollback.
             let profile = match source.profile(tx, &cx).await? {
                 Ok(profile) => profile,
                 Err(error) => return Ok(Err(error)),
             };
-            account::enter(tx, &cx, &profile, &entrance).await.map(Ok)
+            account::enter(tx, &cx, &profile, invitation.as_deref(), &entrance).await.map(Ok)
         }
     };
     let account::Entered { user, entered } = cx.project.store().write(job).await??;

@@ -7,7 +7,7 @@ use super::{challenge_of, presented, provider};
 use crate::auth::one_time::{Fresh, Purpose};
 use crate::auth::reauth::signed_in_lately;
 use crate::auth::session::Beginning;
-use crate::auth::{signed_in, sql, upgrade};
+use crate::auth::{Linked, signed_in, sql, upgrade};
 use crate::{Ctx, Error, admin};
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(in crate::auth) async fn start_link(cx: &Ctx, name: &str, asked: IdentityLin
 }
 
 /// See [`crate::auth::link_identity`].
-pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json, Error> {
+pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Linked, Error> {
     let user = signed_in_lately(cx).await?;
     let code = presented(cx, Purpose::OauthCode, &body.code).await?;
     let challenge = challenge_of(&body.code_verifier);
@@ -75,15 +75,12 @@ pub(in crate::auth) async fn link(cx: &Ctx, body: OauthExchange) -> Result<Json,
         let ended = upgrade::by_identity(tx, &inner, &user, proven, &begins).await?;
         Ok::<_, Error>(Ok((identity, ended)))
     };
-    let (mut identity, ended) = cx.project.store().write(job).await??;
-    if let Some(ended) = ended {
-        let answer = upgrade::begun(cx, &owner, &ended, &session).await?;
-        let session = serde_json::to_value(answer).map_err(Error::internal)?;
-        if let Json::Object(members) = &mut identity {
-            members.insert("session".to_owned(), session);
-        }
-    }
-    Ok(identity)
+    let (identity, ended) = cx.project.store().write(job).await??;
+    let session = match ended {
+        Some(ended) => Some(upgrade::begun(cx, &owner, &ended, &session).await?),
+        None => None,
+    };
+    Ok(Linked { identity, session })
 }
 
 /// See [`crate::auth::unlink`].

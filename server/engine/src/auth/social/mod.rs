@@ -33,6 +33,7 @@ pub(super) use native::sign_in;
 pub(super) use start::start;
 
 use super::one_time::{self, Presented, Purpose};
+use crate::outbound::{Question, Reply, Unanswered};
 use crate::{Ctx, Error};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -49,6 +50,19 @@ pub(crate) struct Social {
 impl Social {
     pub(crate) fn new(outside: Outside) -> Self {
         Self { secrets: outside.secrets, asking: asking::Asking::new(outside.reach) }
+    }
+
+    /// What a reference to a secret stands for.
+    pub(super) fn secret<'s>(&'s self, secret: &'s stead_schema::Secret) -> Option<&'s str> {
+        self.secrets.reveal(secret)
+    }
+
+    /// Asks a service that is none of the providers.
+    ///
+    /// # Errors
+    /// As [`outbound::Outbound::ask`](crate::outbound::Outbound::ask).
+    pub(super) async fn ask(&self, question: Question<'_>) -> Result<Reply, Unanswered> {
+        self.asking.outbound.ask(question).await
     }
 }
 

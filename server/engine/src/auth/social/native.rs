@@ -20,7 +20,7 @@ use stead_wire::auth::{IdTokenSignIn, SignInAnswer};
 pub(in crate::auth) async fn sign_in(cx: &Ctx, body: IdTokenSignIn) -> Result<SignInAnswer, Error> {
     let cx = Ctx { caller: Caller::Anonymous, ..cx.clone() };
     let source = checked(&cx, &body).await?;
-    enter(&cx, &source).await
+    enter(&cx, &source, body.invitation.as_deref()).await
 }
 
 async fn checked(cx: &Ctx, body: &IdTokenSignIn) -> Result<Source, Error> {

@@ -3,7 +3,7 @@
 use crate::outbound::Reach;
 use std::collections::HashMap;
 use std::fmt;
-use stead_schema::{Schema, Secret, SecretSource, Span};
+use stead_schema::{CaptchaKind, Schema, Secret, SecretSource, Span};
 
 /// What a project needs from outside its files and its database.
 #[derive(Debug, Default)]
@@ -30,7 +30,11 @@ pub struct MissingSecret {
 impl Secrets {
     /// Every secret that an app names and that is not here, in the order of its files.
     pub fn missing(&self, schema: &Schema) -> Vec<MissingSecret> {
-        let named = schema.app.providers.iter().flat_map(stead_schema::Provider::secrets);
+        let captcha = schema.app.captcha.iter().filter_map(|captcha| match &captcha.kind {
+            CaptchaKind::Webhook(service) => Some(&service.secret),
+            CaptchaKind::Puzzle => None,
+        });
+        let named = schema.app.providers.iter().flat_map(stead_schema::Provider::secrets).chain(captcha);
         named
             .filter_map(|secret| match &secret.source {
                 SecretSource::Named(name) if !self.0.contains_key(name) => {

@@ -1,12 +1,12 @@
 //! Users without an account: what they have, and how they get one without losing it.
 
-use super::app::{App, PASSWORD, Sent, data, form, paths, sign_in, signed_in};
+use super::app::{App, PASSWORD, Sent, by_mail, data, form, paths, sign_in, signed_in};
 use crate::mail::Kind;
 use crate::{Ctx, Error, auth, limits};
 use serde_json::{Value as Json, json};
 use stead_wire::Code;
 use stead_wire::auth::{
-    AnonymousSignIn, EmailChange, EmailConfirm, NewKey, SendTo, SessionAnswer, SignUpAnswer, Upgrade,
+    AnonymousSignIn, EmailChange, EmailConfirm, NewKey, SessionAnswer, SignUpAnswer, Upgrade,
 };
 
 const OPEN: &str = "  methods: [password, anonymous, otp, magic_link]\n  user_keys: true\n";
@@ -221,8 +221,7 @@ async fn at_18_who_squats_an_address_by_an_upgrade_has_nothing_after_its_owner_p
     let held = app.as_user(&squatter.access_token).await;
     assert!(auth::me(&held).await.is_ok());
 
-    let to = SendTo { email: super::app::address("ana"), locale: None };
-    let asked = auth::send_otp(&app.nobody(), to).await.unwrap();
+    let asked = auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
     let sent = app.letter().await;
     let proof =
         serde_json::from_value(json!({ "challenge_id": asked.challenge_id, "code": sent.code })).unwrap();

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stead_schema::SourceFile;
 use stead_store::{ChangeKind, Place, Postgres};
-use stead_wire::auth::{PasswordSignIn, Refresh, SessionAnswer, SignInAnswer, SignUp, SignUpAnswer};
+use stead_wire::auth::{
+    PasswordSignIn, Refresh, SendSignIn, SessionAnswer, SignInAnswer, SignUp, SignUpAnswer,
+};
 use stead_wire::{Code, Instant};
 
 const APP: &str = "auth: {roles: [editor, chief]}\n";
@@ -293,11 +295,17 @@ pub(crate) fn form(name: &str) -> SignUp {
         password: PASSWORD.to_owned(),
         data: data(json!({ "name": name })),
         locale: None,
+        invitation: None,
     }
 }
 
 pub(crate) fn data(value: serde_json::Value) -> Map<String, serde_json::Value> {
     value.as_object().unwrap().clone()
+}
+
+/// Asks for a link or a code to sign in with.
+pub(crate) fn by_mail(name: &str) -> SendSignIn {
+    SendSignIn { email: address(name), locale: None, invitation: None }
 }
 
 pub(crate) fn sign_in(name: &str, password: &str) -> PasswordSignIn {

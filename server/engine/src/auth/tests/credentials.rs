@@ -29,6 +29,7 @@ async fn a_sign_up_is_told_every_wrong_value_at_once_and_leaves_nothing() {
         password: "short".to_owned(),
         data: data(json!({ "id": "mine", "verified": true, "email": "a@b.c", "extra": 1 })),
         locale: None,
+        invitation: None,
     };
     let error = auth::sign_up(&app.nobody(), body).await.unwrap_err();
     assert_eq!(error.code, Code::FieldInvalid);

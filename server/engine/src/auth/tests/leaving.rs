@@ -1,6 +1,6 @@
 //! The end of an account: what goes, what stays, and until when it can be kept.
 
-use super::app::{App, PASSWORD, address, data, sign_in};
+use super::app::{App, PASSWORD, address, by_mail, data, sign_in};
 use crate::auth::{self, sweep};
 use crate::mail::Kind;
 use crate::{Caller, Ctx, Error, OperatorCaller, admin, limits, records};
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::sync::Arc;
 use stead_store::Sql;
 use stead_wire::Code;
-use stead_wire::auth::{AnonymousSignIn, NewKey, SendTo, SessionAnswer, Upgrade};
+use stead_wire::auth::{AnonymousSignIn, NewKey, SessionAnswer, Upgrade};
 
 const DAY_S: f64 = 86_400.0;
 
@@ -80,7 +80,7 @@ async fn at_38_an_account_that_ends_leaves_its_id_in_the_audit_trail_and_nothing
     let other = app.sign_in("ana").await;
     let cx = app.as_user(&ana.access_token).await;
     let key = key(&cx).await;
-    auth::send_otp(&app.nobody(), SendTo { email: address("ana"), locale: None }).await.unwrap();
+    auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
     let wrong = auth::sign_in(&app.nobody(), sign_in("ana", "not the right one")).await;
     assert_eq!(told(wrong), Err(Code::InvalidCredentials));
     let again = records::Idempotency { key: "k".into(), digest: [1; 32] };

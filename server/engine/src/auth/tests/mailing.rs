@@ -1,6 +1,6 @@
 //! What is proven by mail: sign-ups, sign-ins, addresses, forgotten passwords.
 
-use super::app::{App, PASSWORD, Sent, address, form, paths, sign_in, signed_in};
+use super::app::{App, PASSWORD, Sent, address, by_mail, form, paths, sign_in, signed_in};
 use crate::auth::one_time::{self, Fresh, Presented, Purpose};
 use crate::mail::Kind;
 use crate::{Ctx, Error, auth, limits};
@@ -130,12 +130,12 @@ async fn at_01_an_address_that_is_known_is_answered_like_one_that_is_not() {
         assert_eq!(rows().await, (1, 1), "{name}: sign-up");
         for told in [
             auth::request_reset(&app.nobody(), to(name)).await.unwrap(),
-            auth::send_otp(&app.nobody(), to(name)).await.unwrap(),
+            auth::send_otp(&app.nobody(), by_mail(name)).await.unwrap(),
         ] {
             assert_eq!(told.challenge_id.len(), 36, "{name}");
         }
         assert_eq!(rows().await, (2, 2), "{name}: reset and code");
-        let told = auth::send_magic_link(&app.nobody(), to(name)).await.unwrap();
+        let told = auth::send_magic_link(&app.nobody(), by_mail(name)).await.unwrap();
         // A wrong code says the same of both, as often as it is tried.
         for _ in 0..7 {
             assert_eq!(enter_by_code(&app, &told, "123").await.unwrap_err(), Code::ProofInvalid, "{name}");
@@ -155,7 +155,7 @@ async fn at_01_an_address_that_is_known_is_answered_like_one_that_is_not() {
 #[tokio::test]
 async fn at_01_where_sign_up_is_closed_a_link_makes_nobody_a_user_and_says_so_to_nobody() {
     let app = App::open_auth(&format!("{ALL}  sign_up: false\n")).await;
-    auth::send_magic_link(&app.nobody(), to("ana")).await.unwrap();
+    auth::send_magic_link(&app.nobody(), by_mail("ana")).await.unwrap();
     assert!(app.letters().await.is_empty());
     assert_eq!(app.count("SELECT count(*) FROM _one_time").await, 1);
 }
@@ -186,7 +186,7 @@ async fn the_link_of_a_sign_up_opened_elsewhere_needs_the_password_that_was_chos
 async fn at_05_of_fifty_uses_of_one_link_at_once_one_counts() {
     let app = App::open_auth(ALL).await;
     app.sign_up("ana").await;
-    auth::send_magic_link(&app.nobody(), to("ana")).await.unwrap();
+    auth::send_magic_link(&app.nobody(), by_mail("ana")).await.unwrap();
     let sent = app.letter().await;
     let uses = (0..50).map(|_| enter(&app, &sent.token));
     let answers = futures_util::future::join_all(uses).await;
@@ -277,7 +277,7 @@ async fn at_06_a_changed_password_and_a_changed_address_make_what_was_sent_befor
     };
     auth::request_reset(&app.nobody(), to("ana")).await.unwrap();
     let token = app.letter().await.token;
-    auth::send_magic_link(&app.nobody(), to("ana")).await.unwrap();
+    auth::send_magic_link(&app.nobody(), by_mail("ana")).await.unwrap();
     let link = app.letter().await.token;
     auth::change_password(&cx, change(PASSWORD, NEW)).await.unwrap();
     assert_eq!(app.letter().await.kind, Kind::PasswordChanged);
@@ -329,7 +329,7 @@ async fn at_07_a_code_may_be_tried_five_times_and_its_link_still_counts() {
     );
     reset(&app, &sent.token, NEW).await.unwrap();
     // Control: four wrong ones leave a fifth.
-    let challenge = auth::send_otp(&app.nobody(), to("ana")).await.unwrap();
+    let challenge = auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
     let sent = app.letters().await.iter().map(Sent::of).find(|sent| sent.kind == Kind::SignInCode).unwrap();
     for _ in 0..4 {
         assert!(enter_by_code(&app, &challenge, &wrong(&sent.code)).await.is_err());
@@ -344,7 +344,7 @@ async fn at_08_a_reset_ends_every_session_and_everything_else_that_was_sent() {
     let app = App::open_auth(ALL).await;
     let (own, phone) = (app.sign_up("ana").await, app.sign_in("ana").await);
     let other = app.sign_up("bob").await;
-    auth::send_magic_link(&app.nobody(), to("ana")).await.unwrap();
+    auth::send_magic_link(&app.nobody(), by_mail("ana")).await.unwrap();
     let link = app.letter().await.token;
     auth::request_reset(&app.nobody(), to("ana")).await.unwrap();
     let token = app.letter().await.token;
@@ -393,8 +393,8 @@ async fn who_proves_an_address_by_mail_takes_the_account_from_whoever_made_it_un
     // Somebody else is there before Ana, with her address.
     let squatter = app.sign_up("ana").await;
     let id = squatter.user["id"].as_str().unwrap().to_owned();
-    auth::send_otp(&app.nobody(), to("ana")).await.unwrap();
-    let challenge = auth::send_otp(&app.nobody(), to("ana")).await.unwrap();
+    auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
+    let challenge = auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
     let codes: Vec<Sent> = app.letters().await.iter().map(Sent::of).collect();
     let mut entered = None;
     for sent in &codes {
@@ -408,7 +408,7 @@ async fn who_proves_an_address_by_mail_takes_the_account_from_whoever_made_it_un
     assert_eq!(enters(&app, "ana", PASSWORD).await.unwrap_err(), Code::InvalidCredentials);
     assert_eq!(app.count("SELECT count(*) FROM _audit WHERE action = 'users.reclaim'").await, 1);
     // Control: a second proof ends nothing.
-    auth::send_magic_link(&app.nobody(), to("ana")).await.unwrap();
+    auth::send_magic_link(&app.nobody(), by_mail("ana")).await.unwrap();
     enter(&app, &app.letter().await.token).await.unwrap();
     app.as_user(&own.access_token).await;
 }
@@ -507,7 +507,7 @@ async fn another_address_takes_the_password_and_is_nobody_elses() {
 #[tokio::test]
 async fn somebody_new_who_enters_by_a_link_becomes_a_user_whose_address_is_proven() {
     let app = App::open_auth("  methods: [magic_link]\n").await;
-    auth::send_magic_link(&app.nobody(), to("ana")).await.unwrap();
+    auth::send_magic_link(&app.nobody(), by_mail("ana")).await.unwrap();
     let sent = app.letter().await;
     let session = enter(&app, &sent.token).await.unwrap();
     assert_eq!(session.user["verified"], json!(true));
@@ -517,7 +517,7 @@ async fn somebody_new_who_enters_by_a_link_becomes_a_user_whose_address_is_prove
     for code in [
         auth::sign_up(&app.nobody(), form("bob")).await.unwrap_err().code,
         enters(&app, "ana", PASSWORD).await.unwrap_err(),
-        auth::send_otp(&app.nobody(), to("ana")).await.unwrap_err().code,
+        auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap_err().code,
         auth::request_reset(&app.nobody(), to("ana")).await.unwrap_err().code,
     ] {
         assert_eq!(code, Code::Forbidden);

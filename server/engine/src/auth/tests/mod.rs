@@ -10,6 +10,7 @@
 mod anonymous;
 pub(crate) mod app;
 mod changing;
+mod cookies;
 mod credentials;
 mod devices;
 mod export;
@@ -22,6 +23,7 @@ mod master;
 mod passkeys;
 mod refreshing;
 mod revoking;
+mod robots;
 mod second_factor;
 mod service;
 mod signing;

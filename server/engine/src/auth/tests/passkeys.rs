@@ -1,6 +1,6 @@
 //! Passkeys: who gets in with one, and every way in which a device, a page or a stranger may lie.
 
-use super::app::{App, PASSWORD, sign_in};
+use super::app::{App, PASSWORD, by_mail, sign_in};
 use crate::mail::Kind;
 use crate::{Error, auth};
 use futures_util::future::join_all;
@@ -387,12 +387,7 @@ async fn a_passkey_is_shown_in_the_place_of_a_code_and_of_a_fresh_sign_in() {
 async fn at_18_who_takes_an_unproven_account_over_leaves_no_passkey_in_it() {
     let app = open().await;
     let (_, mut others) = person(&app, "ana").await;
-    let sent = auth::send_otp(
-        &app.nobody(),
-        stead_wire::auth::SendTo { email: "ana@example.com".into(), locale: None },
-    )
-    .await
-    .unwrap();
+    let sent = auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
     let body = stead_wire::auth::OtpVerify {
         token: None,
         challenge_id: Some(sent.challenge_id),

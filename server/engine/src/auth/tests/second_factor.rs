@@ -1,6 +1,6 @@
 //! A second factor: what it asks for, what it protects, and that nobody gets around it.
 
-use super::app::{App, PASSWORD, Sent, address, sign_in, signed_in};
+use super::app::{App, PASSWORD, Sent, address, by_mail, sign_in, signed_in};
 use crate::auth::factors::totp;
 use crate::mail::Kind;
 use crate::{Caller, Ctx, Error, OperatorCaller, admin, auth};
@@ -442,7 +442,7 @@ async fn a_mailed_code_or_a_new_password_is_no_way_around_the_second_factor() {
     reset(&app, &app.letter().await.token).await.unwrap();
     app.letters().await;
     question(&app, "ana", NEW).await;
-    let sent = auth::send_otp(&app.nobody(), to("ana")).await.unwrap();
+    let sent = auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
     let body = stead_wire::auth::OtpVerify {
         token: None,
         challenge_id: Some(sent.challenge_id),
@@ -463,7 +463,7 @@ async fn at_18_who_takes_an_unproven_account_over_is_not_asked_for_the_factor_of
     let app = App::open_auth("  methods: [password, otp]\n").await;
     // Somebody signed up with Ana's address and added an app.
     let other = person(&app, "ana").await;
-    let sent = auth::send_otp(&app.nobody(), to("ana")).await.unwrap();
+    let sent = auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap();
     let body = stead_wire::auth::OtpVerify {
         token: None,
         challenge_id: Some(sent.challenge_id),

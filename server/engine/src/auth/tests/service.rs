@@ -1,6 +1,6 @@
 //! Service accounts: what their keys reach, and that nobody signs in as one, whatever is attached to it.
 
-use super::app::{App, PASSWORD, address, data, paths, sign_in};
+use super::app::{App, PASSWORD, address, by_mail, data, paths, sign_in};
 use crate::records::{self, Mode};
 use crate::{Caller, Ctx, Error, OperatorCaller, admin, auth};
 use serde_json::{Value as Json, json};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stead_store::{Sql, Tx};
 use stead_wire::Code;
 use stead_wire::admin::{NewServiceAccount, UserChange};
-use stead_wire::auth::{EmailChange, IdentityLink, NewKey, OtpVerify, SendTo, Upgrade};
+use stead_wire::auth::{EmailChange, IdentityLink, NewKey, OtpVerify, Upgrade};
 
 async fn open() -> App {
     App::open_auth("  methods: [password, otp, anonymous]\n  delete_after_days: 0\n").await
@@ -127,8 +127,7 @@ async fn nobody_signs_in_as_a_service_account_whatever_is_attached_to_it() {
     attach(&app, ana.user["id"].as_str().unwrap(), &robot).await;
     let by_password = async || told(auth::sign_in(&app.nobody(), sign_in("ana", PASSWORD)).await);
     let by_mail = async || {
-        let to = SendTo { email: address("ana"), locale: None };
-        let challenge_id = Some(auth::send_otp(&app.nobody(), to).await.unwrap().challenge_id);
+        let challenge_id = Some(auth::send_otp(&app.nobody(), by_mail("ana")).await.unwrap().challenge_id);
         let code = Some(app.letter().await.code);
         let proof = OtpVerify { token: None, challenge_id, code, data: data(json!({})) };
         told(auth::verify_otp(&app.nobody(), proof).await)

@@ -23,6 +23,7 @@ macro_rules! language {
                 include_str!(concat!("words/", $locale, "/passkey_removed.txt")),
                 include_str!(concat!("words/", $locale, "/account_leaving.txt")),
                 include_str!(concat!("words/", $locale, "/account_deleted.txt")),
+                include_str!(concat!("words/", $locale, "/invitation.txt")),
             ],
         )
     };

@@ -160,7 +160,8 @@ impl App {
         let data = json!({ "name": name }).as_object().unwrap().clone();
         let cx = Ctx::new(self.project.clone(), Caller::Anonymous, self.meta());
         let email = format!("{name}@example.com");
-        let form = SignUp { email, password: "a long enough one".to_owned(), data, locale: None };
+        let form =
+            SignUp { email, password: "a long enough one".to_owned(), data, locale: None, invitation: None };
         match auth::sign_up(&cx, form).await.unwrap() {
             SignUpAnswer::Session(session) => *session,
             SignUpAnswer::Challenge(_) => panic!("the address must be proven"),

@@ -50,10 +50,14 @@ fn unproven(provider: &str, subject: &str, name: &str) -> Profile {
 }
 
 async fn arrive(app: &App, profile: Profile) -> Result<SessionAnswer, Code> {
+    arrive_with(app, profile, None).await
+}
+
+async fn arrive_with(app: &App, profile: Profile, invitation: Option<&str>) -> Result<SessionAnswer, Code> {
     let digest = app.project.new_id().unwrap().into_string();
     let expires_s = app.now().us() / 1_000_000 + 600;
     let source = Source::Token { profile: Box::new(profile), digest, expires_s };
-    enter(&app.nobody(), &source).await.map(signed_in).map_err(|error| error.code)
+    enter(&app.nobody(), &source, invitation).await.map(signed_in).map_err(|error| error.code)
 }
 
 fn id(session: &SessionAnswer) -> &str {
@@ -157,6 +161,43 @@ async fn where_nobody_may_sign_up_only_known_people_get_in() {
     assert_eq!(app.count("SELECT count(*) FROM _emails").await, 0);
 }
 
+/// The token of an invitation.
+async fn invited(app: &App, body: serde_json::Value) -> String {
+    let made = auth::invite(&app.nobody(), "op", serde_json::from_value(body).unwrap()).await.unwrap();
+    made["link"].as_str().unwrap().rsplit_once('=').unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn somebody_from_a_provider_needs_an_invitation_where_one_is_asked_for() {
+    let app = App::open_auth("  sign_up: invite\n").await;
+    let anyone = invited(&app, json!({ "roles": ["editor"] })).await;
+    assert_eq!(arrive(&app, profile("a", "1", "ana")).await.err(), Some(Code::Forbidden));
+    let rubbish = arrive_with(&app, profile("a", "1", "ana"), Some("rubbish")).await;
+    assert_eq!(rubbish.err(), Some(Code::ProofInvalid));
+    let ana = arrive_with(&app, profile("a", "1", "ana"), Some(&anyone)).await.unwrap();
+    assert_eq!(auth::session(&app.as_user(&ana.access_token).await).unwrap()["roles"], json!(["editor"]));
+    // Who is known enters without, and uses none up; the one above is gone.
+    let another = invited(&app, json!({})).await;
+    assert!(arrive_with(&app, profile("a", "1", "ana"), Some(&another)).await.is_ok());
+    let used = arrive_with(&app, profile("a", "2", "bob"), Some(&anyone)).await;
+    assert_eq!(used.err(), Some(Code::ProofInvalid));
+    assert!(arrive_with(&app, profile("a", "2", "bob"), Some(&another)).await.is_ok());
+    // What was sent to an address proves it, whatever the provider knows of it.
+    let theirs = invited(&app, json!({ "email": address("cleo") })).await;
+    let cleo = arrive_with(&app, unproven("a", "3", "cleo"), Some(&theirs)).await.unwrap();
+    assert_eq!(cleo.user["verified"], true);
+}
+
+#[tokio::test]
+async fn somebody_from_a_provider_has_an_address_of_the_domains_that_is_proven() {
+    let (_, domain) = address("ana").rsplit_once('@').map(|(l, d)| (l.to_owned(), d.to_owned())).unwrap();
+    let own = App::open_auth(&format!("  domains: [{domain}]\n")).await;
+    assert_eq!(arrive(&own, unproven("a", "1", "ana")).await.err(), Some(Code::Forbidden));
+    assert!(arrive(&own, profile("a", "1", "ana")).await.is_ok());
+    let other = App::open_auth("  domains: [elsewhere.example]\n").await;
+    assert_eq!(arrive(&other, profile("a", "1", "ana")).await.err(), Some(Code::Forbidden));
+}
+
 #[tokio::test]
 async fn what_a_provider_says_of_a_person_fills_fields_where_it_fits() {
     let app = App::open().await;
@@ -211,8 +252,8 @@ async fn at_17_an_id_token_is_good_once() {
     let expires_s = app.now().us() / 1_000_000 + 600;
     let source =
         |profile: Profile| Source::Token { profile: Box::new(profile), digest: "d".to_owned(), expires_s };
-    assert!(enter(&app.nobody(), &source(profile("a", "1", "ana"))).await.is_ok());
-    let again = enter(&app.nobody(), &source(profile("a", "1", "ana"))).await.unwrap_err();
+    assert!(enter(&app.nobody(), &source(profile("a", "1", "ana")), None).await.is_ok());
+    let again = enter(&app.nobody(), &source(profile("a", "1", "ana")), None).await.unwrap_err();
     assert_eq!(again.code, Code::InvalidCredentials);
 }
 
@@ -236,7 +277,7 @@ async fn brought_back(app: &App, user: &str, profile: Profile) -> OauthExchange 
     let (code, user, now) = (fresh.token.clone(), user.to_owned(), app.now());
     let job = async move |tx: &mut stead_store::Tx<'_>| fresh.issue(tx, "test", Some(&user), now).await;
     app.project.store().write(job).await.unwrap();
-    OauthExchange { code, code_verifier }
+    OauthExchange { code, code_verifier, invitation: None }
 }
 
 #[tokio::test]
@@ -250,24 +291,21 @@ async fn at_12_an_anonymous_user_who_links_an_identity_has_an_account_and_anothe
     let cx = app.as_user(&refreshed.access_token).await;
     let back = brought_back(&app, id(&visitor), profile("a", "1", "ana")).await;
     let linked = auth::link_identity(&cx, back).await.unwrap();
-    let session = &linked["session"];
-    assert_eq!(linked["provider"], "a");
-    assert_eq!(
-        (&session["user"]["id"], &session["user"]["email"]),
-        (&json!(id(&visitor)), &json!(address("ana")))
-    );
-    assert_eq!((&session["user"]["verified"], &session["user"]["name"]), (&json!(true), &json!("visitor")));
+    let session = linked.session.unwrap();
+    assert_eq!(linked.identity["provider"], "a");
+    assert_eq!((&session.user["id"], &session.user["email"]), (&json!(id(&visitor)), &json!(address("ana"))));
+    assert_eq!((&session.user["verified"], &session.user["name"]), (&json!(true), &json!("visitor")));
     for token in [&visitor.access_token, &refreshed.access_token] {
         assert!(app.caller(token).await.is_err());
     }
     assert!(app.refresh(&refreshed.refresh_token).await.is_err());
-    let now = app.as_user(session["access_token"].as_str().unwrap()).await;
+    let now = app.as_user(&session.access_token).await;
     assert_eq!(auth::session(&now).unwrap()["method"], "oauth");
     assert_eq!(id(&arrive(&app, profile("a", "1", "ana")).await.unwrap()), id(&visitor));
 
     // A second identity is only added, as for everybody with an account.
     let back = brought_back(&app, id(&visitor), profile("b", "1", "ana")).await;
-    assert!(auth::link_identity(&now, back).await.unwrap().get("session").is_none());
+    assert!(auth::link_identity(&now, back).await.unwrap().session.is_none());
 
     // An address that is somebody's, or that nobody vouches for, is left where it is.
     for taken in [profile("a", "2", "ana"), unproven("a", "3", "bob")] {
@@ -275,7 +313,7 @@ async fn at_12_an_anonymous_user_who_links_an_identity_has_an_account_and_anothe
         let cx = app.as_user(&visitor.access_token).await;
         let back = brought_back(&app, id(&visitor), taken).await;
         let linked = auth::link_identity(&cx, back).await.unwrap();
-        assert_eq!(linked["session"]["user"]["email"], json!(null));
+        assert_eq!(linked.session.unwrap().user["email"], json!(null));
     }
     // Somebody's identity is nobody else's, and the visitor stays one.
     let visitor = auth::sign_in_anonymously(&app.nobody(), body()).await.unwrap();
